@@ -1,0 +1,1 @@
+//! What runs beside the station: sensors, the durable outbox, the link to the hub, the model slot.

@@ -1,0 +1,1 @@
+//! The embedded environments: an IoT-Hub-compatible endpoint on this machine.

@@ -1,0 +1,1 @@
+//! Nowcasts: the model, its quantiles and their verification.

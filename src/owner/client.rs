@@ -1,0 +1,56 @@
+//! A viewer's side: the newest snapshot, and a way to ask.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::protocol::{Answer, Request};
+use super::snapshot::Snapshot;
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AskError {
+    /// The owner refused it; its words say why and what to do next.
+    #[error("{0}")]
+    Refused(String),
+    /// The owner is gone.
+    #[error("the owner of this environment has ended; start it again with `skydeck run`, or `skydeck` alone")]
+    Gone,
+}
+
+/// One request on its way to the owner, with where its answer goes.
+#[derive(Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub request: Request,
+    /// Where the answer goes.
+    pub answer: tokio::sync::oneshot::Sender<Result<Answer, AskError>>,
+}
+
+/// A viewer's handle on an owner, in this process or behind its socket; clones share it.
+#[derive(Clone, Debug)]
+pub struct OwnerClient {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    asks: tokio::sync::mpsc::Sender<Ask>,
+}
+
+impl OwnerClient {
+    /// A handle from its two channels: the owner's own, or a socket's.
+    #[must_use]
+    pub const fn new(snapshots: watch::Receiver<Arc<Snapshot>>, asks: tokio::sync::mpsc::Sender<Ask>) -> Self {
+        Self { snapshots, asks }
+    }
+
+    /// The snapshots: `borrow` is the newest, `changed` waits for the next and fails once the owner is gone.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Asks, and waits for the answer.
+    pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.asks.send(Ask { request, answer }).await.map_err(|_| AskError::Gone)?;
+        answered.await.map_err(|_| AskError::Gone)?
+    }
+}

@@ -1,0 +1,15 @@
+//! The process that owns a running environment: its socket, snapshots and commands; and the client that
+//! attaches to it.
+
+mod client;
+mod protocol;
+mod snapshot;
+
+pub use client::{Ask, AskError, OwnerClient};
+pub use protocol::{
+    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Reply, Request, Series, Trace,
+    TraceHop,
+};
+pub use snapshot::{
+    Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
+};

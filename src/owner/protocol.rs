@@ -1,0 +1,308 @@
+//! What viewers and the owner say to each other: requests, answers, events.
+//!
+//! One JSON object a line over the owner's socket; in one process the same values go through a channel.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::snapshot::{LogLine, Snapshot};
+use crate::clock::ledger::Hop;
+use crate::station::{Prediction, Variable};
+
+/// Version of the protocol; an owner refuses a viewer of another one.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What a viewer sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// [`PROTOCOL_VERSION`].
+    pub v: u32,
+    /// Chosen by the viewer; the answer bears it.
+    pub id: u64,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What a viewer can ask for or command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Request {
+    /// Send a snapshot now and at every change.
+    Subscribe,
+    /// Points of one variable between two instants, thinned to at most `max_points`.
+    Series {
+        /// The device; absent is every device's.
+        device: Option<String>,
+        /// What is drawn.
+        variable: Variable,
+        /// First instant, inclusive.
+        from: Timestamp,
+        /// Last instant, inclusive.
+        to: Timestamp,
+        /// Points at most.
+        max_points: usize,
+    },
+    /// The newest messages the hub took in, newest first.
+    Messages {
+        /// Messages at most.
+        limit: usize,
+    },
+    /// One message's way through the pipeline.
+    Trace {
+        /// Its identity; absent is the newest measurement that has a row.
+        message_id: Option<String>,
+    },
+    /// The copy history, newest first.
+    CopyHistory {
+        /// Only files whose status isn't `Loaded`.
+        failed_only: bool,
+        /// Files at most.
+        limit: usize,
+    },
+    /// One line of a batch file.
+    FileLine {
+        /// Path in the container, as in the copy history.
+        file: String,
+        /// Line, from 1.
+        line: u64,
+    },
+    /// The nowcast valid at an instant, with what came: the newest one issued at or before it.
+    Nowcast {
+        /// Issued at or before; absent is the newest.
+        at: Option<Timestamp>,
+    },
+    /// Lines of the owner's log after a sequence number, oldest first.
+    Logs {
+        /// Only lines after this number.
+        after: u64,
+        /// Lines at most (the newest).
+        limit: usize,
+    },
+    /// Set the replay's speed.
+    SetSpeed {
+        /// Seconds of the series a second, 1 to 600.
+        speed: u32,
+    },
+    /// Acknowledge an alarm.
+    AcknowledgeAlarm {
+        /// Its rule's name.
+        rule: String,
+    },
+    /// Pause or resume a pipe.
+    PausePipe {
+        /// The pipe.
+        pipe: String,
+        /// Whether it is paused.
+        paused: bool,
+    },
+    /// Queue again the files of the last seven days that a pipe has not loaded.
+    RefreshPipe {
+        /// The pipe.
+        pipe: String,
+    },
+}
+
+impl Request {
+    /// Whether it changes the world, so that a read-only viewer may not send it.
+    #[must_use]
+    pub const fn is_command(&self) -> bool {
+        matches!(
+            self,
+            Self::SetSpeed { .. } | Self::AcknowledgeAlarm { .. } | Self::PausePipe { .. } | Self::RefreshPipe { .. }
+        )
+    }
+}
+
+/// What the owner sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Reply {
+    /// A changed snapshot, to subscribers.
+    Snapshot {
+        /// The state.
+        snapshot: Arc<Snapshot>,
+    },
+    /// The answer to a request.
+    Answer {
+        /// The request's id.
+        id: u64,
+        /// What was asked for.
+        answer: Answer,
+    },
+    /// A request that failed.
+    Refused {
+        /// The request's id; 0 where it couldn't be read.
+        id: u64,
+        /// What failed, why, and what to do next.
+        error: String,
+    },
+}
+
+/// An answer's content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "of")]
+pub enum Answer {
+    /// Done; what was done in words.
+    Done {
+        /// For people.
+        message: String,
+    },
+    /// To [`Request::Series`].
+    Series(Series),
+    /// To [`Request::Messages`].
+    Messages {
+        /// Newest first.
+        messages: Vec<ReceivedMessage>,
+    },
+    /// To [`Request::Trace`].
+    Trace(Box<Trace>),
+    /// To [`Request::CopyHistory`].
+    CopyHistory {
+        /// Newest first.
+        files: Vec<LoadedFile>,
+    },
+    /// To [`Request::FileLine`].
+    FileLine {
+        /// The line, made printable and cut at 4,096 characters.
+        text: String,
+    },
+    /// To [`Request::Nowcast`]; absent before the first.
+    Nowcast {
+        /// The nowcast and what came.
+        nowcast: Option<Box<NowcastView>>,
+    },
+    /// To [`Request::Logs`].
+    Logs {
+        /// Oldest first.
+        lines: Vec<LogLine>,
+    },
+}
+
+/// Points of one variable. A gap in the data is a gap between segments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    /// What it is of.
+    pub variable: Variable,
+    /// Points in order of time.
+    pub points: Vec<Point>,
+    /// Longest distance between neighbours that still counts as connected, seconds.
+    pub gap_s: f64,
+}
+
+/// One point of a series: the mean of what falls into its bin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Middle of the bin.
+    pub at: Timestamp,
+    /// Mean.
+    pub mean: f64,
+    /// Least value.
+    pub min: f64,
+    /// Greatest value.
+    pub max: f64,
+}
+
+/// A message as the hub received it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceivedMessage {
+    /// The device that sent it.
+    pub device_id: String,
+    /// `$.mid`; absent where the sender gave none.
+    pub message_id: Option<String>,
+    /// `type` of its body; absent where it has none.
+    pub message_type: Option<String>,
+    /// When the hub made it durable.
+    pub enqueued_at: Timestamp,
+    /// `measuredAt` of its body.
+    pub measured_at: Option<Timestamp>,
+    /// The body: JSON, or a base64 string where the sender didn't say it is JSON.
+    pub body: Value,
+    /// Properties the device set.
+    pub properties: Value,
+    /// Properties the hub set.
+    pub system_properties: Value,
+}
+
+/// One message's way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trace {
+    /// Its identity.
+    pub message_id: String,
+    /// The device.
+    pub device_id: String,
+    /// `type` of its body.
+    pub message_type: Option<String>,
+    /// One entry a hop, in order; a hop not reached yet has no time.
+    pub hops: Vec<TraceHop>,
+    /// Batch file it went into.
+    pub file: Option<String>,
+    /// Line of that file, from 1.
+    pub file_line: Option<u64>,
+    /// Table its row is in.
+    pub table: Option<String>,
+    /// The message as received, where hub or table still have it.
+    pub message: Option<ReceivedMessage>,
+}
+
+/// One hop of a message's way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceHop {
+    /// Which.
+    pub hop: Hop,
+    /// When, in pipeline time.
+    pub at: Option<Timestamp>,
+    /// Seconds since the hop before.
+    pub latency_s: Option<f64>,
+    /// Whether that was read from the monotonic clock; otherwise it is a difference of stamps.
+    pub monotonic: bool,
+    /// Where: the outbox, the hub, the file, the table.
+    pub place: String,
+}
+
+/// One file in the copy history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadedFile {
+    /// Path in its container.
+    pub file: String,
+    /// The pipe.
+    pub pipe: String,
+    /// The table.
+    pub table: String,
+    /// When the load was done or failed.
+    pub loaded_at: Timestamp,
+    /// `Loaded`, `Load failed` or `Load skipped`, as Snowflake's copy history says it.
+    pub status: String,
+    /// Rows parsed.
+    pub rows_parsed: u64,
+    /// Rows stored.
+    pub rows_loaded: u64,
+    /// Rows left out because their message was there already.
+    pub duplicates: u64,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// First error.
+    pub first_error: Option<String>,
+    /// Its line, from 1.
+    pub first_error_line: Option<u64>,
+    /// Its column, from 1.
+    pub first_error_column: Option<u64>,
+}
+
+/// A nowcast beside what came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NowcastView {
+    /// The forecast.
+    pub prediction: Prediction,
+    /// Measurements from six hours before the issue time to the last valid time, a mean per ten minutes.
+    pub measured: Vec<Series>,
+}

@@ -1,0 +1,268 @@
+//! The settings themselves: small typed groups, one for each room that has any.
+//!
+//! Every field has a default, written in `config/default.toml` and held equal to it by a test.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::station::StationMetadata;
+
+/// Everything that can be set. Rooms are given their own group, never the whole.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The station and its device.
+    pub station: StationSettings,
+    /// Where readings come from.
+    pub source: SourceSettings,
+    /// The edge agent.
+    pub agent: AgentSettings,
+    /// The local hub.
+    pub hub: HubSettings,
+    /// Routing and loading.
+    pub ingestion: IngestionSettings,
+    /// Thresholds of the alarms.
+    pub alarms: AlarmSettings,
+    /// The terminal console.
+    pub console: ConsoleSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// The station and its device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StationSettings {
+    /// The device's id in the hub: 1 to 128 characters of letters, digits and `-._:`.
+    pub device_id: String,
+    /// Name for people.
+    pub name: String,
+    /// Degrees north, −90 to 90.
+    pub latitude_deg: f64,
+    /// Degrees east, −180 to 180.
+    pub longitude_deg: f64,
+    /// Metres above mean sea level, −430 to 9000.
+    pub altitude_m: f64,
+    /// IANA time zone that screens show local time in.
+    pub time_zone: String,
+}
+
+impl Default for StationSettings {
+    fn default() -> Self {
+        Self {
+            device_id: "roof-01".into(),
+            name: "Payerne".into(),
+            latitude_deg: 46.815,
+            longitude_deg: 6.944,
+            altitude_m: 491.0,
+            time_zone: "Europe/Zurich".into(),
+        }
+    }
+}
+
+impl StationSettings {
+    /// The station's metadata as messages and screens carry them.
+    #[must_use]
+    pub fn metadata(&self) -> StationMetadata {
+        StationMetadata {
+            name: self.name.clone(),
+            latitude_deg: self.latitude_deg,
+            longitude_deg: self.longitude_deg,
+            altitude_m: self.altitude_m,
+            horizon_deg: Vec::new(),
+        }
+    }
+}
+
+/// Which source readings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// The month of minutes carried by skydeck, or the series at `path`.
+    Replay,
+    /// A file to which another program appends one JSON reading a line.
+    Lines,
+    /// No source: the agent only drains its outbox.
+    None,
+}
+
+/// Where readings come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceSettings {
+    /// Which source.
+    pub kind: SourceKind,
+    /// The series (replay; CSV, gzip allowed) or the file that is followed (lines).
+    pub path: Option<PathBuf>,
+    /// Replay: seconds of the series a second, 1 to 600.
+    pub speed: u32,
+    /// Replay: days of the series that lie in the outbox at the first start, 0 to 20.
+    pub backlog_days: u32,
+}
+
+impl Default for SourceSettings {
+    fn default() -> Self {
+        Self { kind: SourceKind::Replay, path: None, speed: 60, backlog_days: 7 }
+    }
+}
+
+/// The edge agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentSettings {
+    /// Messages the outbox holds at most, 1,000 to 10,000,000. 518,400 is 30 days at a reading each 5 s.
+    pub outbox_max_rows: u64,
+    /// Messages sent and not yet acknowledged at most, 1 to 4096.
+    pub in_flight: u16,
+    /// Minutes of pipeline time between nowcasts, 10 to 240.
+    pub nowcast_every_min: u32,
+    /// Minutes of pipeline time between health messages, 1 to 1440.
+    pub health_every_min: u32,
+    /// Longest wait between attempts to reach the hub, wall seconds, 1 to 3600.
+    pub max_backoff_s: u64,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self {
+            outbox_max_rows: 518_400,
+            in_flight: 1024,
+            nowcast_every_min: 10,
+            health_every_min: 10,
+            max_backoff_s: 60,
+        }
+    }
+}
+
+/// The local hub.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HubSettings {
+    /// Address the hub listens on. Anything but loopback is reachable from the network.
+    pub listen: IpAddr,
+    /// TCP port; 0 takes a free one.
+    pub port: u16,
+    /// The hub's name in blob names, 3 to 50 characters of letters, digits and `-`.
+    pub name: String,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self { listen: IpAddr::from([127, 0, 0, 1]), port: 0, name: "skydeck-hub".into() }
+    }
+}
+
+/// Routing and loading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestionSettings {
+    /// Seconds of pipeline time a batch is collected at most, 60 to 720.
+    pub batch_window_s: u32,
+    /// MiB a batch grows to at most, 10 to 500.
+    pub batch_max_mib: u32,
+    /// Days a table's rows are kept; absent keeps them for good.
+    pub retention_days: Option<u32>,
+}
+
+impl Default for IngestionSettings {
+    fn default() -> Self {
+        Self { batch_window_s: 300, batch_max_mib: 100, retention_days: None }
+    }
+}
+
+/// Thresholds of the alarms. Times are seconds of pipeline time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmSettings {
+    /// How long a condition holds before its alarm is raised, and is gone before it is cleared.
+    pub hold_s: u32,
+    /// No telemetry: age of the newest message at the hub.
+    pub telemetry_age_s: u32,
+    /// Batch gap: time since the last batch of measurements.
+    pub batch_gap_s: u32,
+    /// Notice age: age of the oldest notice not taken.
+    pub notice_age_s: u32,
+    /// Load errors: files failed within the last hour.
+    pub load_errors: u32,
+    /// Row age: age of the newest row.
+    pub row_age_s: u32,
+    /// Prediction missing: age of the newest prediction's issue time.
+    pub prediction_age_s: u32,
+    /// Outbox filling: share of its bound in use, %, 1 to 100.
+    pub outbox_pct: u32,
+}
+
+impl Default for AlarmSettings {
+    fn default() -> Self {
+        Self {
+            hold_s: 120,
+            telemetry_age_s: 300,
+            batch_gap_s: 900,
+            notice_age_s: 300,
+            load_errors: 1,
+            row_age_s: 1200,
+            prediction_age_s: 1800,
+            outbox_pct: 50,
+        }
+    }
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorMode {
+    /// As the terminal can and `NO_COLOR` allows.
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// The terminal console.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleSettings {
+    /// Theme: a name in the themes' folders or a path to a file.
+    pub theme: String,
+    /// Colours.
+    pub color: ColorMode,
+    /// Whether the mouse is used; off leaves it to the terminal's own selection.
+    pub mouse: bool,
+    /// Least time between two frames, ms, 8 to 1000.
+    pub frame_floor_ms: u64,
+    /// A keymap laid over the built-in one.
+    pub keymap: Option<PathBuf>,
+    /// Folder that exports are written to; absent is the folder skydeck was started in.
+    pub export_dir: Option<PathBuf>,
+    /// Whether the console only looks: commands that change something are off.
+    pub read_only: bool,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self {
+            theme: "midnight".into(),
+            color: ColorMode::Auto,
+            mouse: true,
+            frame_floor_ms: 33,
+            keymap: None,
+            export_dir: None,
+            read_only: false,
+        }
+    }
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// Filter in the form of `tracing`: a level, or `target=level` separated by commas.
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { filter: "info".into() }
+    }
+}

@@ -1,0 +1,22 @@
+//! The language of the domain: what a station measures, predicts and says of itself.
+//!
+//! Pure values and the rules that hold for them, with their JSON on the wire. Every other room knows this
+//! one; it knows nobody.
+
+pub mod forecast;
+pub mod message;
+pub mod metadata;
+pub mod text;
+pub mod units;
+pub mod variable;
+
+pub use forecast::{LeadForecast, Quantiles, VariableForecast};
+pub use message::{
+    DeviceHealth, InvalidMessage, Message, MessageId, MessageKind, PictureTaken, Prediction, Reading, SCHEMA_VERSION,
+    SkyFeatures, WeatherMeasurement,
+};
+pub use metadata::StationMetadata;
+pub use variable::{QcFlag, Variable};
+
+/// Instant in UTC; RFC 3339 on the wire.
+pub use jiff::Timestamp;
