@@ -173,6 +173,19 @@ impl Warehouse {
             .await
     }
 
+    /// The newest pipeline time in the copy history.
+    pub async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                connection.query_row(
+                    "SELECT max(coalesce(loaded_at, received_at)) FROM copy_history",
+                    [],
+                    |row| time(row, 0),
+                )
+            })
+            .await
+    }
+
     /// The newest prediction issued at or before `at`, or the newest of all.
     pub async fn prediction(&self, at: Option<Timestamp>) -> Result<Option<Prediction>, DatabaseError> {
         let at = at.map_or(i64::MAX, Timestamp::as_millisecond);
