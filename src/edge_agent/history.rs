@@ -47,7 +47,7 @@ impl History {
 
     /// A model that has seen every mean kept.
     pub async fn model(&self, station: &StationMetadata) -> Result<AnomalyPersistence, DatabaseError> {
-        let mut model = AnomalyPersistence::new(station);
+        let mut model = AnomalyPersistence::new(station.latitude_deg, station.longitude_deg);
         let rows: Vec<(i64, String)> = self
             .0
             .read(|connection| {

@@ -9,4 +9,8 @@ pub mod notices;
 pub mod pulse;
 pub mod routing;
 pub mod storage;
+pub mod verify;
 pub mod warehouse;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 mod load;
 mod query;
 mod schema;
+mod scores;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::database::{Database, DatabaseError};
 pub use load::{FileLoad, LoadStatus, NewFile};
 pub use query::{HistoryFile, PipeCounts, TableRow};
 pub use schema::{PIPES, PipeDefinition, pipe_for_container};
+pub use scores::{DueNowcast, ScoreRow, VerifiedLead};
 
 /// The warehouse; clones share it.
 #[derive(Debug, Clone)]

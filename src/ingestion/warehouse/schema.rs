@@ -166,10 +166,11 @@ CREATE TABLE verification_sums(
     count INTEGER NOT NULL,
     absolute REAL NOT NULL,
     squared REAL NOT NULL,
-    signed REAL NOT NULL,
+    error REAL NOT NULL,
     inside_50 INTEGER NOT NULL,
     inside_90 INTEGER NOT NULL,
     persistence_absolute REAL NOT NULL,
+    pinball REAL NOT NULL,
     PRIMARY KEY(variable, lead_minutes)
 ) STRICT, WITHOUT ROWID;
 "];

@@ -120,10 +120,11 @@ impl Warehouse {
                     }
                 }
                 let mut add = transaction.prepare_cached(
-                    "INSERT INTO verification_sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                    "INSERT INTO verification_sums VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                      ON CONFLICT(variable, lead_minutes) DO UPDATE SET count = count + ?3, absolute = absolute + ?4,
-                     squared = squared + ?5, signed = signed + ?6, inside_50 = inside_50 + ?7,
-                     inside_90 = inside_90 + ?8, persistence_absolute = persistence_absolute + ?9",
+                     squared = squared + ?5, error = error + ?6, inside_50 = inside_50 + ?7,
+                     inside_90 = inside_90 + ?8, persistence_absolute = persistence_absolute + ?9,
+                     pinball = pinball + ?10",
                 )?;
                 for ((variable, lead_minutes), s) in sums {
                     add.execute(params![
@@ -132,10 +133,11 @@ impl Warehouse {
                         integer(s.count),
                         s.absolute,
                         s.squared,
-                        s.signed,
+                        s.error,
                         integer(s.inside_50),
                         integer(s.inside_90),
                         s.persistence_absolute,
+                        s.pinball,
                     ])?;
                 }
                 let mut advance = transaction.prepare_cached(
@@ -159,18 +161,19 @@ impl Warehouse {
         self.database
             .read(|connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT variable, lead_minutes, count, absolute, squared, signed, inside_50, inside_90,
-                     persistence_absolute FROM verification_sums",
+                    "SELECT variable, lead_minutes, count, absolute, squared, error, inside_50, inside_90,
+                     persistence_absolute, pinball FROM verification_sums",
                 )?;
                 let rows = statement.query_map([], |row| {
                     let sums = ScoreSums {
                         count: row.get::<_, i64>(2)?.unsigned_abs(),
                         absolute: row.get(3)?,
                         squared: row.get(4)?,
-                        signed: row.get(5)?,
+                        error: row.get(5)?,
                         inside_50: row.get::<_, i64>(6)?.unsigned_abs(),
                         inside_90: row.get::<_, i64>(7)?.unsigned_abs(),
                         persistence_absolute: row.get(8)?,
+                        pinball: row.get(9)?,
                     };
                     Ok((row.get::<_, String>(0)?, row.get(1)?, sums))
                 })?;
