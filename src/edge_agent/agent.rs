@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::History;
 use super::outbox::Outbox;
-use super::sensors::{Item, Source, SourceError};
+use super::sensors::{Item, SensorError, SensorSource, Source};
 use super::uplink::{self, UplinkSettings, UplinkStatus};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::database::DatabaseError;
 use crate::nowcast::{AnomalyPersistence, MODEL_ID, Mean, TenMinuteMeans};
-use crate::settings::{AgentSettings, SourceKind, SourceSettings, StationSettings};
+use crate::settings::{AgentSettings, SourceSettings, StationSettings};
 use crate::station::{Message, MessageId, Prediction, SCHEMA_VERSION, WeatherMeasurement};
 
 /// Readings made durable together while the agent catches up.
@@ -42,10 +42,7 @@ pub enum AgentError {
     Database(#[from] DatabaseError),
     /// Its source can't be opened.
     #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A source that needs a path has none.
-    #[error("source.path: not set, but source.kind = \"lines\" follows a file; name the file in the settings")]
-    PathMissing,
+    Source(#[from] SensorError),
     /// Its folder can't be made.
     #[error("{path}: {reason}; check that the data folder can be written")]
     Folder {
@@ -118,7 +115,7 @@ impl Agent {
         let status = AgentStatus {
             source: source.as_ref().map_or_else(
                 || "no source set up: set source.kind and source.path in the settings".to_owned(),
-                Source::describe,
+                SensorSource::state,
             ),
             has_source: source.is_some(),
             last_issue_at: last_issue,
@@ -188,14 +185,26 @@ impl Agent {
     async fn read(&mut self, clock: &Clock, ledger: &Ledger) {
         let Some(mut source) = self.source.take() else { return };
         loop {
-            let items = source.next_chunk(clock, CHUNK).await;
+            let mut items = source.drain_until(clock.now(), CHUNK);
             if items.is_empty() {
-                tracing::info!(target: "agent", "{} has ended", source.describe());
-                self.status.send_modify(|status| status.source_ended = true);
-                return;
+                match source.next(clock).await {
+                    Some(item) => items.push(item),
+                    None => break,
+                }
             }
             self.store(items, clock, ledger).await;
+            self.status.send_if_modified(|status| {
+                let state = source.state();
+                let is_new = status.source != state;
+                status.source = state;
+                is_new
+            });
         }
+        tracing::info!(target: "agent", "{}", source.state());
+        self.status.send_modify(|status| {
+            status.source = source.state();
+            status.source_ended = true;
+        });
     }
 
     /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
@@ -306,21 +315,16 @@ fn open_source(
     position: Option<&str>,
     not_before: Option<Timestamp>,
 ) -> Result<(Option<Source>, Clock), AgentError> {
-    match settings.kind {
-        SourceKind::None => Ok((None, Clock::wall())),
-        SourceKind::Lines => {
-            let path = settings.path.as_deref().ok_or(AgentError::PathMissing)?;
-            Ok((Some(Source::lines(path, position)?), Clock::wall()))
-        }
-        SourceKind::Replay => {
-            let source = Source::replay(settings.path.as_deref(), position)?;
-            let (starts_at, ends_at) = source.span().unwrap_or((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
-            let back_log = SignedDuration::from_hours(24 * i64::from(settings.backlog_days));
-            let reached: Option<Timestamp> = position.and_then(|text| text.parse().ok());
-            let from = [Some(starts_at + back_log), reached, not_before].into_iter().flatten().max();
-            let end = ends_at + AFTER_END;
-            let clock = Clock::replay(from.unwrap_or(starts_at).min(end), settings.speed, end);
-            Ok((Some(source), clock))
-        }
+    let mut source = Source::open(settings)?;
+    if let (Some(source), Some(position)) = (&mut source, position) {
+        source.resume(position)?;
     }
+    let Some(Source::Replay(replay)) = &source else { return Ok((source, Clock::wall())) };
+    let back_log = SignedDuration::from_hours(24 * i64::from(settings.backlog_days));
+    let reached: Option<Timestamp> = position.and_then(|text| text.parse().ok());
+    let starts_at = replay.starts_at();
+    let end = replay.ends_at() + AFTER_END;
+    let from = [Some(starts_at + back_log), reached, not_before].into_iter().flatten().max().unwrap_or(starts_at);
+    let clock = Clock::replay(from.min(end), settings.speed, end);
+    Ok((source, clock))
 }

@@ -1,13 +1,13 @@
 //! The publisher: gathers what the parts say, evaluates the alarms, and publishes a snapshot when something
 //! has changed, no more than five a second.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::alarms::{Alarms, Inputs};
+use super::alarms::Inputs;
 use super::answers::Desk;
 use super::rates::Rate;
 use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};

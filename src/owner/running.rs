@@ -121,8 +121,9 @@ pub async fn start(
     let shutdown = CancellationToken::new();
     let stores = Stores::open(&folders)?;
     let ledger = Ledger::default();
+    let newest = stores.newest_time().await?;
     let (agent, clock) =
-        Agent::open(&folders.data, &settings.station, &settings.source, &settings.agent, stores.newest_time().await?)?;
+        Agent::open(&folders.data, &settings.station, &settings.source, &settings.agent, newest).await?;
     let started_at = clock.now();
     let feed = LiveFeed::open(&stores.warehouse, &stores.log).await?;
 
