@@ -1,0 +1,146 @@
+//! The owner's log: the newest lines in memory, for whoever looks.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+use super::snapshot::LogLine;
+use crate::station::text::printable;
+
+/// Lines kept.
+const LINES: usize = 2000;
+/// Characters of a line kept.
+const WIDTH: usize = 2000;
+
+/// The log; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct LogBuffer(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    newest: VecDeque<LogLine>,
+    last: u64,
+}
+
+impl LogBuffer {
+    /// An empty log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A layer that writes events into it.
+    #[must_use]
+    pub fn layer(&self) -> BufferLayer {
+        BufferLayer(self.clone())
+    }
+
+    /// Number of the newest line; 0 before the first.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.lock().last
+    }
+
+    /// The newest `limit` lines after number `after`, oldest first.
+    #[must_use]
+    pub fn after(&self, after: u64, limit: usize) -> Vec<LogLine> {
+        let lines = self.lock();
+        let mut found: Vec<_> =
+            lines.newest.iter().rev().take_while(|line| line.seq > after).take(limit).cloned().collect();
+        found.reverse();
+        found
+    }
+
+    /// The newest lines of level WARN or worse, newest first.
+    #[must_use]
+    pub fn warnings(&self, limit: usize) -> Vec<LogLine> {
+        let is_warning = |line: &&LogLine| line.level == "WARN" || line.level == "ERROR";
+        self.lock().newest.iter().rev().filter(is_warning).take(limit).cloned().collect()
+    }
+
+    fn push(&self, level: Level, target: &str, message: &str) {
+        let mut lines = self.lock();
+        lines.last += 1;
+        let line = LogLine {
+            seq: lines.last,
+            at: Timestamp::now(),
+            level: level.to_string(),
+            target: target.strip_prefix("skydeck::").unwrap_or(target).to_owned(),
+            message: printable(message).chars().take(WIDTH).collect(),
+        };
+        if lines.newest.len() == LINES {
+            lines.newest.pop_front();
+        }
+        lines.newest.push_back(line);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes `tracing` events into a [`LogBuffer`].
+#[derive(Debug)]
+pub struct BufferLayer(LogBuffer);
+
+impl<S: Subscriber> Layer<S> for BufferLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let message = format!("{}{}", text.message, text.fields);
+        self.0.push(*event.metadata().level(), event.metadata().target(), &message);
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Writing to a String has no failing path.
+        if field.name() == "message" {
+            drop(write!(self.message, "{value:?}"));
+        } else {
+            drop(write!(self.fields, " {}={value:?}", field.name()));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        drop(write!(self.fields, " {}={value}", field.name()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::LogBuffer;
+
+    #[test]
+    fn lines_are_numbered_printable_and_bounded() {
+        let log = LogBuffer::new();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log.layer()), || {
+            tracing::warn!(target: "skydeck::hub", device = "a\u{1b}[31m", "refused");
+            for _ in 0..2100 {
+                tracing::info!("tick");
+            }
+        });
+        assert_eq!(log.last(), 2101);
+        assert_eq!(log.after(0, 5000).len(), 2000);
+        assert_eq!(log.after(2099, 10).iter().map(|l| l.seq).collect::<Vec<_>>(), [2100, 2101]);
+        assert!(log.warnings(8).is_empty());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log.layer()), || {
+            tracing::error!(target: "skydeck::hub", device = "a\u{1b}[31m", "refused");
+        });
+        let line = &log.warnings(8)[0];
+        assert_eq!((line.target.as_str(), line.message.as_str()), ("hub", "refused device=a[31m"));
+    }
+}
