@@ -62,7 +62,11 @@ struct Pages {
 impl Ledger {
     /// Notes that the messages pass `hop` now.
     pub fn stamp<'a>(&self, hop: Hop, messages: impl IntoIterator<Item = &'a str>) {
-        let now = Instant::now();
+        self.stamp_at(hop, messages, Instant::now());
+    }
+
+    /// Notes that the messages passed `hop` at `now`.
+    pub fn stamp_at<'a>(&self, hop: Hop, messages: impl IntoIterator<Item = &'a str>, now: Instant) {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for id in messages {
             pages.stamp(hop, id, now);

@@ -1,1 +1,9 @@
 //! The embedded environments: an IoT-Hub-compatible endpoint on this machine.
+//!
+//! The same protocols and formats as Azure's, so that what works here works there. Called by the owner of an
+//! environment; knows `station`, `clock`, `database` and `ingestion`, to whose log it hands what devices send.
+
+mod certificates; // the certificate authority, made at first start, and the hub's certificate
+mod der; // the one date of a certificate that is needed
+mod devices; // the device registry
+pub mod hub; // IoT Hub's device side

@@ -1,1 +1,24 @@
-//! Nowcasts: the model, its quantiles and their verification.
+//! Nowcasts: from measurements to quantile forecasts four hours ahead, and what became of them.
+//!
+//! - [`means`]: ten-minute means, the raster on which everything here works
+//! - [`solar`]: where the sun stands, and how bright a cloudless sky is then
+//! - [`anomaly_persistence`]: the model that needs no training; the edge agent runs it
+//! - `series`, `light`, `history`, `errors`: its parts: one quantity, the special case of light, the last days by
+//!   time of day, windows of past errors
+//! - [`verification`]: a forecast against what came; the pipeline's end keeps the sums
+//!
+//! Everything here is pure and deterministic: no clock, no file, no randomness. The edge agent and the
+//! ingestion call it; it knows only `station`.
+
+pub mod anomaly_persistence;
+mod errors;
+mod history;
+mod light;
+pub mod means;
+mod series;
+pub mod solar;
+pub mod verification;
+
+pub use anomaly_persistence::{AnomalyPersistence, MODEL_ID};
+pub use means::{Mean, TenMinuteMeans};
+pub use verification::{Outcome, ScoreSums, verify};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockReading;
+use crate::ingestion::warehouse::ScoreRow;
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::{Prediction, StationMetadata, Variable, WeatherMeasurement};
 
@@ -51,6 +52,81 @@ pub struct Snapshot {
     pub last_log: u64,
     /// The newest log lines of level WARN or worse, newest first, at most eight.
     pub warnings: Vec<LogLine>,
+}
+
+impl Snapshot {
+    /// The state before anything is known: every stage unknown, every list empty.
+    #[must_use]
+    pub fn first(
+        environment: EnvironmentName,
+        owner: OwnerInfo,
+        clock: ClockReading,
+        station: &crate::settings::StationSettings,
+    ) -> Self {
+        Self {
+            version: 0,
+            environment_kind: environment.kind(),
+            environment,
+            owner,
+            clock,
+            taken_at: Timestamp::now(),
+            time_zone: station.time_zone.clone(),
+            station: station.metadata(),
+            stages: StageName::ALL
+                .into_iter()
+                .map(|name| Stage {
+                    name,
+                    lamp: Lamp::Unknown,
+                    headline: "starting".to_owned(),
+                    detail: String::new(),
+                    rate_per_s: None,
+                    lag_s: None,
+                    last_error: None,
+                })
+                .collect(),
+            alarms: Vec::new(),
+            now: Now::default(),
+            pipes: Vec::new(),
+            notices: NoticeQueue::default(),
+            nowcast: None,
+            verification: Vec::new(),
+            devices: Vec::new(),
+            roof_to_table_s: Vec::new(),
+            last_log: 0,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Whether two readings are of a clock that runs alike: only its time has moved on.
+#[must_use]
+pub(super) fn same_mode(one: &ClockReading, other: &ClockReading) -> bool {
+    match (one, other) {
+        (ClockReading::Wall { .. }, ClockReading::Wall { .. }) => true,
+        (
+            ClockReading::Replay { speed: a, ended: b, .. },
+            ClockReading::Replay { speed: c, ended: d, .. },
+        ) => a == c && b == d,
+        _ => false,
+    }
+}
+
+impl From<&ScoreRow> for Score {
+    fn from(row: &ScoreRow) -> Self {
+        let sums = &row.sums;
+        Self {
+            variable: row.variable,
+            lead_minutes: row.lead_minutes,
+            count: sums.count,
+            mae: sums.mae().unwrap_or(0.0),
+            rmse: sums.rmse().unwrap_or(0.0),
+            bias: sums.bias().unwrap_or(0.0),
+            coverage_50: sums.coverage_50().unwrap_or(0.0),
+            coverage_90: sums.coverage_90().unwrap_or(0.0),
+            persistence_mae: sums.persistence_mae().unwrap_or(0.0),
+            skill: sums.skill(),
+        }
+    }
 }
 
 /// The process that owns an environment.

@@ -1,0 +1,125 @@
+//! The device's own health, as far as any Linux tells it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outbox::Outbox;
+use crate::clock::Clock;
+use crate::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION};
+
+/// Sends a health message through the outbox at each whole multiple of `every`.
+pub struct Reporter {
+    /// The device.
+    pub device_id: String,
+    /// The agent's data folder, whose disk is looked at.
+    pub folder: PathBuf,
+    /// Where messages go.
+    pub outbox: Outbox,
+    /// Pipeline time between messages.
+    pub every: SignedDuration,
+}
+
+impl Reporter {
+    /// Runs for good.
+    pub async fn run(self, clock: Clock) {
+        let started = Instant::now();
+        let every = self.every.as_secs().max(1);
+        loop {
+            let next = (clock.now().as_second().div_euclid(every) + 1) * every;
+            let Ok(next) = Timestamp::from_second(next) else { return };
+            clock.sleep_until(next).await;
+            let health = self.read(next, started);
+            if let Err(error) = self.outbox.append(vec![Message::DeviceHealth(health)], Vec::new()).await {
+                tracing::warn!(target: "agent", "health of {next} not stored: {error}");
+            }
+        }
+    }
+
+    fn read(&self, measured_at: Timestamp, started: Instant) -> DeviceHealth {
+        let outbox = self.outbox.status().borrow().clone();
+        DeviceHealth {
+            device_id: self.device_id.clone(),
+            message_id: MessageId::new(measured_at),
+            measured_at,
+            schema: SCHEMA_VERSION,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            agent_uptime_s: (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            outbox_rows: outbox.rows,
+            outbox_bytes: outbox.bytes,
+            outbox_given_up: outbox.given_up,
+            memory_used_pct: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_used_pct(&text)),
+            process_memory_mib: std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_mib(&text)),
+            load_average: std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| text.split(' ').next()?.parse().ok()),
+            disk_free_mib: disk_free_mib(&self.folder),
+            temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
+        }
+    }
+}
+
+/// From `/proc/meminfo`: 100 · (1 − MemAvailable / MemTotal), %.
+fn memory_used_pct(meminfo: &str) -> Option<f64> {
+    let kib = |key: &str| field_kib(meminfo, key);
+    Some(round(100.0 * (1.0 - kib("MemAvailable:")? / kib("MemTotal:")?)))
+}
+
+/// From `/proc/self/status`: VmRSS, MiB.
+fn resident_mib(status: &str) -> Option<f64> {
+    field_kib(status, "VmRSS:").map(|kib| round(kib / 1024.0))
+}
+
+fn field_kib(text: &str, key: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(unix)]
+#[expect(clippy::cast_precision_loss, reason = "free space is shown in MiB")]
+fn disk_free_mib(folder: &Path) -> Option<f64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(round((stat.f_bavail as f64) * (stat.f_frsize as f64) / 1_048_576.0))
+}
+
+#[cfg(not(unix))]
+fn disk_free_mib(_folder: &Path) -> Option<f64> {
+    None
+}
+
+/// The hottest `thermal_zone*/temp` (m°C), °C. A zone at −256 °C is switched off.
+fn hottest_zone_c(zones: &Path) -> Option<f64> {
+    std::fs::read_dir(zones)
+        .ok()?
+        .flatten()
+        .filter_map(|zone| std::fs::read_to_string(zone.path().join("temp")).ok()?.trim().parse::<f64>().ok())
+        .map(|milli| milli / 1000.0)
+        .filter(|celsius| *celsius > -200.0)
+        .reduce(f64::max)
+}
+
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn procs_files_are_read() {
+        let meminfo = "MemTotal:       16000000 kB\nMemFree:         100000 kB\nMemAvailable:   12000000 kB\n";
+        assert_eq!(memory_used_pct(meminfo), Some(25.0));
+        assert_eq!(memory_used_pct("MemTotal: 1 kB"), None);
+        assert_eq!(resident_mib("Name:\tskydeck\nVmRSS:\t   53248 kB\n"), Some(52.0));
+    }
+
+    #[test]
+    fn the_hottest_zone_counts_and_one_that_is_off_does_not() {
+        let zones = tempfile::tempdir().expect("temporary folder");
+        for (name, temp) in [("thermal_zone0", "41500\n"), ("thermal_zone1", "-256000\n"), ("cooling", "x")] {
+            std::fs::create_dir(zones.path().join(name)).expect("made");
+            std::fs::write(zones.path().join(name).join("temp"), temp).expect("written");
+        }
+        assert_eq!(hottest_zone_c(zones.path()), Some(41.5));
+        assert_eq!(hottest_zone_c(Path::new("/nonexistent")), None);
+    }
+}

@@ -1,0 +1,312 @@
+//! The durable outbox: what the agent made and the hub hasn't acknowledged yet.
+//!
+//! A message is in it from the moment [`Outbox::append`] answers (committed and synced) until the link
+//! removes it on the hub's acknowledgement. It survives kills and power cuts; a message can leave twice (the
+//! acknowledgement was lost), never not at all.
+//!
+//! **Its bound.** It holds at most `max_rows` messages. Beyond them it gives up, in this order, only as much
+//! as is needed:
+//!
+//! 1. the oldest `PictureTaken`,
+//! 2. the oldest `DeviceHealth`,
+//! 3. the oldest `Prediction`,
+//! 4. every second `WeatherMeasurement` of the oldest day (UTC), beginning with its oldest; again and again,
+//!    so that the oldest day is thinned to nothing before the next is touched.
+//!
+//! What is given up is counted by kind for good, logged and shown in the [`OutboxStatus`].
+//!
+//! What could not be processed at all (a reading that is no reading, a message the hub can never take) is
+//! *set aside* with its reason: the newest 1,000 of them, at most 16 MiB; the count of all stays.
+//!
+//! The agent writes it, [`super::uplink`] reads and empties it.
+
+mod aside;
+mod bound;
+mod rows;
+mod schema;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::database::{Database, DatabaseError};
+use crate::station::{Message, MessageKind};
+use rows::Totals;
+
+/// A message in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxRow {
+    /// Its place: ascending in the order of appending, never used twice.
+    pub seq: i64,
+    /// Identity of the message.
+    pub message_id: String,
+    /// Which message it is.
+    pub kind: MessageKind,
+    /// When what it says was measured.
+    pub measured_at: Timestamp,
+    /// The message as JSON.
+    pub body: String,
+}
+
+/// How full the outbox is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutboxStatus {
+    /// Messages waiting.
+    pub rows: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+    /// The bound, messages.
+    pub max_rows: u64,
+    /// Messages given up because the outbox was over its bound, since it was made.
+    pub given_up: u64,
+    /// What couldn't be processed and was set aside, since it was made.
+    pub set_aside: u64,
+    /// The oldest measurement waiting.
+    pub oldest_measured_at: Option<Timestamp>,
+}
+
+/// A handle on the outbox; clones share it.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    database: Database,
+    max_rows: u64,
+    /// The status, and the version of the totals it was made from: commits may be heard of out of order.
+    status: watch::Sender<OutboxStatus>,
+    version: std::sync::Arc<std::sync::atomic::AtomicI64>,
+}
+
+impl Outbox {
+    /// Opens or makes the outbox at `path`. It holds at most `max_rows` messages (at least one).
+    pub fn open(path: &Path, max_rows: u64) -> Result<Self, DatabaseError> {
+        let database = Database::open(path, schema::MIGRATIONS)?;
+        let max_rows = max_rows.max(1);
+        let totals = database.read_blocking(rows::totals)?;
+        let version = std::sync::Arc::new(totals.version.into());
+        let status = watch::Sender::new(totals.status(max_rows));
+        Ok(Self { database, max_rows, status, version })
+    }
+
+    /// Makes `messages` durable, together with key/value `state` of the agent (a replay's position, say), so
+    /// that neither is without the other. Gives up what is over the bound.
+    pub async fn append(&self, messages: Vec<Message>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
+        let max_rows = self.max_rows;
+        let (totals, given_up) = self
+            .database
+            .write(move |transaction| {
+                rows::insert(transaction, &messages)?;
+                rows::put_state(transaction, &state)?;
+                let given_up = bound::enforce(transaction, max_rows)?;
+                Ok((rows::totals(transaction)?, given_up))
+            })
+            .await?;
+        bound::log(&given_up, totals.given_up, max_rows);
+        self.publish(&totals);
+        Ok(())
+    }
+
+    /// The value last stored under `key`.
+    pub async fn state(&self, key: &str) -> Result<Option<String>, DatabaseError> {
+        let key = key.to_owned();
+        self.database.read(move |connection| rows::state(connection, &key)).await
+    }
+
+    /// Up to `limit` messages after `after_seq`, in order.
+    pub async fn peek(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek(connection, after_seq, limit)).await
+    }
+
+    /// Removes what the hub has acknowledged. A message that isn't there any more is no fault.
+    pub async fn remove(&self, seqs: Vec<i64>) -> Result<(), DatabaseError> {
+        let totals = self
+            .database
+            .write(move |transaction| {
+                rows::remove(transaction, seqs)?;
+                rows::totals(transaction)
+            })
+            .await?;
+        self.publish(&totals);
+        Ok(())
+    }
+
+    /// Keeps `raw` aside with the reason why it couldn't be processed.
+    pub async fn set_aside(&self, raw: String, reason: String, at: Timestamp) -> Result<(), DatabaseError> {
+        self.aside(None, raw, reason, at).await
+    }
+
+    /// Takes a message out of the queue and keeps it aside, in one transaction.
+    pub async fn set_row_aside(&self, row: OutboxRow, reason: String, at: Timestamp) -> Result<(), DatabaseError> {
+        self.aside(Some(row.seq), row.body, reason, at).await
+    }
+
+    async fn aside(&self, seq: Option<i64>, raw: String, reason: String, at: Timestamp) -> Result<(), DatabaseError> {
+        let totals = self
+            .database
+            .write(move |transaction| {
+                aside::put(transaction, &raw, &reason, at)?;
+                rows::remove(transaction, seq.into_iter().collect())?;
+                rows::totals(transaction)
+            })
+            .await?;
+        self.publish(&totals);
+        Ok(())
+    }
+
+    /// The newest things set aside, newest first: when, the raw text, the reason.
+    pub async fn set_aside_list(&self, limit: usize) -> Result<Vec<(Timestamp, String, String)>, DatabaseError> {
+        self.database.read(move |connection| aside::list(connection, limit)).await
+    }
+
+    /// Messages given up since the outbox was made, by kind; a kind of which none was is absent.
+    pub async fn given_up(&self) -> Result<Vec<(MessageKind, u64)>, DatabaseError> {
+        self.database.read(bound::given_up).await
+    }
+
+    /// How full it is; changes with every append and removal.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<OutboxStatus> {
+        self.status.subscribe()
+    }
+
+    fn publish(&self, totals: &Totals) {
+        self.status.send_if_modified(|status| {
+            let newest = self.version.fetch_max(totals.version, std::sync::atomic::Ordering::Relaxed);
+            if totals.version <= newest {
+                return false;
+            }
+            *status = totals.status(self.max_rows);
+            true
+        });
+    }
+}
+
+/// Messages for this room's tests.
+#[cfg(test)]
+pub(super) mod samples {
+    use jiff::Timestamp;
+
+    use crate::station::{DeviceHealth, Message, MessageId, PictureTaken, Prediction, SCHEMA_VERSION};
+    use crate::station::{Variable, WeatherMeasurement};
+
+    pub(crate) fn at(text: &str) -> Timestamp {
+        text.parse().expect("a test's timestamp")
+    }
+
+    pub(crate) fn measurement(measured_at: Timestamp) -> Message {
+        let mut measurement = WeatherMeasurement::empty("roof-01", measured_at);
+        measurement.set(Variable::Temperature, Some(14.2));
+        Message::WeatherMeasurement(measurement)
+    }
+
+    pub(crate) fn picture(measured_at: Timestamp) -> Message {
+        Message::PictureTaken(PictureTaken {
+            device_id: "roof-01".into(),
+            message_id: MessageId::new(measured_at),
+            measured_at,
+            schema: SCHEMA_VERSION,
+            blob_name: "sky.jpg".into(),
+            size_bytes: 1,
+            analysis: None,
+        })
+    }
+
+    pub(crate) fn prediction(measured_at: Timestamp) -> Message {
+        Message::Prediction(Prediction {
+            device_id: "roof-01".into(),
+            message_id: MessageId::new(measured_at),
+            measured_at,
+            schema: SCHEMA_VERSION,
+            model_id: "m".into(),
+            forecasts: Vec::new(),
+            rain_probability: None,
+            cloud_probability: Vec::new(),
+        })
+    }
+
+    pub(crate) fn health(measured_at: Timestamp) -> Message {
+        Message::DeviceHealth(DeviceHealth {
+            device_id: "roof-01".into(),
+            message_id: MessageId::new(measured_at),
+            measured_at,
+            schema: SCHEMA_VERSION,
+            agent_version: "0".into(),
+            agent_uptime_s: 1.0,
+            outbox_rows: 0,
+            outbox_bytes: 0,
+            outbox_given_up: 0,
+            memory_used_pct: None,
+            process_memory_mib: None,
+            load_average: None,
+            disk_free_mib: None,
+            temperature_c: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{at, measurement, prediction};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_appended_is_there_after_a_restart_in_order_and_with_its_state() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("outbox.db");
+        let outbox = Outbox::open(&path, 100).expect("opens");
+        let (first, second) = (measurement(at("2016-06-08T00:00:00Z")), prediction(at("2016-06-07T23:00:00.5Z")));
+        let state = vec![("replay.position".to_owned(), "17".to_owned())];
+        outbox.append(vec![first.clone(), second.clone()], state).await.expect("appends");
+        drop(outbox);
+
+        let outbox = Outbox::open(&path, 100).expect("opens again");
+        assert_eq!(outbox.state("replay.position").await.expect("reads").as_deref(), Some("17"));
+        assert_eq!(outbox.state("nothing").await.expect("reads"), None);
+        let rows = outbox.peek(0, 10).await.expect("peeks");
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].kind, rows[1].kind), (MessageKind::WeatherMeasurement, MessageKind::Prediction));
+        assert_eq!(rows[1].measured_at, at("2016-06-07T23:00:00.5Z"));
+        assert_eq!(rows[0].body, first.to_json());
+        assert_eq!(rows[1].message_id, second.message_id().as_str());
+        let bytes = (first.to_json().len() + second.to_json().len()) as u64;
+        let expected = OutboxStatus {
+            rows: 2,
+            bytes,
+            max_rows: 100,
+            oldest_measured_at: Some(at("2016-06-07T23:00:00.5Z")),
+            ..OutboxStatus::default()
+        };
+        assert_eq!(*outbox.status().borrow(), expected);
+        assert_eq!(outbox.peek(rows[0].seq, 10).await.expect("peeks"), rows[1..]);
+    }
+
+    #[tokio::test]
+    async fn removing_counts_only_what_was_there() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let outbox = Outbox::open(&folder.path().join("outbox.db"), 100).expect("opens");
+        let messages: Vec<_> = (0..10).map(|minute| measurement(at(&format!("2016-06-08T00:0{minute}:00Z")))).collect();
+        outbox.append(messages, Vec::new()).await.expect("appends");
+        let seqs: Vec<i64> = outbox.peek(0, 100).await.expect("peeks").iter().map(|row| row.seq).collect();
+        let mut status = outbox.status();
+        status.borrow_and_update();
+        outbox.remove(vec![seqs[4], seqs[0], seqs[1], seqs[0], 9999]).await.expect("removes");
+        assert!(status.has_changed().expect("the outbox is open"));
+        assert_eq!(status.borrow().rows, 7);
+        assert_eq!(status.borrow().oldest_measured_at, Some(at("2016-06-08T00:02:00Z")));
+        outbox.remove(seqs).await.expect("removes");
+        assert_eq!(*outbox.status().borrow(), OutboxStatus { max_rows: 100, ..OutboxStatus::default() });
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_leaves_the_queue_with_its_reason() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let outbox = Outbox::open(&folder.path().join("outbox.db"), 100).expect("opens");
+        let now = at("2016-06-08T00:00:00Z");
+        outbox.append(vec![measurement(now)], Vec::new()).await.expect("appends");
+        let row = outbox.peek(0, 1).await.expect("peeks").remove(0);
+        outbox.set_aside("{rubbish".into(), "not JSON".into(), now).await.expect("sets aside");
+        outbox.set_row_aside(row.clone(), "too large".into(), now).await.expect("sets aside");
+        assert_eq!((outbox.status().borrow().rows, outbox.status().borrow().set_aside), (0, 2));
+        let list = outbox.set_aside_list(10).await.expect("lists");
+        assert_eq!(list, [(now, row.body, "too large".into()), (now, "{rubbish".into(), "not JSON".into())]);
+    }
+}

@@ -1,0 +1,34 @@
+//! The outbox's tables.
+
+use crate::database::Migration;
+
+/// Its migrations. `measured_at` is in nanoseconds since the epoch, `at` too; `kind` is the name on the wire.
+/// The one row of `totals` is kept by every change, so that no count ever walks the table.
+pub(super) const MIGRATIONS: &[Migration] = &["
+CREATE TABLE message(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    measured_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX message_by_kind ON message(kind, measured_at);
+CREATE TABLE state(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE given_up(kind TEXT PRIMARY KEY, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE set_aside(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    raw TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE totals(
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    given_up INTEGER NOT NULL,
+    set_aside INTEGER NOT NULL,
+    set_aside_bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0);
+"];

@@ -1,0 +1,309 @@
+//! The live feed: what the hub took in, decoded, before any batch or table has it.
+//!
+//! Keeps the newest measurements in a bounded ring so that charts need no table; older history comes from
+//! the warehouse.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::enqueued::{EnqueuedLog, EnqueuedMessage};
+use super::pulse::Pulse;
+use super::warehouse::Warehouse;
+use crate::database::DatabaseError;
+use crate::station::{Message, Prediction, Variable, WeatherMeasurement};
+
+/// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
+const RING: usize = 65_536;
+/// Messages kept as received.
+const RECENT: usize = 200;
+/// Window of a rate.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// One measurement in the ring.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at_ms: i64,
+    device: u16,
+    /// In the order of [`Variable::ALL`]; NaN is absent.
+    values: [f32; 8],
+}
+
+/// The feed; clones share it.
+#[derive(Clone, Default)]
+pub struct LiveFeed {
+    state: Arc<Mutex<State>>,
+    changed: Pulse,
+}
+
+#[derive(Default)]
+struct State {
+    samples: VecDeque<Sample>,
+    devices: Vec<String>,
+    recent: VecDeque<Arc<EnqueuedMessage>>,
+    newest: Option<WeatherMeasurement>,
+    prediction: Option<Prediction>,
+    received: u64,
+    measurements: u64,
+    arrivals: VecDeque<(Instant, u32)>,
+}
+
+/// What the feed knows of now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FeedStatus {
+    /// The newest measurement.
+    pub newest: Option<WeatherMeasurement>,
+    /// The newest prediction.
+    pub prediction: Option<Prediction>,
+    /// Messages since the start.
+    pub received: u64,
+    /// Measurements since the start.
+    pub measurements: u64,
+    /// Messages a wall second over the last minute.
+    pub rate_per_s: f64,
+}
+
+/// A bin of a series: its end or middle, mean, least and greatest value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bin {
+    /// Start of the bin, ms.
+    pub from_ms: i64,
+    /// Mean.
+    pub mean: f64,
+    /// Least value.
+    pub min: f64,
+    /// Greatest value.
+    pub max: f64,
+}
+
+impl LiveFeed {
+    /// A feed that already holds what table and log have of the newest measurements.
+    pub async fn open(warehouse: &Warehouse, log: &EnqueuedLog) -> Result<Self, DatabaseError> {
+        let feed = Self::default();
+        let rows = warehouse.measurements(Timestamp::MIN, Timestamp::MAX, RING).await?;
+        let newest_id = warehouse.find(None).await?;
+        {
+            let mut state = feed.lock();
+            for (device, at_ms, values) in rows {
+                let device = state.device(&device);
+                state.insert(Sample { at_ms, device, values: values.map(|v| v.map_or(f32::NAN, narrow)) });
+            }
+            let body = newest_id.and_then(|row| serde_json::from_str::<serde_json::Value>(&row.variant).ok());
+            if let Some(Ok(Message::WeatherMeasurement(newest))) =
+                body.map(|line| Message::from_json(line["Body"].to_string().as_bytes()))
+            {
+                state.newest = Some(newest);
+            }
+        }
+        let prediction = warehouse.prediction(None).await?;
+        feed.lock().prediction = prediction;
+        let mut waiting = log.newest(RECENT).await?;
+        waiting.reverse();
+        for message in waiting {
+            feed.take(&Arc::new(message), false);
+        }
+        Ok(feed)
+    }
+
+    /// Follows the log for good.
+    pub async fn run(self, log: EnqueuedLog) {
+        let mut arrivals = log.arrivals();
+        loop {
+            match arrivals.recv().await {
+                Ok(message) => self.take(&message, true),
+                // The ring is a view; what it missed in a burst is in the log and will be in the table.
+                Err(RecvError::Lagged(missed)) => self.lock().received += missed,
+                Err(RecvError::Closed) => return,
+            }
+            self.changed.ring();
+        }
+    }
+
+    /// Waits for news.
+    pub async fn changed(&self) {
+        self.changed.rung().await;
+    }
+
+    fn take(&self, message: &Arc<EnqueuedMessage>, live: bool) {
+        let decoded = message.is_json().then(|| Message::from_json(&message.body));
+        let mut state = self.lock();
+        if live {
+            state.received += 1;
+            state.count_arrival();
+        }
+        if state.recent.len() == RECENT {
+            state.recent.pop_front();
+        }
+        state.recent.push_back(Arc::clone(message));
+        match decoded {
+            Some(Ok(Message::WeatherMeasurement(measurement))) => {
+                let device = state.device(&measurement.device_id);
+                let values = Variable::ALL.map(|v| measurement.get(v).map_or(f32::NAN, narrow));
+                state.insert(Sample { at_ms: measurement.measured_at.as_millisecond(), device, values });
+                state.measurements += u64::from(live);
+                if state.newest.as_ref().is_none_or(|newest| newest.measured_at <= measurement.measured_at) {
+                    state.newest = Some(measurement);
+                }
+            }
+            Some(Ok(Message::Prediction(prediction))) => {
+                if state.prediction.as_ref().is_none_or(|newest| newest.measured_at <= prediction.measured_at) {
+                    state.prediction = Some(prediction);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the feed knows of now.
+    #[must_use]
+    pub fn status(&self) -> FeedStatus {
+        let mut state = self.lock();
+        FeedStatus {
+            rate_per_s: state.rate(),
+            newest: state.newest.clone(),
+            prediction: state.prediction.clone(),
+            received: state.received,
+            measurements: state.measurements,
+        }
+    }
+
+    /// The newest messages as received, newest first.
+    #[must_use]
+    pub fn recent(&self, limit: usize) -> Vec<Arc<EnqueuedMessage>> {
+        self.lock().recent.iter().rev().take(limit).cloned().collect()
+    }
+
+    /// When the ring's oldest measurement was made; `None` where it is empty.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.lock().samples.front().and_then(|s| Timestamp::from_millisecond(s.at_ms).ok())
+    }
+
+    /// Bins of `width` over `[from, to]`, aligned to multiples of `width`, and the typical time between
+    /// measurements in it.
+    #[must_use]
+    pub fn bins(
+        &self,
+        device: Option<&str>,
+        variable: Variable,
+        from: Timestamp,
+        to: Timestamp,
+        width: SignedDuration,
+    ) -> (Vec<Bin>, Option<SignedDuration>) {
+        let state = self.lock();
+        let device = device.map(|name| state.devices.iter().position(|known| known == name));
+        let (from, to) = (from.as_millisecond(), to.as_millisecond());
+        let start = state.samples.partition_point(|s| s.at_ms < from);
+        let samples = state
+            .samples
+            .range(start..)
+            .take_while(|s| s.at_ms <= to)
+            .filter(|s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))))
+            .map(|s| (s.at_ms, f64::from(s.values[variable.index()])))
+            .filter(|(_, value)| !value.is_nan());
+        bin(samples, width)
+    }
+
+    /// Change of `variable` over the hour before the newest measurement, in its unit an hour.
+    #[must_use]
+    pub fn tendency_per_h(&self, variable: Variable) -> Option<f64> {
+        let newest = Timestamp::from_millisecond(self.lock().samples.back()?.at_ms).ok()?;
+        let ten_minutes = SignedDuration::from_mins(10);
+        let mean = |end: Timestamp| {
+            let (bins, _) = self.bins(None, variable, end - ten_minutes, end, SignedDuration::from_hours(24));
+            if bins.is_empty() { None } else { Some(bins.iter().map(|b| b.mean).sum::<f64>() / bins.len() as f64) }
+        };
+        Some(mean(newest)? - mean(newest - SignedDuration::from_hours(1))?)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Means by bin of values in order of time.
+pub fn bin(
+    samples: impl Iterator<Item = (i64, f64)>,
+    width: SignedDuration,
+) -> (Vec<Bin>, Option<SignedDuration>) {
+    let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
+    let mut bins: Vec<Bin> = Vec::new();
+    let (mut sum, mut count, mut previous) = (0.0, 0.0, None);
+    let mut steps = Vec::new();
+    for (at, value) in samples {
+        if let Some(previous) = previous.replace(at) {
+            steps.push(at - previous);
+        }
+        let from_ms = at.div_euclid(width) * width;
+        match bins.last_mut() {
+            Some(last) if last.from_ms == from_ms => {
+                sum += value;
+                count += 1.0;
+                last.mean = sum / count;
+                last.min = last.min.min(value);
+                last.max = last.max.max(value);
+            }
+            _ => {
+                (sum, count) = (value, 1.0);
+                bins.push(Bin { from_ms, mean: value, min: value, max: value });
+            }
+        }
+    }
+    let middle = steps.len() / 2;
+    let typical = (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1);
+    (bins, typical.map(SignedDuration::from_millis))
+}
+
+impl State {
+    fn device(&mut self, name: &str) -> u16 {
+        let index = self.devices.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.devices.push(name.to_owned());
+            self.devices.len() - 1
+        });
+        u16::try_from(index).unwrap_or(u16::MAX)
+    }
+
+    /// Keeps the ring in order of time; the same device and instant again is left out.
+    fn insert(&mut self, sample: Sample) {
+        let place = self.samples.partition_point(|s| s.at_ms <= sample.at_ms);
+        let again = self.samples.range(..place).rev().take_while(|s| s.at_ms == sample.at_ms).any(|s| s.device == sample.device);
+        if again {
+            return;
+        }
+        if place == self.samples.len() {
+            self.samples.push_back(sample);
+        } else {
+            self.samples.insert(place, sample);
+        }
+        if self.samples.len() > RING {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Arrivals are counted by the second, so that a burst costs no memory.
+    fn count_arrival(&mut self) {
+        let now = Instant::now();
+        match self.arrivals.back_mut() {
+            Some((second, count)) if now.duration_since(*second) < Duration::from_secs(1) => *count += 1,
+            _ => self.arrivals.push_back((now, 1)),
+        }
+    }
+
+    fn rate(&mut self) -> f64 {
+        while self.arrivals.front().is_some_and(|(second, _)| second.elapsed() > RATE_WINDOW) {
+            self.arrivals.pop_front();
+        }
+        let total: u32 = self.arrivals.iter().map(|(_, count)| count).sum();
+        let span = self.arrivals.front().map_or(RATE_WINDOW, |(first, _)| first.elapsed().max(Duration::from_secs(1)));
+        f64::from(total) / span.min(RATE_WINDOW).as_secs_f64()
+    }
+}
+
+/// Charts and tendencies need no more than a chart's precision.
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are more than any sensor has")]
+const fn narrow(value: f64) -> f32 {
+    value as f32
+}

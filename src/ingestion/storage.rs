@@ -1,0 +1,155 @@
+//! The containers: blobs in a folder, through the same interface as a storage account.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::buffered::BufWriter;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as BlobPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWriteExt;
+
+/// What can go wrong with a container.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The folder can't be used.
+    #[error("containers in {path}: {reason}; check that the folder exists and is writable")]
+    Folder {
+        /// The containers' folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// A blob can't be written, read or listed.
+    #[error("blob {container}/{name}: {reason}")]
+    Blob {
+        /// Its container.
+        container: String,
+        /// Its name, or a prefix.
+        name: String,
+        /// The store's words.
+        reason: String,
+    },
+}
+
+/// The containers of an environment; clones share them.
+#[derive(Debug, Clone)]
+pub struct Containers {
+    store: Arc<LocalFileSystem>,
+    root: Arc<Path>,
+}
+
+/// A blob as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Its name in the container.
+    pub name: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// When it was written (wall clock), Unix seconds.
+    pub modified_s: i64,
+}
+
+impl Containers {
+    /// The containers in `root`, which is made where it's missing.
+    pub fn open(root: &Path) -> Result<Self, StorageError> {
+        let failed = |reason: String| StorageError::Folder { path: root.to_owned(), reason };
+        std::fs::create_dir_all(root).map_err(|e| failed(e.to_string()))?;
+        // A write answers once the file and its folder are on disk.
+        let store = LocalFileSystem::new_with_prefix(root).map_err(|e| failed(e.to_string()))?.with_fsync(true);
+        Ok(Self { store: Arc::new(store), root: Arc::from(root) })
+    }
+
+    /// Begins a blob. It appears under its name, whole, when [`BlobWriter::finish`] answers.
+    #[must_use]
+    pub fn create(&self, container: &str, name: &str) -> BlobWriter {
+        let store: Arc<dyn ObjectStore> = Arc::clone(&self.store) as _;
+        BlobWriter {
+            writer: BufWriter::new(store, location(container, name)),
+            container: container.to_owned(),
+            name: name.to_owned(),
+            bytes: 0,
+        }
+    }
+
+    /// A blob's content.
+    pub async fn read(&self, container: &str, name: &str) -> Result<Bytes, StorageError> {
+        let result = match self.store.get(&location(container, name)).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|e| blob_error(container, name, &e))
+    }
+
+    /// Whether there is such a blob.
+    pub async fn exists(&self, container: &str, name: &str) -> Result<bool, StorageError> {
+        match self.store.head(&location(container, name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(blob_error(container, name, &error)),
+        }
+    }
+
+    /// A container's blobs, sorted by name.
+    pub async fn list(&self, container: &str) -> Result<Vec<Blob>, StorageError> {
+        let prefix = BlobPath::from(container);
+        let found: Vec<_> =
+            self.store.list(Some(&prefix)).try_collect().await.map_err(|e| blob_error(container, "", &e))?;
+        let mut blobs: Vec<_> = found
+            .into_iter()
+            .map(|meta| Blob {
+                name: meta.location.as_ref().strip_prefix(container).unwrap_or_default().trim_start_matches('/').to_owned(),
+                bytes: meta.size,
+                modified_s: meta.last_modified.timestamp(),
+            })
+            .collect();
+        blobs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(blobs)
+    }
+
+    /// The file a blob is kept in.
+    #[must_use]
+    pub fn file(&self, container: &str, name: &str) -> PathBuf {
+        self.root.join(container).join(name)
+    }
+}
+
+/// A blob being written.
+pub struct BlobWriter {
+    writer: BufWriter,
+    container: String,
+    name: String,
+    bytes: u64,
+}
+
+impl BlobWriter {
+    /// Appends to the blob.
+    pub async fn write(&mut self, content: &[u8]) -> Result<(), StorageError> {
+        self.bytes += content.len() as u64;
+        self.writer.write_all(content).await.map_err(|e| self.failed(&e))
+    }
+
+    /// Makes the blob durable and visible; answers its size in bytes.
+    pub async fn finish(mut self) -> Result<u64, StorageError> {
+        self.writer.shutdown().await.map_err(|e| self.failed(&e))?;
+        Ok(self.bytes)
+    }
+
+    fn failed(&self, error: &std::io::Error) -> StorageError {
+        StorageError::Blob { container: self.container.clone(), name: self.name.clone(), reason: error.to_string() }
+    }
+}
+
+fn location(container: &str, name: &str) -> BlobPath {
+    BlobPath::from(format!("{container}/{name}"))
+}
+
+fn blob_error(container: &str, name: &str, error: &object_store::Error) -> StorageError {
+    let reason = match error {
+        object_store::Error::NotFound { .. } => "not found".to_owned(),
+        other => other.to_string(),
+    };
+    StorageError::Blob { container: container.to_owned(), name: name.to_owned(), reason }
+}

@@ -1,0 +1,343 @@
+//! Loading one file: Snowpipe's semantics. By path once, the file as a whole (`ON_ERROR = SKIP_FILE`),
+//! one row a message.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::Value;
+
+use super::Warehouse;
+use super::schema::PipeDefinition;
+use crate::database::DatabaseError;
+use crate::ingestion::notices::BlobCreated;
+use crate::station::text::printable;
+use crate::station::{Message, MessageKind};
+
+/// Longest line of a file that is read, bytes: IoT Hub's 256 KB body as base64, and room for its envelope.
+const MAX_LINE: u64 = 1024 * 1024;
+
+/// State of a file, in the words of Snowflake's copy history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadStatus {
+    /// Noticed, waiting.
+    Pending,
+    /// Loaded.
+    Loaded,
+    /// Failed: nothing of it was stored.
+    Failed,
+}
+
+impl LoadStatus {
+    /// The word in the copy history.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Loaded => "Loaded",
+            Self::Failed => "Load failed",
+        }
+    }
+}
+
+/// A file that waits to be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its entry in the copy history.
+    pub id: i64,
+    /// The pipe that loads it.
+    pub pipe: &'static PipeDefinition,
+    /// Its name in the pipe's container.
+    pub file: String,
+}
+
+/// What came of a load.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FileLoad {
+    /// Rows parsed.
+    pub rows_parsed: u64,
+    /// Rows stored.
+    pub rows_loaded: u64,
+    /// Rows left out because their message was there already.
+    pub duplicates: u64,
+    /// Rows stored whose body is no message of the current schema.
+    pub invalid: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Identities of the messages stored.
+    pub stored: Vec<String>,
+    /// The error that failed the file: text, line and column, from 1.
+    pub error: Option<(String, u64, Option<u64>)>,
+    /// The first row whose body is no message, and why.
+    pub first_invalid: Option<(u64, String)>,
+}
+
+impl Warehouse {
+    /// Notes a noticed file as pending. `false` where its path is in the copy history already: a path is
+    /// loaded once, whatever its content.
+    pub async fn receive(&self, pipe: &'static PipeDefinition, event: BlobCreated, at: Timestamp) -> Result<bool, DatabaseError> {
+        self.database
+            .write(move |transaction| {
+                let inserted = transaction.execute(
+                    "INSERT INTO copy_history(pipe, file, status, created_at, received_at, bytes)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(pipe, file) DO NOTHING",
+                    params![
+                        pipe.name,
+                        event.name,
+                        LoadStatus::Pending.word(),
+                        event.created_at.to_string(),
+                        at.to_string(),
+                        i64::try_from(event.bytes).unwrap_or(i64::MAX)
+                    ],
+                )?;
+                Ok(inserted == 1)
+            })
+            .await
+    }
+
+    /// The pending files of a pipe, oldest first.
+    pub async fn pending(&self, pipe: &'static PipeDefinition) -> Result<Vec<NewFile>, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                let mut statement = connection
+                    .prepare_cached("SELECT id, file FROM copy_history WHERE status = 'Pending' AND pipe = ?1 ORDER BY id")?;
+                let rows =
+                    statement.query_map([pipe.name], |row| Ok(NewFile { id: row.get(0)?, pipe, file: row.get(1)? }))?;
+                rows.collect()
+            })
+            .await
+    }
+
+    /// Whether a path is in a pipe's copy history.
+    pub async fn knows(&self, pipe: &'static PipeDefinition, file: String) -> Result<bool, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT 1 FROM copy_history WHERE pipe = ?1 AND file = ?2")?
+                    .exists(params![pipe.name, file])
+            })
+            .await
+    }
+
+    /// Loads `file` from `path` in one transaction: all its rows, or none and the reason.
+    pub async fn load(&self, file: NewFile, path: PathBuf, at: Timestamp) -> Result<FileLoad, DatabaseError> {
+        self.database
+            .write(move |transaction| {
+                transaction.execute_batch("SAVEPOINT file")?;
+                let mut load = FileLoad::default();
+                if let Err(failure) = read_file(transaction, &file, &path, at, &mut load) {
+                    transaction.execute_batch("ROLLBACK TO file")?;
+                    let (text, line, column) = failure?;
+                    load = FileLoad {
+                        rows_parsed: load.rows_parsed,
+                        bytes: load.bytes,
+                        error: Some((text, line, column)),
+                        ..FileLoad::default()
+                    };
+                }
+                transaction.execute_batch("RELEASE file")?;
+                record(transaction, &file, &load, at)?;
+                Ok(load)
+            })
+            .await
+    }
+
+    /// Pauses or resumes a pipe.
+    pub async fn set_paused(&self, pipe: &'static PipeDefinition, paused: bool) -> Result<(), DatabaseError> {
+        self.database
+            .write(move |transaction| {
+                transaction
+                    .execute(
+                        "INSERT INTO pipe_state VALUES (?1, ?2) ON CONFLICT(pipe) DO UPDATE SET paused = ?2",
+                        params![pipe.name, paused],
+                    )
+                    .map(|_| ())
+            })
+            .await
+    }
+
+    /// Whether a pipe is paused.
+    pub async fn is_paused(&self, pipe: &'static PipeDefinition) -> Result<bool, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT paused FROM pipe_state WHERE pipe = ?1")?
+                    .query_row([pipe.name], |row| row.get(0))
+                    .optional()
+                    .map(|paused| paused.unwrap_or(false))
+            })
+            .await
+    }
+
+    /// Deletes rows measured before `before` from every message table; answers how many.
+    pub async fn forget_before(&self, before: Timestamp) -> Result<u64, DatabaseError> {
+        self.database
+            .write(move |transaction| {
+                let mut deleted = 0;
+                for pipe in &super::PIPES {
+                    let sql = format!("DELETE FROM {} WHERE measured_at_ms < ?1", pipe.table);
+                    deleted += transaction.execute(&sql, [before.as_millisecond()])? as u64;
+                }
+                let before = [before.as_millisecond()];
+                transaction.execute("DELETE FROM NOWCAST_VERIFICATION WHERE issued_at_ms < ?1", before)?;
+                transaction.execute("DELETE FROM verification_due WHERE issued_at_ms < ?1", before)?;
+                Ok(deleted)
+            })
+            .await
+    }
+}
+
+/// A file's own fault (text, line, column), or the database's.
+type FileFault = rusqlite::Result<(String, u64, Option<u64>)>;
+
+fn read_file(
+    transaction: &Transaction<'_>,
+    file: &NewFile,
+    path: &std::path::Path,
+    at: Timestamp,
+    load: &mut FileLoad,
+) -> Result<(), FileFault> {
+    let unreadable = |error: std::io::Error, line: u64| Ok((format!("can't be read: {error}"), line, None));
+    let metadata = std::fs::metadata(path).map_err(|e| unreadable(e, 0))?;
+    if metadata.is_dir() {
+        return Err(Ok(("is a folder, not a file".to_owned(), 0, None)));
+    }
+    let mut reader = BufReader::with_capacity(64 * 1024, std::fs::File::open(path).map_err(|e| unreadable(e, 0))?);
+    let insert = format!(
+        "INSERT INTO {}(variant, file_name, file_row_number, start_scan_time, device_id, message_id, measured_at_ms, invalid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(device_id, message_id) DO NOTHING",
+        file.pipe.table
+    );
+    let mut insert = transaction.prepare_cached(&insert).map_err(Err)?;
+    let mut due = transaction
+        .prepare_cached("INSERT INTO verification_due VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")
+        .map_err(Err)?;
+    let (started, mut line) = (at.to_string(), Vec::new());
+    for number in 1.. {
+        line.clear();
+        let taken = std::io::Read::take(&mut reader, MAX_LINE + 1).read_until(b'\n', &mut line);
+        let taken = taken.map_err(|e| unreadable(e, number))? as u64;
+        if taken == 0 {
+            break;
+        }
+        load.bytes += taken;
+        if taken > MAX_LINE {
+            return Err(Ok((format!("the line is longer than {MAX_LINE} bytes"), number, None)));
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let row = Row::parse(text).map_err(|(reason, column)| Ok((reason, number, column)))?;
+        load.rows_parsed += 1;
+        let inserted = insert
+            .execute(params![
+                row.variant,
+                file.file,
+                i64::try_from(number).unwrap_or(i64::MAX),
+                started,
+                row.device_id,
+                row.message_id,
+                row.measured_at_ms,
+                row.invalid
+            ])
+            .map_err(Err)?;
+        if inserted == 0 {
+            load.duplicates += 1;
+            continue;
+        }
+        load.rows_loaded += 1;
+        if let Some(reason) = row.invalid {
+            load.invalid += 1;
+            load.first_invalid.get_or_insert((number, reason));
+        } else if let (Some(id), Some(at), true) = (&row.message_id, row.measured_at_ms, row.is_prediction) {
+            due.execute(params![row.device_id, id, at, at]).map_err(Err)?;
+        }
+        load.stored.extend(row.message_id);
+    }
+    Ok(())
+}
+
+fn record(transaction: &Transaction<'_>, file: &NewFile, load: &FileLoad, at: Timestamp) -> rusqlite::Result<()> {
+    let status = if load.error.is_some() { LoadStatus::Failed } else { LoadStatus::Loaded };
+    let (text, line, column) = match &load.error {
+        Some((text, line, column)) => (Some(text), Some(*line), *column),
+        None => (None, None, None),
+    };
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    transaction
+        .execute(
+            "UPDATE copy_history SET status = ?2, loaded_at = ?3, rows_parsed = ?4, rows_loaded = ?5, duplicates = ?6,
+             invalid = ?7, first_error = ?8, first_error_line = ?9, first_error_column = ?10, bytes = max(bytes, ?11)
+             WHERE id = ?1",
+            params![
+                file.id,
+                status.word(),
+                at.to_string(),
+                number(load.rows_parsed),
+                number(load.rows_loaded),
+                number(load.duplicates),
+                number(load.invalid),
+                text,
+                line.map(number),
+                column.map(number),
+                number(load.bytes)
+            ],
+        )
+        .map(|_| ())
+}
+
+/// One line of a file, taken apart.
+struct Row<'a> {
+    variant: &'a str,
+    device_id: String,
+    message_id: Option<String>,
+    measured_at_ms: Option<i64>,
+    invalid: Option<String>,
+    is_prediction: bool,
+}
+
+impl<'a> Row<'a> {
+    /// A line has to be a JSON object; errors give the reason and the column, from 1. That its body is a
+    /// message isn't asked: VARIANT takes any JSON, and what the body lacks is said in `invalid`.
+    fn parse(text: &'a [u8]) -> Result<Self, (String, Option<u64>)> {
+        let variant = std::str::from_utf8(text)
+            .map_err(|error| ("the line is not UTF-8".to_owned(), Some(error.valid_up_to() as u64 + 1)))?;
+        let value: Value = serde_json::from_str(variant).map_err(|error| {
+            let reason = error.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            (format!("the line is not JSON: {}", printable(reason)), Some(error.column() as u64))
+        })?;
+        if !value.is_object() {
+            return Err(("the line is JSON, but no object".to_owned(), Some(1)));
+        }
+        let body = value.get("Body");
+        let text_at = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        // The hub's word for who sent it counts; the body's is only a claim.
+        let device_id =
+            text_at("/SystemProperties/connectionDeviceId").or_else(|| text_at("/Body/deviceId")).unwrap_or_default();
+        let message_id = text_at("/Body/messageId").or_else(|| text_at("/SystemProperties/messageId"));
+        let message = body.map_or_else(
+            || Err("the line has no Body".to_owned()),
+            |body| Message::from_json(body.to_string().as_bytes()).map_err(|error| error.to_string()),
+        );
+        let message = message.and_then(|message| {
+            if message.device_id() == device_id {
+                Ok(message)
+            } else {
+                Err(format!("deviceId {:?} is not the sender's {device_id:?}", printable(message.device_id())))
+            }
+        });
+        let measured_at = message.as_ref().ok().map(Message::measured_at);
+        let is_prediction = matches!(&message, Ok(m) if m.kind() == MessageKind::Prediction);
+        Ok(Self {
+            variant,
+            device_id,
+            message_id,
+            measured_at_ms: measured_at.map(Timestamp::as_millisecond),
+            invalid: message.err(),
+            is_prediction,
+        })
+    }
+}

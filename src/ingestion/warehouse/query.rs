@@ -1,0 +1,286 @@
+//! What screens and the command line ask of the warehouse.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::Warehouse;
+use super::schema::{PIPES, PipeDefinition};
+use crate::database::DatabaseError;
+use crate::station::{Message, Prediction, Variable};
+
+/// A message's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableRow {
+    /// The pipe that loaded it.
+    pub pipe: &'static PipeDefinition,
+    /// The line as it was loaded: IoT Hub's JSON object.
+    pub variant: String,
+    /// The device.
+    pub device_id: String,
+    /// The message's identity.
+    pub message_id: Option<String>,
+    /// File it was loaded from.
+    pub file: String,
+    /// Line in that file, from 1.
+    pub line: u64,
+    /// When its load began.
+    pub loaded_at: Option<Timestamp>,
+    /// When the file was created, pipeline time.
+    pub created_at: Option<Timestamp>,
+    /// When its notice was received, pipeline time.
+    pub received_at: Option<Timestamp>,
+}
+
+/// A file in the copy history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryFile {
+    /// Path in the container.
+    pub file: String,
+    /// The pipe's name.
+    pub pipe: String,
+    /// When its load was done or failed; its notice's time while it is pending.
+    pub at: Timestamp,
+    /// Status, in Snowflake's words.
+    pub status: String,
+    /// Rows parsed, stored, left out as known.
+    pub rows: (u64, u64, u64),
+    /// Size, bytes.
+    pub bytes: u64,
+    /// First error with line and column.
+    pub error: Option<(String, Option<u64>, Option<u64>)>,
+}
+
+/// Counts of one pipe and its table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PipeCounts {
+    /// Rows in the table.
+    pub rows: u64,
+    /// `measuredAt` of the newest row.
+    pub newest_row_at: Option<Timestamp>,
+    /// Files pending.
+    pub pending: u64,
+    /// When the oldest of them was received.
+    pub oldest_pending_at: Option<Timestamp>,
+    /// Files loaded.
+    pub loaded: u64,
+    /// Files failed.
+    pub failed: u64,
+    /// Messages that came again.
+    pub duplicates: u64,
+    /// Rows whose body is no message of the current schema.
+    pub invalid: u64,
+    /// When the last notice was received.
+    pub last_received_at: Option<Timestamp>,
+    /// When the last file was loaded.
+    pub last_loaded_at: Option<Timestamp>,
+    /// The last file's error, where the last file failed.
+    pub last_error: Option<String>,
+}
+
+impl Warehouse {
+    /// Counts of one pipe and its table.
+    pub async fn counts(&self, pipe: &'static PipeDefinition) -> Result<PipeCounts, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                let mut counts = connection
+                    .prepare_cached(
+                        "SELECT sum(status = 'Pending'), sum(status = 'Loaded'), sum(status = 'Load failed'),
+                         sum(duplicates), sum(invalid), max(received_at),
+                         min(CASE WHEN status = 'Pending' THEN received_at END),
+                         max(CASE WHEN status = 'Loaded' THEN loaded_at END), sum(rows_loaded)
+                         FROM copy_history WHERE pipe = ?1",
+                    )?
+                    .query_row([pipe.name], |row| {
+                        Ok(PipeCounts {
+                            pending: count(row, 0)?,
+                            loaded: count(row, 1)?,
+                            failed: count(row, 2)?,
+                            duplicates: count(row, 3)?,
+                            invalid: count(row, 4)?,
+                            last_received_at: time(row, 5)?,
+                            oldest_pending_at: time(row, 6)?,
+                            last_loaded_at: time(row, 7)?,
+                            ..PipeCounts::default()
+                        })
+                    })?;
+                // The newest row and the count by index; counting is a scan of the smallest index.
+                let sql = format!("SELECT count(*), max(measured_at_ms) FROM {}", pipe.table);
+                let (rows, newest): (i64, Option<i64>) =
+                    connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                counts.rows = rows.unsigned_abs();
+                counts.newest_row_at = newest.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                counts.last_error = connection
+                    .prepare_cached(
+                        "SELECT file, first_error, first_error_line FROM copy_history
+                         WHERE pipe = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
+                    )?
+                    .query_row([pipe.name], last_error)
+                    .optional()?
+                    .flatten();
+                Ok(counts)
+            })
+            .await
+    }
+
+    /// The copy history, newest first.
+    pub async fn copy_history(&self, failed_only: bool, limit: usize) -> Result<Vec<HistoryFile>, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT file, pipe, coalesce(loaded_at, received_at), status, rows_parsed, rows_loaded, duplicates,
+                     bytes, first_error, first_error_line, first_error_column
+                     FROM copy_history WHERE ?1 = 0 OR status = 'Load failed' ORDER BY id DESC LIMIT ?2",
+                )?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![failed_only, limit], |row| {
+                    let error: Option<String> = row.get(8)?;
+                    let place = (optional_count(row, 9)?, optional_count(row, 10)?);
+                    Ok(HistoryFile {
+                        file: row.get(0)?,
+                        pipe: row.get(1)?,
+                        at: time(row, 2)?.unwrap_or(Timestamp::UNIX_EPOCH),
+                        status: row.get(3)?,
+                        rows: (count(row, 4)?, count(row, 5)?, count(row, 6)?),
+                        bytes: count(row, 7)?,
+                        error: error.map(|text| (text, place.0, place.1)),
+                    })
+                })?;
+                rows.collect()
+            })
+            .await
+    }
+
+    /// The row of a message; without an identity, the newest measurement's.
+    pub async fn find(&self, message_id: Option<String>) -> Result<Option<TableRow>, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                for pipe in &PIPES {
+                    let clause = match &message_id {
+                        Some(_) => "t.message_id = ?1",
+                        None => "?1 IS NULL AND t.measured_at_ms = (SELECT max(measured_at_ms) FROM WEATHER_JSON)",
+                    };
+                    let sql = row_sql(pipe.table, clause);
+                    let found = connection
+                        .prepare_cached(&sql)?
+                        .query_row(params![message_id, pipe.name], |row| table_row(row, pipe))
+                        .optional()?;
+                    if found.is_some() || message_id.is_none() {
+                        return Ok(found);
+                    }
+                }
+                Ok(None)
+            })
+            .await
+    }
+
+    /// The newest pipeline time in the copy history.
+    pub async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                connection.query_row(
+                    "SELECT max(coalesce(loaded_at, received_at)) FROM copy_history",
+                    [],
+                    |row| time(row, 0),
+                )
+            })
+            .await
+    }
+
+    /// The newest prediction issued at or before `at`, or the newest of all.
+    pub async fn prediction(&self, at: Option<Timestamp>) -> Result<Option<Prediction>, DatabaseError> {
+        let at = at.map_or(i64::MAX, Timestamp::as_millisecond);
+        let body: Option<String> = self
+            .database
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT json_extract(variant, '$.Body') FROM WEATHER_PREDICTIONS
+                         WHERE measured_at_ms <= ?1 AND invalid IS NULL ORDER BY measured_at_ms DESC LIMIT 1",
+                    )?
+                    .query_row([at], |row| row.get(0))
+                    .optional()
+            })
+            .await?;
+        Ok(body.and_then(|body| match Message::from_json(body.as_bytes()) {
+            Ok(Message::Prediction(prediction)) => Some(prediction),
+            _ => None,
+        }))
+    }
+
+    /// Measurements between two instants (inclusive): device, time in ms, and the values in the order of
+    /// [`Variable::ALL`]; at most `limit`, the newest.
+    pub async fn measurements(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(String, i64, [Option<f64>; 8])>, DatabaseError> {
+        let (from, to) = (from.as_millisecond(), to.as_millisecond());
+        self.database
+            .read(move |connection| {
+                let fields: Vec<_> =
+                    Variable::ALL.iter().map(|v| format!("json_extract(variant, '$.Body.{}')", v.field())).collect();
+                let sql = format!(
+                    "SELECT device_id, measured_at_ms, {} FROM WEATHER_JSON
+                     WHERE measured_at_ms BETWEEN ?1 AND ?2 AND invalid IS NULL
+                     ORDER BY measured_at_ms DESC LIMIT ?3",
+                    fields.join(", ")
+                );
+                let mut statement = connection.prepare_cached(&sql)?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![from, to, limit], |row| {
+                    let mut values = [None; 8];
+                    for (index, value) in values.iter_mut().enumerate() {
+                        *value = row.get(index + 2)?;
+                    }
+                    Ok((row.get(0)?, row.get(1)?, values))
+                })?;
+                let mut rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+                rows.reverse();
+                Ok(rows)
+            })
+            .await
+    }
+}
+
+fn row_sql(table: &str, clause: &str) -> String {
+    format!(
+        "SELECT t.variant, t.device_id, t.message_id, t.file_name, t.file_row_number, h.loaded_at, h.created_at, h.received_at
+         FROM {table} t LEFT JOIN copy_history h ON h.file = t.file_name AND h.pipe = ?2
+         WHERE {clause} LIMIT 1"
+    )
+}
+
+fn table_row(row: &Row<'_>, pipe: &'static PipeDefinition) -> rusqlite::Result<TableRow> {
+    Ok(TableRow {
+        pipe,
+        variant: row.get(0)?,
+        device_id: row.get(1)?,
+        message_id: row.get(2)?,
+        file: row.get(3)?,
+        line: count(row, 4)?,
+        loaded_at: time(row, 5)?,
+        created_at: time(row, 6)?,
+        received_at: time(row, 7)?,
+    })
+}
+
+fn last_error(row: &Row<'_>) -> rusqlite::Result<Option<String>> {
+    let (file, error, line): (String, Option<String>, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(error.map(|error| match line {
+        Some(line) => format!("{file}, line {line}: {error}"),
+        None => format!("{file}: {error}"),
+    }))
+}
+
+fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, Option<i64>>(index)?.unwrap_or(0).unsigned_abs())
+}
+
+fn optional_count(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(i64::unsigned_abs))
+}
+
+fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<String>>(index)?.and_then(|text| text.parse().ok()))
+}

@@ -1,0 +1,209 @@
+//! Who may connect: user name and shared access signature (Microsoft's *Control access to IoT Hub using SAS*).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use rmqtt_codec::v3::{Connect, ConnectAckReason};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+
+use crate::local_cloud::devices::{Device, Devices, is_device_id};
+use crate::station::text::printable;
+
+/// Why a device isn't let in: the return code it gets, and the words for the log.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: ConnectAckReason,
+    pub(super) reason: String,
+}
+
+fn refusal(code: ConnectAckReason, reason: impl Into<String>) -> Refusal {
+    Refusal { code, reason: reason.into() }
+}
+
+/// Lets a device in, or says why not. `now` is wall time.
+pub(super) async fn check(
+    connect: &Connect,
+    host_name: &str,
+    devices: &Devices,
+    now: Timestamp,
+) -> Result<Device, Refusal> {
+    use ConnectAckReason::{BadUserNameOrPassword, IdentifierRejected, NotAuthorized, ServiceUnavailable};
+    let device_id: &str = &connect.client_id;
+    if !is_device_id(device_id) {
+        return Err(refusal(IdentifierRejected, "the client id is no device id"));
+    }
+    if !connect.username.as_deref().is_some_and(|name| is_username(name, host_name, device_id)) {
+        let given = printable(connect.username.as_deref().unwrap_or("none"));
+        return Err(refusal(
+            BadUserNameOrPassword,
+            format!("the user name must be {host_name}/{device_id}/?api-version=…, not {given}"),
+        ));
+    }
+    let signature = connect
+        .password
+        .as_deref()
+        .and_then(|password| str::from_utf8(password).ok())
+        .and_then(Signature::parse)
+        .ok_or_else(|| refusal(BadUserNameOrPassword, "the password is no shared access signature"))?;
+    let device = devices
+        .get(device_id)
+        .await
+        .map_err(|error| refusal(ServiceUnavailable, error.to_string()))?
+        .ok_or_else(|| refusal(NotAuthorized, "the device isn't registered"))?;
+    signature
+        .verify(host_name, device_id, device.key.expose_secret(), now)
+        .map_err(|why| refusal(NotAuthorized, why))?;
+    Ok(device)
+}
+
+/// `{host}/{device}/?api-version=…`; the host in any case.
+fn is_username(name: &str, host_name: &str, device_id: &str) -> bool {
+    let Some((host, rest)) = name.split_once('/') else { return false };
+    host.eq_ignore_ascii_case(host_name)
+        && rest.strip_prefix(device_id).is_some_and(|rest| rest.starts_with("/?api-version="))
+}
+
+/// A parsed `SharedAccessSignature sr=…&sig=…&se=…[&skn=…]`.
+struct Signature<'a> {
+    /// The resource as it was signed: URL-encoded.
+    resource: &'a str,
+    /// The expiry as it was signed.
+    expiry: &'a str,
+    expires: Timestamp,
+    mac: Vec<u8>,
+    policy: Option<&'a str>,
+}
+
+impl<'a> Signature<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let [mut resource, mut mac, mut expiry, mut policy] = [None; 4];
+        for pair in text.strip_prefix("SharedAccessSignature ")?.split('&') {
+            let (name, value) = pair.split_once('=')?;
+            let field = match name {
+                "sr" => &mut resource,
+                "sig" => &mut mac,
+                "se" => &mut expiry,
+                "skn" => &mut policy,
+                _ => return None,
+            };
+            if field.replace(value).is_some() {
+                return None;
+            }
+        }
+        let expiry = expiry?;
+        let mac = percent_decode_str(mac?).decode_utf8().ok()?;
+        Some(Self {
+            resource: resource?,
+            expires: Timestamp::from_second(expiry.parse().ok()?).ok()?,
+            expiry,
+            mac: STANDARD.decode(mac.as_bytes()).ok()?,
+            policy: policy.filter(|name| !name.is_empty()),
+        })
+    }
+
+    fn verify(&self, host_name: &str, device_id: &str, key: &[u8], now: Timestamp) -> Result<(), &'static str> {
+        if self.policy.is_some() {
+            return Err("the token is a policy's; only devices' own keys are known here");
+        }
+        let resource = percent_decode_str(self.resource).decode_utf8().map_err(|_| "the resource isn't UTF-8")?;
+        let own = resource.split_once('/').is_some_and(|(host, rest)| {
+            host.eq_ignore_ascii_case(host_name) && rest.strip_prefix("devices/") == Some(device_id)
+        });
+        if !own {
+            return Err("the token is for another resource");
+        }
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| "the device's key is unusable")?;
+        mac.update(self.resource.as_bytes());
+        mac.update(b"\n");
+        mac.update(self.expiry.as_bytes());
+        // In constant time.
+        mac.verify_slice(&self.mac).map_err(|_| "the signature is wrong: not this device's key")?;
+        if self.expires <= now {
+            return Err("the token has expired; check the device's clock");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = b"01234567890123456789012345678901";
+    // Computed with Python's hmac and urllib.parse.quote for the key above and se=1700000000.
+    const TOKEN: &str = "SharedAccessSignature sr=skydeck-hub.local%2Fdevices%2Froof-01\
+        &sig=nKmrL31i6NwbbmYzw3ajli6k%2BWmpI2RdR1rLvCBf75o%3D&se=1700000000";
+
+    fn before() -> Timestamp {
+        Timestamp::from_second(1_699_999_999).expect("in range")
+    }
+
+    #[test]
+    fn a_token_of_another_implementation_is_accepted_until_it_ends() {
+        let signature = Signature::parse(TOKEN).expect("a token");
+        signature.verify("skydeck-hub.local", "roof-01", KEY, before()).expect("accepted");
+        signature.verify("SKYDECK-hub.local", "roof-01", KEY, before()).expect("hosts have no case");
+        let end = Timestamp::from_second(1_700_000_000).expect("in range");
+        assert!(signature.verify("skydeck-hub.local", "roof-01", KEY, end).expect_err("expired").contains("expired"));
+    }
+
+    #[test]
+    fn a_token_for_anybody_else_is_refused() {
+        let signature = Signature::parse(TOKEN).expect("a token");
+        for (host, device, key) in [
+            ("other.local", "roof-01", KEY),
+            ("skydeck-hub.local", "roof-02", KEY),
+            ("skydeck-hub.local", "roof-0", KEY),
+            ("skydeck-hub.local", "roof-01", b"another".as_slice()),
+        ] {
+            signature.verify(host, device, key, before()).expect_err("refused");
+        }
+        let longer = TOKEN.replace("se=1700000000", "se=1800000000");
+        let longer = Signature::parse(&longer).expect("a token");
+        longer.verify("skydeck-hub.local", "roof-01", KEY, before()).expect_err("the end is signed too");
+        let policy = format!("{TOKEN}&skn=device");
+        let policy = Signature::parse(&policy).expect("a token");
+        policy.verify("skydeck-hub.local", "roof-01", KEY, before()).expect_err("a policy's");
+    }
+
+    #[test]
+    fn rubbish_is_no_signature() {
+        for text in [
+            "",
+            "SharedAccessSignature",
+            "SharedAccessSignature ",
+            "sharedaccesssignature sr=a&sig=YQ%3D%3D&se=1",
+            "SharedAccessSignature sr=a&sig=YQ%3D%3D",
+            "SharedAccessSignature sr=a&se=1",
+            "SharedAccessSignature sig=YQ%3D%3D&se=1",
+            "SharedAccessSignature sr=a&sig=YQ%3D%3D&se=never",
+            "SharedAccessSignature sr=a&sig=YQ%3D%3D&se=99999999999999999999",
+            "SharedAccessSignature sr=a&sig=***&se=1",
+            "SharedAccessSignature sr=a&sr=b&sig=YQ%3D%3D&se=1",
+            "SharedAccessSignature sr=a&sig=YQ%3D%3D&se=1&more=1",
+        ] {
+            assert!(Signature::parse(text).is_none(), "{text}");
+        }
+        assert!(Signature::parse("SharedAccessSignature sr=a&sig=YQ%3D%3D&se=1").is_some());
+    }
+
+    #[test]
+    fn the_user_name_names_host_and_device() {
+        assert!(is_username("hub/d/?api-version=2021-04-12&DeviceClientType=py", "HUB", "d"));
+        for wrong in ["hub/d", "hub/d/", "hub/dd/?api-version=1", "other/d/?api-version=1", "d", ""] {
+            assert!(!is_username(wrong, "hub", "d"), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "(SharedAccessSignature )?(sr|sig|se|skn|=|&|%|[a-zA-Z0-9/]|.)*") {
+            if let Some(signature) = Signature::parse(&text) {
+                assert!(signature.verify("hub", "d", KEY, before()).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! What the owner answers: queries from feed, log and warehouse; commands to clock, alarms and pipes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::alarms::Alarms;
+use super::client::AskError;
+use super::log_buffer::LogBuffer;
+use super::protocol::{
+    Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop,
+};
+use crate::clock::Clock;
+use crate::clock::ledger::{Hop, Ledger};
+use crate::edge_agent::outbox::Outbox;
+use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
+use crate::ingestion::feed::{Bin, LiveFeed, bin};
+use crate::ingestion::loader::Loader;
+use crate::ingestion::pulse::Pulse;
+use crate::ingestion::warehouse::{PIPES, TableRow, Warehouse};
+use crate::station::forecast::MAX_LEAD_MINUTES;
+use crate::station::{Prediction, Variable};
+
+/// Most points, messages, files or lines one answer holds.
+const MOST: usize = 10_000;
+/// Characters of a batch file's line that are shown.
+const LINE_WIDTH: usize = 4096;
+/// Measured history before the issue time that a nowcast is shown with.
+const HISTORY: SignedDuration = SignedDuration::from_hours(6);
+/// Means of a nowcast's measurements.
+const TEN_MINUTES: SignedDuration = SignedDuration::from_mins(10);
+
+/// Everything answers are made from.
+#[derive(Clone)]
+pub struct Desk {
+    /// The environment's clock.
+    pub clock: Clock,
+    /// Monotonic instants of messages.
+    pub ledger: Ledger,
+    /// The owner's log.
+    pub log_buffer: LogBuffer,
+    /// The alarms.
+    pub alarms: Arc<Mutex<Alarms>>,
+    /// The agent's outbox.
+    pub outbox: Outbox,
+    /// The hub's log.
+    pub log: EnqueuedLog,
+    /// The live feed.
+    pub feed: LiveFeed,
+    /// The loader.
+    pub loader: Loader,
+    /// The warehouse.
+    pub warehouse: Warehouse,
+    /// Rung when a command changed something that snapshots show.
+    pub changed: Pulse,
+}
+
+type Outcome = Result<Answer, AskError>;
+
+impl Desk {
+    /// Answers one request. Errors name the thing, the cause and the next step.
+    pub async fn answer(&self, request: Request) -> Outcome {
+        match request {
+            Request::Subscribe => Err(AskError::Refused("subscribe: only over the owner's socket".into())),
+            Request::Series { device, variable, from, to, max_points } => {
+                self.series(device.as_deref(), variable, from, to, max_points).await.map(Answer::Series)
+            }
+            Request::Messages { limit } => {
+                let messages = self.feed.recent(limit.min(MOST)).iter().map(|m| received(m)).collect();
+                Ok(Answer::Messages { messages })
+            }
+            Request::Trace { message_id } => self.trace(message_id).await,
+            Request::CopyHistory { failed_only, limit } => self.copy_history(failed_only, limit).await,
+            Request::FileLine { file, line } => self.file_line(&file, line).await,
+            Request::Nowcast { at } => self.nowcast(at).await,
+            Request::Logs { after, limit } => {
+                Ok(Answer::Logs { lines: self.log_buffer.after(after, limit.min(MOST)) })
+            }
+            Request::SetSpeed { speed } => self.set_speed(speed),
+            Request::AcknowledgeAlarm { rule } => self.acknowledge(&rule),
+            Request::PausePipe { pipe, paused } => {
+                self.loader.set_paused(&pipe, paused).await.map_err(refused)?;
+                let word = if paused { "paused" } else { "resumed" };
+                tracing::info!(target: "audit", "pipe {pipe} {word}");
+                Ok(self.done(format!("pipe {pipe} {word}")))
+            }
+            Request::RefreshPipe { pipe } => {
+                let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
+                tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
+                Ok(self.done(format!("pipe {pipe}: {queued} files queued; files in the copy history are not loaded again")))
+            }
+        }
+    }
+
+    fn done(&self, message: String) -> Answer {
+        self.changed.ring();
+        Answer::Done { message }
+    }
+
+    fn set_speed(&self, speed: u32) -> Outcome {
+        if !crate::clock::SPEED_RANGE.contains(&speed) {
+            return Err(AskError::Refused(format!("speed {speed}: a replay runs at 1 to 600")));
+        }
+        if !self.clock.set_speed(speed) {
+            return Err(AskError::Refused("speed: this environment runs on the wall clock, only a replay has a speed".into()));
+        }
+        tracing::info!(target: "audit", "replay speed set to {speed}");
+        Ok(self.done(format!("replay speed ×{speed}")))
+    }
+
+    fn acknowledge(&self, rule: &str) -> Outcome {
+        let now = self.clock.now();
+        let is_raised = self.alarms.lock().unwrap_or_else(PoisonError::into_inner).acknowledge(rule, now);
+        if !is_raised {
+            let rule = crate::station::text::printable(rule);
+            return Err(AskError::Refused(format!("alarm {rule}: not raised; `skydeck alarms` lists those that are")));
+        }
+        tracing::info!(target: "audit", "alarm {rule} acknowledged");
+        Ok(self.done(format!("alarm {rule} acknowledged")))
+    }
+
+    /// Points of one variable: from the feed's ring, and from the table for what is older than the ring.
+    async fn series(
+        &self,
+        device: Option<&str>,
+        variable: Variable,
+        from: Timestamp,
+        to: Timestamp,
+        max_points: usize,
+    ) -> Result<Series, AskError> {
+        let span = to.duration_since(from).as_secs().max(1);
+        let points = i64::try_from(max_points.clamp(1, MOST)).unwrap_or(1);
+        let width = SignedDuration::from_secs((span + points - 1) / points);
+        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
+        let (bins, typical) = if is_in_ring {
+            self.feed.bins(device, variable, from, to, width)
+        } else {
+            let rows = self.warehouse.measurements(from, to, 1_000_000).await.map_err(refused)?;
+            let values = rows
+                .iter()
+                .filter(|(of, ..)| device.is_none_or(|wanted| wanted == of))
+                .filter_map(|(_, at, values)| values[variable.index()].map(|value| (*at, value)));
+            bin(values, width)
+        };
+        Ok(series(variable, &bins, width, typical, width / 2))
+    }
+
+    async fn copy_history(&self, failed_only: bool, limit: usize) -> Outcome {
+        let files = self.warehouse.copy_history(failed_only, limit.min(MOST)).await.map_err(refused)?;
+        let files = files
+            .into_iter()
+            .map(|file| {
+                let table = PIPES.iter().find(|pipe| pipe.name == file.pipe).map_or("", |pipe| pipe.table);
+                let (first_error, first_error_line, first_error_column) = match file.error {
+                    Some((text, line, column)) => (Some(text), line, column),
+                    None => (None, None, None),
+                };
+                LoadedFile {
+                    file: file.file,
+                    pipe: file.pipe,
+                    table: table.to_owned(),
+                    loaded_at: file.at,
+                    status: file.status,
+                    rows_parsed: file.rows.0,
+                    rows_loaded: file.rows.1,
+                    duplicates: file.rows.2,
+                    bytes: file.bytes,
+                    first_error,
+                    first_error_line,
+                    first_error_column,
+                }
+            })
+            .collect();
+        Ok(Answer::CopyHistory { files })
+    }
+
+    /// A line of a file that the copy history names; no other file can be read this way.
+    async fn file_line(&self, file: &str, line: u64) -> Outcome {
+        let missing = |why: &str| {
+            AskError::Refused(format!("{}: {why}", crate::station::text::printable(file)))
+        };
+        let history = self.warehouse.copy_history(false, MOST).await.map_err(refused)?;
+        let pipe = history
+            .iter()
+            .find(|known| known.file == file)
+            .and_then(|known| PIPES.iter().find(|pipe| pipe.name == known.pipe))
+            .ok_or_else(|| missing("not in the copy history"))?;
+        let path = self.loader.containers.file(pipe.container, file);
+        let text = tokio::task::spawn_blocking(move || nth_line(&path, line)).await;
+        match text {
+            Ok(Ok(Some(text))) => Ok(Answer::FileLine { text }),
+            Ok(Ok(None)) => Err(missing(&format!("has no line {line}"))),
+            Ok(Err(error)) => Err(missing(&format!("can't be read: {error}"))),
+            Err(_) => Err(missing("reading was interrupted; ask again")),
+        }
+    }
+
+    async fn nowcast(&self, at: Option<Timestamp>) -> Outcome {
+        let newest = self.feed.status().prediction;
+        let prediction = match (at, newest) {
+            (None, Some(newest)) => Some(newest),
+            (Some(at), Some(newest)) if newest.measured_at <= at => Some(newest),
+            (at, _) => self.warehouse.prediction(at).await.map_err(refused)?,
+        };
+        let Some(prediction) = prediction else { return Ok(Answer::Nowcast { nowcast: None }) };
+        let measured = self.measured_around(&prediction).await?;
+        Ok(Answer::Nowcast { nowcast: Some(Box::new(NowcastView { prediction, measured })) })
+    }
+
+    async fn measured_around(&self, prediction: &Prediction) -> Result<Vec<Series>, AskError> {
+        let issued = prediction.measured_at;
+        let (from, to) = (issued - HISTORY, issued + SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES)));
+        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
+        let rows = if is_in_ring {
+            Vec::new()
+        } else {
+            self.warehouse.measurements(from, to, MOST).await.map_err(refused)?
+        };
+        let of = |variable: Variable| {
+            let (bins, _) = if is_in_ring {
+                self.feed.bins(Some(&prediction.device_id), variable, from, to, TEN_MINUTES)
+            } else {
+                let values = rows.iter().filter_map(|(_, at, values)| values[variable.index()].map(|v| (*at, v)));
+                bin(values, TEN_MINUTES)
+            };
+            // A mean is labelled by the end of its ten minutes, as forecasts are.
+            series(variable, &bins, TEN_MINUTES, Some(TEN_MINUTES), TEN_MINUTES)
+        };
+        Ok(prediction.forecasts.iter().map(|forecast| of(forecast.variable)).collect())
+    }
+
+    async fn trace(&self, message_id: Option<String>) -> Outcome {
+        let row = self.warehouse.find(message_id.clone()).await.map_err(refused)?;
+        if let Some(row) = row {
+            return self.trace_row(&row).map(|trace| Answer::Trace(Box::new(trace)));
+        }
+        let Some(message_id) = message_id else {
+            return Err(AskError::Refused("trace: the table has no measurement yet; ask again in a moment".into()));
+        };
+        if let Some(message) = self.log.find(&message_id).await.map_err(refused)? {
+            let message = received(&message);
+            let times = [message.measured_at, sent_at(&message.properties), Some(message.enqueued_at), None, None, None];
+            let trace = Trace {
+                hops: self.hops(&message_id, times, None),
+                message_id,
+                device_id: message.device_id.clone(),
+                message_type: message.message_type.clone(),
+                file: None,
+                file_line: None,
+                table: None,
+                message: Some(message),
+            };
+            return Ok(Answer::Trace(Box::new(trace)));
+        }
+        let id = crate::station::text::printable(&message_id);
+        Err(AskError::Refused(format!(
+            "message {id}: not in the hub's log nor in a table; look at the outbox with `skydeck status devices`"
+        )))
+    }
+
+    fn trace_row(&self, row: &TableRow) -> Result<Trace, AskError> {
+        let line: Value = serde_json::from_str(&row.variant).map_err(|error| AskError::Refused(error.to_string()))?;
+        let text = |pointer: &str| line.pointer(pointer).and_then(Value::as_str);
+        let time = |pointer: &str| text(pointer).and_then(|text| text.parse().ok());
+        let message_id = row.message_id.clone().unwrap_or_default();
+        let enqueued_at = time("/EnqueuedTimeUtc");
+        let times = [
+            time("/Body/measuredAt"),
+            sent_at(&line["Properties"]),
+            enqueued_at,
+            row.created_at,
+            row.received_at,
+            row.loaded_at,
+        ];
+        Ok(Trace {
+            hops: self.hops(&message_id, times, Some(row)),
+            message_id,
+            device_id: row.device_id.clone(),
+            message_type: text("/Body/type").map(str::to_owned),
+            file: Some(format!("{}/{}", row.pipe.container, row.file)),
+            file_line: Some(row.line),
+            table: Some(row.pipe.table.to_owned()),
+            message: Some(ReceivedMessage {
+                device_id: row.device_id.clone(),
+                message_id: row.message_id.clone(),
+                message_type: text("/Body/type").map(str::to_owned),
+                enqueued_at: enqueued_at.unwrap_or(Timestamp::UNIX_EPOCH),
+                measured_at: times[0],
+                body: line["Body"].clone(),
+                properties: line["Properties"].clone(),
+                system_properties: line["SystemProperties"].clone(),
+            }),
+        })
+    }
+
+    fn hops(&self, message_id: &str, times: [Option<Timestamp>; 6], row: Option<&TableRow>) -> Vec<TraceHop> {
+        let place = |hop: Hop| match (hop, row) {
+            (Hop::Measured, _) => "roof, outbox".to_owned(),
+            (Hop::Sent, _) => "uplink".to_owned(),
+            (Hop::Enqueued, _) => "hub".to_owned(),
+            (Hop::Batched, Some(row)) => format!("{}/{}", row.pipe.container, row.file),
+            (Hop::Noticed, Some(row)) => row.pipe.name.to_owned(),
+            (Hop::Loaded, Some(row)) => row.pipe.table.to_owned(),
+            (_, None) => String::new(),
+        };
+        Hop::ALL
+            .into_iter()
+            .zip(times)
+            .enumerate()
+            .map(|(index, (hop, at))| {
+                let monotonic = self.ledger.latency(message_id, hop).map(|latency| latency.as_secs_f64());
+                let before = index.checked_sub(1).and_then(|i| times[i]);
+                let stamps = at.zip(before).map(|(at, before)| at.duration_since(before).as_secs_f64());
+                TraceHop { hop, at, latency_s: monotonic.or(stamps), monotonic: monotonic.is_some(), place: place(hop) }
+            })
+            .collect()
+    }
+}
+
+fn series(
+    variable: Variable,
+    bins: &[Bin],
+    width: SignedDuration,
+    typical: Option<SignedDuration>,
+    label_at: SignedDuration,
+) -> Series {
+    let points = bins
+        .iter()
+        .filter_map(|bin| {
+            let at = Timestamp::from_millisecond(bin.from_ms).ok()? + label_at;
+            Some(Point { at, mean: bin.mean, min: bin.min, max: bin.max })
+        })
+        .collect();
+    let step = typical.unwrap_or(width).max(width);
+    Series { variable, points, gap_s: 2.5 * step.as_secs_f64() }
+}
+
+fn received(message: &EnqueuedMessage) -> ReceivedMessage {
+    let body = message.json();
+    let text = |key: &str| body.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str);
+    ReceivedMessage {
+        device_id: message.device_id.clone(),
+        message_id: message.message_id.clone(),
+        message_type: text("type").map(str::to_owned),
+        enqueued_at: message.enqueued_at,
+        measured_at: text("measuredAt").and_then(|time| time.parse().ok()),
+        properties: serde_json::to_value(&message.properties).unwrap_or_default(),
+        system_properties: serde_json::to_value(&message.system_properties).unwrap_or_default(),
+        body: body.unwrap_or_else(|| Value::String(base64_of(&message.body))),
+    }
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
+}
+
+fn sent_at(properties: &Value) -> Option<Timestamp> {
+    properties.get("sentAt")?.as_str()?.parse().ok()
+}
+
+fn nth_line(path: &std::path::Path, line: u64) -> std::io::Result<Option<String>> {
+    use std::io::BufRead;
+    let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let file = std::io::BufReader::new(std::fs::File::open(path)?);
+    let found = file.split(b'\n').nth(index).transpose()?;
+    Ok(found.map(|bytes| {
+        let text = crate::station::text::printable(&String::from_utf8_lossy(&bytes));
+        if text.chars().count() > LINE_WIDTH { text.chars().take(LINE_WIDTH).chain(['…']).collect() } else { text }
+    }))
+}
+
+fn refused(error: impl std::fmt::Display) -> AskError {
+    AskError::Refused(error.to_string())
+}

@@ -1,0 +1,288 @@
+//! The publisher: gathers what the parts say, evaluates the alarms, and publishes a snapshot when something
+//! has changed, no more than five a second.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::alarms::Inputs;
+use super::answers::Desk;
+use super::rates::Rate;
+use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};
+use super::stages::{PartRates, Parts, stages};
+use crate::edge_agent::agent::AgentStatus;
+use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::uplink::UplinkStatus;
+use crate::ingestion::batching::BatchStatus;
+use crate::ingestion::loader::{LoaderStatus, PipeStatus};
+use crate::ingestion::verify::VerificationStatus;
+use crate::local_cloud::hub::HubStatus;
+use crate::nowcast::solar;
+use crate::settings::AlarmSettings;
+use crate::station::units::sea_level_pressure_hpa;
+use crate::station::{StationMetadata, Variable};
+
+/// Least wall time between two snapshots.
+const FLOOR: Duration = Duration::from_millis(200);
+/// Wall time between evaluations of what changes with time alone: ages, rates, alarms.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Gathers and publishes until it is dropped.
+pub struct Publisher {
+    /// Feed, log, loader, alarms, clock.
+    pub desk: Desk,
+    /// The agent's state.
+    pub agent: watch::Receiver<AgentStatus>,
+    /// The outbox's state.
+    pub outbox: watch::Receiver<OutboxStatus>,
+    /// The link's state.
+    pub uplink: watch::Receiver<UplinkStatus>,
+    /// The hub's state.
+    pub hub: watch::Receiver<HubStatus>,
+    /// The batcher's state.
+    pub batch: watch::Receiver<BatchStatus>,
+    /// The loader's state.
+    pub loader: watch::Receiver<LoaderStatus>,
+    /// Verification's state.
+    pub verification: watch::Receiver<VerificationStatus>,
+    /// Thresholds of the alarms.
+    pub alarms: AlarmSettings,
+    /// Where the station stands.
+    pub station: StationMetadata,
+    /// The station's device.
+    pub device_id: String,
+    /// Length of a batch's window, pipeline seconds.
+    pub window_s: f64,
+    /// Pipeline time of the owner's start.
+    pub started_at: Timestamp,
+    /// Where snapshots go.
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+#[derive(Default)]
+struct Rates {
+    readings: Rate,
+    batches: Rate,
+    notices: Rate,
+    files: Rate,
+    rows: Rate,
+}
+
+impl Publisher {
+    /// Runs for good.
+    pub async fn run(mut self) {
+        let mut rates = Rates::default();
+        let mut failures = FailedFiles::default();
+        loop {
+            let parts = self.gather(&mut rates);
+            self.publish(&parts, &mut failures);
+            tokio::time::sleep(FLOOR).await;
+            // Whatever rang during the floor is answered at once.
+            drop(tokio::time::timeout(TICK - FLOOR, self.news()).await);
+        }
+    }
+
+    async fn news(&mut self) {
+        // A sender that is gone never changes again; the tick goes on.
+        tokio::select! {
+            Ok(()) = self.agent.changed() => {}
+            Ok(()) = self.outbox.changed() => {}
+            Ok(()) = self.uplink.changed() => {}
+            Ok(()) = self.hub.changed() => {}
+            Ok(()) = self.batch.changed() => {}
+            Ok(()) = self.loader.changed() => {}
+            Ok(()) = self.verification.changed() => {}
+            () = self.desk.feed.changed() => {}
+            () = self.desk.changed.rung() => {}
+            else => std::future::pending().await,
+        }
+    }
+
+    fn gather(&mut self, rates: &mut Rates) -> Parts {
+        let now = Instant::now();
+        let mut parts = Parts {
+            agent: self.agent.borrow_and_update().clone(),
+            outbox: self.outbox.borrow_and_update().clone(),
+            uplink: self.uplink.borrow_and_update().clone(),
+            hub: self.hub.borrow_and_update().clone(),
+            open: self.desk.log.open_batches(),
+            routes: self.desk.log.routes().as_slice().len(),
+            batch: self.batch.borrow_and_update().clone(),
+            queue: self.desk.loader.notices.status(),
+            loader: self.loader.borrow_and_update().clone(),
+            feed: self.desk.feed.status(),
+            verification: Vec::new(),
+            rates: PartRates::default(),
+        };
+        parts.feed.rate_per_s = (parts.feed.rate_per_s * 100.0).round() / 100.0;
+        parts.verification = self.verification.borrow_and_update().scores.iter().map(super::snapshot::Score::from).collect();
+        parts.rates = PartRates {
+            readings: rates.readings.observe(parts.agent.measured, now),
+            batches: rates.batches.observe(parts.batch.batches, now),
+            notices: rates.notices.observe(parts.queue.received, now),
+            files: rates.files.observe(parts.loader.files, now),
+            rows: rates.rows.observe(parts.loader.rows, now),
+        };
+        parts
+    }
+
+    fn publish(&self, parts: &Parts, failures: &mut FailedFiles) {
+        let clock = self.desk.clock.reading();
+        let now = clock.now();
+        let inputs = self.alarm_inputs(parts, now, failures);
+        let alarms =
+            self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
+        self.snapshots.send_if_modified(|current| {
+            let mut next = Snapshot {
+                stages: stages(parts, &alarms, &self.desk.ledger, now, self.window_s),
+                alarms,
+                now: self.now_on_the_roof(parts),
+                pipes: parts.loader.pipes.values().map(pipe).collect(),
+                notices: NoticeQueue {
+                    depth: parts.queue.depth,
+                    oldest_at: parts.queue.oldest_at,
+                    set_aside: parts.queue.set_aside,
+                },
+                nowcast: parts.feed.prediction.clone(),
+                verification: parts.verification.clone(),
+                devices: self.devices(parts),
+                roof_to_table_s: self.desk.ledger.roof_to_table().iter().map(Duration::as_secs_f64).collect(),
+                last_log: self.desk.log_buffer.last(),
+                warnings: self.desk.log_buffer.warnings(8),
+                ..(**current).clone()
+            };
+            let mode_changed = !super::snapshot::same_mode(&current.clock, &clock);
+            if next == **current && !mode_changed {
+                return false;
+            }
+            next.version += 1;
+            next.clock = clock;
+            next.taken_at = Timestamp::now();
+            *current = Arc::new(next);
+            true
+        });
+    }
+
+    fn alarm_inputs(&self, parts: &Parts, now: Timestamp, failures: &mut FailedFiles) -> Inputs {
+        let measurements = parts.loader.pipes.get("WEATHER_PIPE_DQ");
+        let failed: u64 = parts.loader.pipes.values().map(|p| p.counts.failed).sum();
+        let bound = parts.outbox.max_rows.max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a percentage")]
+        let outbox_pct = parts.outbox.rows as f64 * 100.0 / bound as f64;
+        Inputs {
+            now,
+            started_at: self.started_at,
+            expects_readings: !parts.agent.source_ended && (parts.agent.has_source || parts.feed.received > 0),
+            telemetry_at: parts.hub.last_seen.values().max().copied(),
+            batch_at: parts.batch.last.as_ref().map(|(.., at)| *at),
+            oldest_notice_at: parts.queue.oldest_at,
+            failed_files: failures.within_the_hour(failed, now),
+            row_at: measurements.and_then(|p| p.counts.newest_row_at),
+            prediction_at: parts.feed.prediction.as_ref().map(|p| p.measured_at),
+            outbox_pct,
+        }
+    }
+
+    fn now_on_the_roof(&self, parts: &Parts) -> Now {
+        let measurement = parts.feed.newest.clone();
+        let tendency =
+            |variable: Variable| self.desk.feed.tendency_per_h(variable).map(|change| (variable, change));
+        let reduced = measurement.as_ref().and_then(|m| {
+            Some(sea_level_pressure_hpa(m.pressure_hpa?, m.temperature_c?, self.station.altitude_m))
+        });
+        let sun = measurement.as_ref().map(|m| {
+            solar::elevation_deg(m.measured_at, self.station.latitude_deg, self.station.longitude_deg)
+        });
+        Now {
+            tendency_per_h: Variable::ALL.into_iter().filter_map(tendency).collect(),
+            sea_level_pressure_hpa: reduced,
+            sun_elevation_deg: sun,
+            received: parts.feed.measurements,
+            measurement,
+        }
+    }
+
+    /// The station's own device, and any other that the hub has heard of.
+    fn devices(&self, parts: &Parts) -> Vec<Device> {
+        let own = Device {
+            id: self.device_id.clone(),
+            connected: parts.hub.connected.contains(&self.device_id),
+            last_seen_at: parts.hub.last_seen.get(&self.device_id).copied(),
+            outbox_rows: parts.outbox.rows,
+            outbox_bytes: parts.outbox.bytes,
+            outbox_max_rows: parts.outbox.max_rows,
+            outbox_given_up: parts.outbox.given_up,
+            set_aside: parts.outbox.set_aside,
+            agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            model_id: parts.agent.model_id.clone(),
+            source: parts.agent.source.clone(),
+            source_ended: parts.agent.source_ended,
+            last_error: parts.uplink.last_error.clone().or_else(|| parts.agent.last_error.clone()),
+        };
+        let others = parts.hub.last_seen.iter().filter(|(id, _)| **id != self.device_id).map(|(id, at)| Device {
+            id: id.clone(),
+            connected: parts.hub.connected.contains(id),
+            last_seen_at: Some(*at),
+            outbox_rows: 0,
+            outbox_bytes: 0,
+            outbox_max_rows: 0,
+            outbox_given_up: 0,
+            set_aside: 0,
+            agent_version: None,
+            model_id: None,
+            source: "a device of its own".to_owned(),
+            source_ended: false,
+            last_error: None,
+        });
+        std::iter::once(own).chain(others).collect()
+    }
+}
+
+fn pipe(status: &PipeStatus) -> Pipe {
+    let state = if status.stalled.is_some() {
+        "STALLED_EXECUTION_ERROR"
+    } else if status.paused {
+        "PAUSED"
+    } else {
+        "RUNNING"
+    };
+    let counts = &status.counts;
+    Pipe {
+        name: status.pipe.name.to_owned(),
+        state: state.to_owned(),
+        container: status.pipe.container.to_owned(),
+        table: status.pipe.table.to_owned(),
+        pending_files: counts.pending,
+        oldest_pending_at: counts.oldest_pending_at,
+        last_received_at: counts.last_received_at,
+        last_loaded_at: counts.last_loaded_at,
+        rows: counts.rows,
+        newest_row_at: counts.newest_row_at,
+        files_loaded: counts.loaded,
+        files_failed: counts.failed,
+        duplicates: counts.duplicates,
+        last_error: status.stalled.clone().or_else(|| counts.last_error.clone()),
+    }
+}
+
+/// Remembers when files failed, so that the alarm can look an hour back.
+#[derive(Default)]
+struct FailedFiles {
+    total: Option<u64>,
+    at: Vec<(Timestamp, u64)>,
+}
+
+impl FailedFiles {
+    fn within_the_hour(&mut self, total: u64, now: Timestamp) -> u64 {
+        // What had failed before the start is old news.
+        let before = *self.total.get_or_insert(total);
+        if total > before {
+            self.at.push((now, total - before));
+            self.total = Some(total);
+        }
+        self.at.retain(|(at, _)| now.duration_since(*at) <= SignedDuration::from_hours(1));
+        self.at.iter().map(|(_, count)| count).sum()
+    }
+}

@@ -1,0 +1,306 @@
+//! Starting and ending an environment: everything that runs in it, in one place.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::alarms::Alarms;
+use super::answers::Desk;
+use super::client::{Ask, OwnerClient};
+use super::lock::{FolderLock, LockError, make_private};
+use super::log_buffer::LogBuffer;
+use super::publisher::Publisher;
+use super::snapshot::Snapshot;
+use super::socket;
+use crate::clock::ledger::Ledger;
+use crate::database::DatabaseError;
+use crate::edge_agent::agent::{Agent, AgentError};
+use crate::edge_agent::uplink::UplinkSettings;
+use crate::ingestion::batching::{BatchRules, BatchStatus, Batcher};
+use crate::ingestion::enqueued::EnqueuedLog;
+use crate::ingestion::feed::LiveFeed;
+use crate::ingestion::loader::{Loader, LoaderStatus};
+use crate::ingestion::notices::NoticeQueue;
+use crate::ingestion::pulse::Pulse;
+use crate::ingestion::routing::Routes;
+use crate::ingestion::storage::{Containers, StorageError};
+use crate::ingestion::verify::Verifier;
+use crate::ingestion::warehouse::Warehouse;
+use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
+
+/// How long tasks have to end at a shutdown.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long a SAS token of the embedded device is good for.
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+/// Wall time between looks at what retention lets go.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// Why an environment can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its data folder is owned or unusable.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A folder can't be made.
+    #[error("{path}: {reason}; check that it can be written, or name another place with --data-dir")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// A database can't be opened.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The containers can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The hub can't listen.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The agent can't start.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// An environment in the cloud, which this release doesn't run.
+    #[error("environment {0}: this release runs demo and local only; use `--env demo` or `--env local`")]
+    Cloud(EnvironmentName),
+}
+
+/// A running environment. Dropping it ends what runs without waiting; [`Running::shutdown`] waits.
+pub struct Running {
+    client: OwnerClient,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+    socket: PathBuf,
+    _lock: FolderLock,
+}
+
+impl Running {
+    /// A viewer's handle.
+    #[must_use]
+    pub fn client(&self) -> OwnerClient {
+        self.client.clone()
+    }
+
+    /// Ends everything in order: the agent and the hub first, then what drains them. What is durable stays
+    /// where it is and goes on at the next start.
+    pub async fn shutdown(mut self) {
+        tracing::info!(target: "owner", "ending");
+        self.shutdown.cancel();
+        let drained = tokio::time::timeout(GRACE, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            self.tasks.shutdown().await;
+        }
+        // Whoever looks for an owner shall not find the socket of one that has ended.
+        drop(std::fs::remove_file(&self.socket));
+    }
+}
+
+/// Starts `environment`: takes its data folder, opens its stores, starts hub, agent, batcher, loader,
+/// verification, alarms and the socket.
+pub async fn start(
+    environment: EnvironmentName,
+    settings: Settings,
+    folders: Folders,
+    log_buffer: LogBuffer,
+) -> Result<Running, StartError> {
+    if environment.kind() == EnvironmentKind::Cloud {
+        return Err(StartError::Cloud(environment));
+    }
+    let lock = FolderLock::take(&folders.data)?;
+    for folder in [&folders.runtime, &folders.state] {
+        make_private(folder)
+            .map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
+    }
+    let shutdown = CancellationToken::new();
+    let stores = Stores::open(&folders)?;
+    let ledger = Ledger::default();
+    let newest = stores.newest_time().await?;
+    let (agent, clock) =
+        Agent::open(&folders.data, &settings.station, &settings.source, &settings.agent, newest).await?;
+    let started_at = clock.now();
+    let feed = LiveFeed::open(&stores.warehouse, &stores.log).await?;
+
+    let hub_config = HubConfig {
+        listen: settings.hub.listen,
+        port: settings.hub.port,
+        host_name: settings.hub.name.clone(),
+        folder: folders.data.join("hub"),
+    };
+    let hub = hub::start(hub_config, stores.log.clone(), clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let key = hub.ensure_device(&settings.station.device_id).await?;
+
+    let loader = Loader {
+        notices: stores.notices.clone(),
+        containers: stores.containers.clone(),
+        warehouse: stores.warehouse.clone(),
+        clock: clock.clone(),
+        ledger: ledger.clone(),
+        status: watch::Sender::new(LoaderStatus::default()),
+        resumed: Pulse::default(),
+    };
+    let batcher = Batcher {
+        log: stores.log.clone(),
+        containers: stores.containers.clone(),
+        notices: stores.notices.clone(),
+        rules: BatchRules {
+            hub_name: settings.hub.name.clone(),
+            window: SignedDuration::from_secs(i64::from(settings.ingestion.batch_window_s)),
+            max_bytes: u64::from(settings.ingestion.batch_max_mib) * 1024 * 1024,
+        },
+        clock: clock.clone(),
+        ledger: ledger.clone(),
+        status: watch::Sender::new(BatchStatus::default()),
+    };
+    let verifier = Verifier::new(stores.warehouse.clone(), loader.status.subscribe());
+
+    let desk = Desk {
+        clock: clock.clone(),
+        ledger: ledger.clone(),
+        log_buffer,
+        alarms: Arc::new(Mutex::new(Alarms::default())),
+        outbox: agent.outbox(),
+        log: stores.log.clone(),
+        feed: feed.clone(),
+        loader: loader.clone(),
+        warehouse: stores.warehouse.clone(),
+        changed: Pulse::default(),
+    };
+    let first = Snapshot::first(
+        environment.clone(),
+        super::snapshot::OwnerInfo {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: Timestamp::now(),
+            data_dir: folders.data.clone(),
+            hub_address: Some(hub.address().to_string()),
+        },
+        clock.reading(),
+        &settings.station,
+    );
+    let snapshots = watch::Sender::new(Arc::new(first));
+    let (asks, asked) = mpsc::channel(64);
+    let client = OwnerClient::new(snapshots.subscribe(), asks);
+    let link = UplinkSettings {
+        host: hub.address().ip().to_string(),
+        port: hub.address().port(),
+        hub_host_name: settings.hub.name.clone(),
+        device_id: settings.station.device_id.clone(),
+        key,
+        ca_pem: hub.ca_pem(),
+        in_flight: settings.agent.in_flight,
+        max_backoff: Duration::from_secs(settings.agent.max_backoff_s),
+        token_life: TOKEN_LIFE,
+    };
+    let mut tasks = JoinSet::new();
+    let uplink = agent.connect(link, clock.clone(), ledger.clone(), shutdown.clone(), &mut tasks);
+    let publisher = Publisher {
+        desk: desk.clone(),
+        agent: agent.status(),
+        outbox: agent.outbox().status(),
+        uplink,
+        hub: hub.status(),
+        batch: batcher.status.subscribe(),
+        loader: loader.status.subscribe(),
+        verification: verifier.status.subscribe(),
+        alarms: settings.alarms.clone(),
+        station: settings.station.metadata(),
+        device_id: settings.station.device_id.clone(),
+        window_s: f64::from(settings.ingestion.batch_window_s),
+        started_at,
+        snapshots,
+    };
+    let socket_path = folders.socket();
+    let listener = socket::listen(&socket_path)
+        .map_err(|error| StartError::Folder { path: socket_path.clone(), reason: error.to_string() })?;
+
+    let mut spawn = |task: Task| {
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = shutdown.cancelled() => {}
+            }
+        });
+    };
+    spawn(Box::pin(feed.run(stores.log.clone())));
+    spawn(Box::pin(batcher.run()));
+    spawn(Box::pin(loader.run()));
+    spawn(Box::pin(verifier.run()));
+    spawn(Box::pin(publisher.run()));
+    spawn(Box::pin(answer_asks(desk, asked)));
+    spawn(Box::pin(socket::serve(listener, client.clone())));
+    spawn(Box::pin(agent.run(clock.clone(), ledger)));
+    spawn(Box::pin(keep_hub(hub)));
+    if let Some(days) = settings.ingestion.retention_days {
+        spawn(Box::pin(forget_old(stores.warehouse, clock, days)));
+    }
+    Ok(Running { client, shutdown, tasks, socket: socket_path, _lock: lock })
+}
+
+type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The hub runs for as long as its handle is held.
+async fn keep_hub(hub: Hub) {
+    tracing::info!(target: "hub", "listening on {}", hub.address());
+    std::future::pending::<()>().await;
+    drop(hub);
+}
+
+/// Requests are answered side by side; what changes the world is one at a time by the nature of its parts:
+/// one database writer, one clock.
+async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
+    while let Some(Ask { request, answer }) = asked.recv().await {
+        let desk = desk.clone();
+        tokio::spawn(async move {
+            // Whoever asked and left doesn't want the answer.
+            drop(answer.send(desk.answer(request).await));
+        });
+    }
+}
+
+async fn forget_old(warehouse: Warehouse, clock: crate::clock::Clock, days: u32) {
+    loop {
+        let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
+        match warehouse.forget_before(before).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted"),
+            Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
+        }
+        tokio::time::sleep(RETENTION_EVERY).await;
+    }
+}
+
+struct Stores {
+    log: EnqueuedLog,
+    notices: NoticeQueue,
+    containers: Containers,
+    warehouse: Warehouse,
+}
+
+impl Stores {
+    fn open(folders: &Folders) -> Result<Self, StartError> {
+        let data = &folders.data;
+        make_private(&data.join("hub"))
+            .map_err(|error| StartError::Folder { path: data.join("hub"), reason: error.to_string() })?;
+        Ok(Self {
+            log: EnqueuedLog::open(&data.join("hub").join("enqueued.db"), Routes::default())?,
+            notices: NoticeQueue::open(&data.join("notices.db"))?,
+            containers: Containers::open(&data.join("containers"))?,
+            warehouse: Warehouse::open(&data.join("warehouse.db"))?,
+        })
+    }
+
+    /// The newest pipeline time that anything was stamped with, so that a replay's clock never goes back.
+    async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
+        let enqueued = self.log.newest(1).await?.first().map(|message| message.enqueued_at);
+        let loaded = self.warehouse.newest_time().await?;
+        Ok(enqueued.max(loaded))
+    }
+}

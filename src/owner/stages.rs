@@ -1,0 +1,279 @@
+//! The pipeline's stages as lamps and words, from what its parts say of themselves.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::snapshot::{Alarm, Lamp, Score, Severity, Stage, StageName};
+use crate::clock::ledger::{Hop, Ledger};
+use crate::edge_agent::agent::AgentStatus;
+use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::uplink::UplinkStatus;
+use crate::ingestion::batching::BatchStatus;
+use crate::ingestion::enqueued::OpenBatch;
+use crate::ingestion::feed::FeedStatus;
+use crate::ingestion::loader::LoaderStatus;
+use crate::ingestion::notices::QueueStatus;
+use crate::local_cloud::hub::HubStatus;
+
+/// What the parts say of themselves at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// The agent.
+    pub agent: AgentStatus,
+    /// Its outbox.
+    pub outbox: OutboxStatus,
+    /// Its link.
+    pub uplink: UplinkStatus,
+    /// The hub.
+    pub hub: HubStatus,
+    /// Batches being collected.
+    pub open: Vec<(String, OpenBatch)>,
+    /// Routes of the hub.
+    pub routes: usize,
+    /// The batcher.
+    pub batch: BatchStatus,
+    /// The notice queue.
+    pub queue: QueueStatus,
+    /// The loader.
+    pub loader: LoaderStatus,
+    /// The feed.
+    pub feed: FeedStatus,
+    /// Verification.
+    pub verification: Vec<Score>,
+    /// Events a wall second over the last minute: readings, batches, notices, files, rows.
+    pub rates: PartRates,
+}
+
+/// Events a wall second over the last minute.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PartRates {
+    /// Readings.
+    pub readings: Option<f64>,
+    /// Batches.
+    pub batches: Option<f64>,
+    /// Notices.
+    pub notices: Option<f64>,
+    /// Files.
+    pub files: Option<f64>,
+    /// Rows.
+    pub rows: Option<f64>,
+}
+
+/// The eight stages. An alarm on a stage colours its lamp; an error that is still so does as well.
+#[must_use]
+pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp, window_s: f64) -> Vec<Stage> {
+    let lag = |hop| ledger.median(hop).map(|latency: Duration| latency.as_secs_f64());
+    StageName::ALL
+        .into_iter()
+        .map(|name| {
+            let mut stage = match name {
+                StageName::Roof => roof(parts),
+                StageName::Hub => hub(parts, lag(Hop::Enqueued)),
+                StageName::Route => route(parts, now, window_s),
+                StageName::Blob => blob(parts, lag(Hop::Batched)),
+                StageName::Event => event(parts, lag(Hop::Noticed)),
+                StageName::Pipe => pipe(parts, lag(Hop::Loaded)),
+                StageName::Table => table(parts),
+                StageName::Nowcast => nowcast(parts),
+            };
+            for alarm in alarms.iter().filter(|alarm| alarm.stage == name) {
+                let lamp = if alarm.severity == Severity::Critical { Lamp::Failed } else { Lamp::Warning };
+                stage.lamp = stage.lamp.max(lamp);
+            }
+            stage
+        })
+        .collect()
+}
+
+fn stage(name: StageName, lamp: Lamp, headline: String, detail: String) -> Stage {
+    Stage { name, lamp, headline, detail, rate_per_s: None, lag_s: None, last_error: None }
+}
+
+fn roof(parts: &Parts) -> Stage {
+    let agent = &parts.agent;
+    let lamp = match (&agent.last_error, agent.measured > 0 || agent.last_measured_at.is_some()) {
+        (Some(_), _) => Lamp::Warning,
+        (None, true) => Lamp::Ok,
+        (None, false) => Lamp::Unknown,
+    };
+    let headline = if agent.source_ended {
+        "series ended".to_owned()
+    } else {
+        parts.rates.readings.map_or_else(|| "no readings".to_owned(), |rate| per_second(rate))
+    };
+    Stage {
+        rate_per_s: parts.rates.readings,
+        last_error: agent.last_error.clone(),
+        ..stage(StageName::Roof, lamp, headline, format!("outbox {}", thousands(parts.outbox.rows)))
+    }
+}
+
+fn hub(parts: &Parts, lag: Option<f64>) -> Stage {
+    let lamp = match (parts.uplink.connected, parts.feed.received > 0 || !parts.hub.connected.is_empty()) {
+        (true, _) => Lamp::Ok,
+        (false, true) => Lamp::Failed,
+        (false, false) if parts.uplink.last_error.is_some() => Lamp::Failed,
+        (false, false) => Lamp::Unknown,
+    };
+    let devices = parts.hub.connected.len();
+    Stage {
+        rate_per_s: Some(parts.feed.rate_per_s),
+        lag_s: lag,
+        last_error: parts.uplink.last_error.clone().or_else(|| parts.hub.last_error.clone()),
+        ..stage(
+            StageName::Hub,
+            lamp,
+            per_second(parts.feed.rate_per_s),
+            format!("{devices} device{}", if devices == 1 { "" } else { "s" }),
+        )
+    }
+}
+
+fn route(parts: &Parts, now: Timestamp, window_s: f64) -> Stage {
+    let collecting = parts.open.iter().filter(|(container, _)| container != crate::ingestion::routing::UNROUTED);
+    let detail = collecting.min_by_key(|(_, batch)| batch.first_at).map_or_else(
+        || "no batch open".to_owned(),
+        |(_, batch)| {
+            let bytes: u64 = parts.open.iter().map(|(_, b)| b.bytes).sum();
+            let left = (window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0);
+            format!("batch {left:.0} s {}", bytes_in_words(bytes))
+        },
+    );
+    let lamp = if parts.batch.unrouted > 0 { Lamp::Warning } else { Lamp::Ok };
+    Stage {
+        last_error: (parts.batch.unrouted > 0).then(|| {
+            format!(
+                "{} messages that no route takes are kept in the container `unrouted`; look at their `type` and content type",
+                parts.batch.unrouted
+            )
+        }),
+        ..stage(StageName::Route, lamp, format!("{} routes", parts.routes), detail)
+    }
+}
+
+fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
+    let batch = &parts.batch;
+    let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed + p.counts.pending).sum();
+    let lamp = match (&batch.last_error, batch.batches > 0 || files > 0) {
+        (Some(_), _) => Lamp::Failed,
+        (None, true) => Lamp::Ok,
+        (None, false) => Lamp::Unknown,
+    };
+    let detail = batch.last.as_ref().map_or_else(String::new, |(_, _, bytes, _)| format!("last {}", bytes_in_words(*bytes)));
+    let headline = match parts.rates.batches {
+        Some(rate) => format!("{:.0}/min", rate * 60.0),
+        None => format!("{} files", thousands(files)),
+    };
+    Stage {
+        rate_per_s: parts.rates.batches,
+        lag_s: lag,
+        last_error: batch.last_error.clone(),
+        ..stage(StageName::Blob, lamp, headline, detail)
+    }
+}
+
+fn event(parts: &Parts, lag: Option<f64>) -> Stage {
+    let queue = &parts.queue;
+    let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed).sum();
+    let lamp = match (queue.set_aside > 0, queue.received > 0 || files > 0) {
+        (true, _) => Lamp::Warning,
+        (false, true) => Lamp::Ok,
+        (false, false) => Lamp::Unknown,
+    };
+    let aside = (queue.set_aside > 0).then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
+    Stage {
+        rate_per_s: parts.rates.notices,
+        lag_s: lag,
+        last_error: aside,
+        ..stage(StageName::Event, lamp, format!("{} queued", queue.depth), String::new())
+    }
+}
+
+fn pipe(parts: &Parts, lag: Option<f64>) -> Stage {
+    let pipes = &parts.loader.pipes;
+    let stalled = pipes.values().find_map(|p| p.stalled.clone());
+    let failed: u64 = pipes.values().map(|p| p.counts.failed).sum();
+    let pending: u64 = pipes.values().map(|p| p.counts.pending).sum();
+    let paused = pipes.values().filter(|p| p.paused).count();
+    let last_error = stalled.clone().or_else(|| pipes.values().find_map(|p| p.counts.last_error.clone()));
+    let (lamp, headline) = if stalled.is_some() {
+        (Lamp::Failed, "STALLED".to_owned())
+    } else if paused > 0 {
+        (Lamp::Warning, format!("{paused} PAUSED"))
+    } else if pipes.is_empty() {
+        (Lamp::Unknown, String::new())
+    } else if last_error.is_some() {
+        (Lamp::Warning, "RUNNING".to_owned())
+    } else {
+        (Lamp::Ok, "RUNNING".to_owned())
+    };
+    let detail = if failed > 0 { format!("{pending} pending {failed} failed") } else { format!("{pending} pending") };
+    Stage { rate_per_s: parts.rates.files, lag_s: lag, last_error, ..stage(StageName::Pipe, lamp, headline, detail) }
+}
+
+fn table(parts: &Parts) -> Stage {
+    let rows: u64 = parts.loader.pipes.values().map(|p| p.counts.rows).sum();
+    let lamp = if rows > 0 { Lamp::Ok } else { Lamp::Unknown };
+    let rate = parts.rates.rows.map_or_else(String::new, |rate| format!("+{rate:.1}/s"));
+    Stage {
+        rate_per_s: parts.rates.rows,
+        ..stage(StageName::Table, lamp, format!("{} rows", thousands(rows)), rate)
+    }
+}
+
+fn nowcast(parts: &Parts) -> Stage {
+    let Some(prediction) = &parts.feed.prediction else {
+        let detail = "needs a day of readings".to_owned();
+        return stage(StageName::Nowcast, Lamp::Unknown, "none yet".to_owned(), detail);
+    };
+    // One figure for the overview: temperature an hour ahead; the Nowcast screen has them all.
+    let skill = parts
+        .verification
+        .iter()
+        .find(|score| score.variable == crate::station::Variable::Temperature && score.lead_minutes == 60)
+        .and_then(|score| score.skill);
+    let detail = skill.map_or_else(|| "not verified yet".to_owned(), |skill| format!("skill 1 h {:+.0} %", skill * 100.0));
+    stage(StageName::Nowcast, Lamp::Ok, prediction.model_id.clone(), detail)
+}
+
+fn per_second(rate: f64) -> String {
+    if rate >= 0.095 { format!("{rate:.1}/s") } else { format!("{:.1}/min", rate * 60.0) }
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size in words has two digits")]
+fn bytes_in_words(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(10_080), "10,080");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(bytes_in_words(812), "812 B");
+        assert_eq!(bytes_in_words(8_294), "8.1 KiB");
+        assert_eq!(per_second(1.0), "1.0/s");
+        assert_eq!(per_second(0.0167), "1.0/min");
+    }
+}

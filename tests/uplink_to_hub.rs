@@ -1,0 +1,338 @@
+//! The link and the local hub together, as they run: outbox → MQTT over TLS → hub → log.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use secrecy::SecretString;
+use skydeck::clock::Clock;
+use skydeck::clock::ledger::{Hop, Ledger};
+use skydeck::edge_agent::outbox::{Outbox, OutboxStatus};
+use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus, topic::property_bag};
+use skydeck::ingestion::enqueued::EnqueuedLog;
+use skydeck::local_cloud::hub::bag::PropertyBag;
+use skydeck::local_cloud::hub::{self, Hub, HubConfig};
+use skydeck::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION, Variable, WeatherMeasurement};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const DEVICE: &str = "roof-01";
+const HOST: &str = "skydeck-hub.local";
+const SOON: Duration = Duration::from_secs(30);
+
+fn now() -> Timestamp {
+    "2016-06-09T14:05:00Z".parse().expect("a timestamp")
+}
+
+/// A replay that ended where it began: every stamp is this instant.
+fn clock() -> Clock {
+    Clock::replay(now(), 1, now())
+}
+
+fn measurements(count: usize) -> Vec<Message> {
+    (0..count)
+        .map(|i| {
+            let mut measurement = WeatherMeasurement::empty(DEVICE, now());
+            measurement.set(Variable::Temperature, Some((i % 400) as f64 / 10.0));
+            Message::WeatherMeasurement(measurement)
+        })
+        .collect()
+}
+
+struct RunningHub {
+    hub: Hub,
+    shutdown: CancellationToken,
+}
+
+impl RunningHub {
+    async fn start(folder: &Path, port: u16, ledger: &Ledger) -> Self {
+        let log = EnqueuedLog::open(&folder.join("hub.db")).expect("opens");
+        let config = HubConfig {
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port,
+            host_name: HOST.into(),
+            folder: folder.join("hub"),
+        };
+        let shutdown = CancellationToken::new();
+        let hub = hub::start(config, log, clock(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+        Self { hub, shutdown }
+    }
+
+    async fn stop(self) -> u16 {
+        self.shutdown.cancel();
+        self.hub.ended().await;
+        self.hub.address().port()
+    }
+
+    async fn settings(&self) -> UplinkSettings {
+        UplinkSettings {
+            host: "127.0.0.1".into(),
+            port: self.hub.address().port(),
+            hub_host_name: HOST.into(),
+            device_id: DEVICE.into(),
+            key: self.hub.ensure_device(DEVICE).await.expect("a device"),
+            ca_pem: self.hub.ca_pem(),
+            in_flight: 1024,
+            max_backoff: Duration::from_millis(200),
+            token_life: Duration::from_secs(3600),
+        }
+    }
+}
+
+struct RunningLink {
+    status: watch::Receiver<UplinkStatus>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+    _settings: watch::Sender<UplinkSettings>,
+}
+
+impl RunningLink {
+    fn start(outbox: &Outbox, settings: UplinkSettings, ledger: &Ledger) -> Self {
+        let (status, seen) = watch::channel(UplinkStatus::default());
+        let (sender, settings) = watch::channel(settings);
+        let shutdown = CancellationToken::new();
+        let task = uplink::spawn(outbox.clone(), clock(), ledger.clone(), settings, status, shutdown.clone());
+        Self { status: seen, shutdown, task, _settings: sender }
+    }
+
+    async fn until(&mut self, wanted: impl FnMut(&UplinkStatus) -> bool) -> UplinkStatus {
+        tokio::time::timeout(SOON, self.status.wait_for(wanted)).await.expect("in time").expect("running").clone()
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(SOON, self.task).await.expect("ends in time").expect("ends well");
+    }
+}
+
+async fn empty(outbox: &Outbox) {
+    let mut status = outbox.status();
+    tokio::time::timeout(SOON, status.wait_for(|status| status.rows == 0)).await.expect("in time").expect("open");
+}
+
+/// How often each message is in the log.
+fn logged(folder: &Path) -> BTreeMap<String, u64> {
+    let connection = rusqlite::Connection::open(folder.join("hub.db")).expect("opens");
+    let mut statement = connection.prepare("SELECT message_id FROM enqueued ORDER BY seq").expect("prepares");
+    let mut counts = BTreeMap::new();
+    for id in statement.query_map([], |row| row.get::<_, String>(0)).expect("queries") {
+        *counts.entry(id.expect("reads")).or_default() += 1;
+    }
+    counts
+}
+
+fn ids(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|message| message.message_id().to_string()).collect()
+}
+
+#[tokio::test]
+async fn what_is_in_the_outbox_arrives_once_in_order_with_its_properties() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 10_000).expect("opens");
+    let before = measurements(1500);
+    outbox.append(before.clone(), Vec::new()).await.expect("appends");
+    let mut link = RunningLink::start(&outbox, running.settings().await, &ledger);
+    empty(&outbox).await;
+    // And what comes while it sleeps wakes it.
+    let after = measurements(3);
+    for message in &after {
+        outbox.append(vec![message.clone()], Vec::new()).await.expect("appends");
+        empty(&outbox).await;
+    }
+    let status = link.until(|status| status.acknowledged == 1503).await;
+    let expected = UplinkStatus { connected: true, sent: 1503, acknowledged: 1503, last_error: None, connects: 1 };
+    assert_eq!(status, expected);
+    assert_eq!(*outbox.status().borrow(), OutboxStatus { max_rows: 10_000, ..OutboxStatus::default() });
+
+    let connection = rusqlite::Connection::open(folder.path().join("hub.db")).expect("opens");
+    let mut statement = connection
+        .prepare("SELECT message_id, properties, content_type, content_encoding, body FROM enqueued ORDER BY seq")
+        .expect("prepares");
+    let rows: Vec<(String, String, String, String, Vec<u8>)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+        .and_then(Iterator::collect)
+        .expect("reads");
+    let sent: Vec<_> = before.iter().chain(&after).collect();
+    assert_eq!(rows.len(), sent.len());
+    for ((id, properties, content_type, encoding, body), message) in rows.iter().zip(sent) {
+        assert_eq!(id, message.message_id().as_str());
+        assert_eq!(properties, r#"{"sentAt":"2016-06-09T14:05:00Z","type":"WeatherMeasurement"}"#);
+        assert_eq!((content_type.as_str(), encoding.as_str()), ("application/json", "utf-8"));
+        assert_eq!(Message::from_json(body).expect("a message"), *message);
+    }
+    let last = after[2].message_id().as_str();
+    assert!(ledger.latency(last, Hop::Enqueued).is_some(), "sent and enqueued were both seen");
+    link.stop().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_said_in_words_and_nothing_leaves_the_outbox() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
+    outbox.append(measurements(5), Vec::new()).await.expect("appends");
+    let good = running.settings().await;
+    let wrong_key = SecretString::from("d3Jvbmcga2V5");
+    let another_ca = {
+        let other = tempfile::tempdir().expect("temporary folder");
+        let hub = RunningHub::start(other.path(), 0, &ledger).await;
+        let pem = hub.hub.ca_pem();
+        hub.stop().await;
+        pem
+    };
+    for (settings, words) in [
+        (UplinkSettings { key: wrong_key, ..good.clone() }, "refused the credentials"),
+        (UplinkSettings { key: "not base64".to_owned().into(), ..good.clone() }, "isn't base64"),
+        (UplinkSettings { hub_host_name: "elsewhere".into(), ..good.clone() }, "refused the credentials"),
+        (UplinkSettings { ca_pem: another_ca, ..good.clone() }, "check the certificate authority"),
+        (UplinkSettings { ca_pem: b"rubbish".to_vec(), ..good.clone() }, "no certificate in it"),
+        (UplinkSettings { port: 1, ..good.clone() }, "nothing listens there"),
+    ] {
+        let mut link = RunningLink::start(&outbox, settings, &ledger);
+        let status = link.until(|status| status.last_error.is_some()).await;
+        let error = status.last_error.expect("an error");
+        assert!(error.contains(words), "{error}");
+        assert!(!error.contains("d3Jvbmcga2V5") && !error.contains("SharedAccessSignature"), "{error}");
+        assert_eq!((status.connected, status.sent, status.connects), (false, 0, 0));
+        link.stop().await;
+    }
+    assert_eq!(outbox.status().borrow().rows, 5);
+    let link = RunningLink::start(&outbox, good, &ledger);
+    empty(&outbox).await;
+    link.stop().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_dies_and_comes_back_in_mid_flow_loses_nothing() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let mut running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 100_000).expect("opens");
+    let messages = measurements(6000);
+    outbox.append(messages.clone(), Vec::new()).await.expect("appends");
+    let mut link = RunningLink::start(&outbox, running.settings().await, &ledger);
+    for round in 1..=4 {
+        link.until(|status| status.acknowledged >= round * 600).await;
+        let port = running.stop().await;
+        // While there is no hub: whatever isn't in the outbox any more must be in the log.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let left: Vec<String> =
+            outbox.peek(0, 10_000).await.expect("peeks").into_iter().map(|row| row.message_id).collect();
+        let there = logged(folder.path());
+        assert!(ids(&messages).iter().all(|id| there.contains_key(id) || left.contains(id)), "round {round}");
+        running = RunningHub::start(folder.path(), port, &ledger).await;
+    }
+    empty(&outbox).await;
+    let there = logged(folder.path());
+    assert!(ids(&messages).iter().all(|id| there.contains_key(id)));
+    assert_eq!(there.len(), messages.len());
+    assert!(link.until(|status| status.connected).await.connects >= 2);
+    link.stop().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_are_renewed_before_they_end_without_a_loss_or_a_repeat() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 100_000).expect("opens");
+    let settings = UplinkSettings { token_life: Duration::from_secs(3), ..running.settings().await };
+    let mut link = RunningLink::start(&outbox, settings, &ledger);
+    let messages = measurements(300);
+    for group in messages.chunks(5) {
+        outbox.append(group.to_vec(), Vec::new()).await.expect("appends");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    empty(&outbox).await;
+    let status = link.until(|status| status.connects >= 3).await;
+    assert_eq!(status.last_error, None, "a renewal is no failure");
+    let there = logged(folder.path());
+    assert_eq!(there.len(), messages.len());
+    assert!(there.values().all(|&count| count == 1), "nothing was sent twice");
+    link.stop().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_the_hub_can_never_take_is_set_aside_and_the_next_goes_on() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
+    let huge = Message::DeviceHealth(DeviceHealth {
+        device_id: DEVICE.into(),
+        message_id: MessageId::new(now()),
+        measured_at: now(),
+        schema: SCHEMA_VERSION,
+        agent_version: "x".repeat(257 * 1024),
+        agent_uptime_s: 1.0,
+        outbox_rows: 0,
+        outbox_bytes: 0,
+        outbox_given_up: 0,
+        memory_used_pct: None,
+        process_memory_mib: None,
+        load_average: None,
+        disk_free_mib: None,
+        temperature_c: None,
+    });
+    let mut messages = measurements(2);
+    messages.insert(1, huge.clone());
+    outbox.append(messages, Vec::new()).await.expect("appends");
+    let mut link = RunningLink::start(&outbox, running.settings().await, &ledger);
+    let status = link.until(|status| status.acknowledged == 2).await;
+    assert_eq!((status.sent, status.connects), (2, 1));
+    empty(&outbox).await;
+    let aside = outbox.set_aside_list(10).await.expect("lists");
+    assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0].1, huge.to_json());
+    assert!(aside[0].2.contains("262,144"), "{}", aside[0].2);
+    link.stop().await;
+    running.stop().await;
+}
+
+proptest! {
+    #[test]
+    fn a_property_bag_comes_back_as_it_was(
+        properties in proptest::collection::btree_map("[^$].{0,20}", ".{0,40}", 0..6),
+        id in "[-a-zA-Z0-9:.+%_#*?!(),=@;$']{1,128}",
+    ) {
+        let pairs = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let text = property_bag(std::iter::once(("$.mid", id.as_str())).chain(pairs));
+        prop_assert!(!text.contains(['+', '#', '/']), "{}", text);
+        let bag = PropertyBag::parse(&text).expect("a bag");
+        prop_assert_eq!(bag.message_id.as_deref(), Some(id.as_str()));
+        prop_assert_eq!(bag.properties, properties);
+    }
+}
+
+/// The figure: `cargo test --release --test uplink_to_hub -- --ignored --nocapture throughput`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, not a check"]
+async fn throughput() {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a disk");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 1_000_000).expect("opens");
+    let count = 100_000;
+    let filling = Instant::now();
+    for group in measurements(count).chunks(1000) {
+        outbox.append(group.to_vec(), Vec::new()).await.expect("appends");
+    }
+    println!("append, groups of 1,000: {:.0} messages/s", count as f64 / filling.elapsed().as_secs_f64());
+    let sending = Instant::now();
+    let link = RunningLink::start(&outbox, running.settings().await, &ledger);
+    let mut status = outbox.status();
+    status.wait_for(|status| status.rows == 0).await.expect("open");
+    println!("outbox to log over TLS: {:.0} messages/s", count as f64 / sending.elapsed().as_secs_f64());
+    link.stop().await;
+    running.stop().await;
+}
