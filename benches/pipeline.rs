@@ -147,7 +147,14 @@ async fn end_to_end(messages: &[Message]) -> Duration {
     };
     let settings = watch::Sender::new(link);
     let status = watch::Sender::new(UplinkStatus::default());
-    uplink::spawn(outbox.clone(), plant.clock.clone(), plant.ledger.clone(), settings.subscribe(), status, shutdown.clone());
+    uplink::spawn(
+        outbox.clone(),
+        plant.clock.clone(),
+        plant.ledger.clone(),
+        settings.subscribe(),
+        status,
+        shutdown.clone(),
+    );
     let mut rows = plant.loader.status.subscribe();
     let loader = tokio::spawn(plant.loader.run());
     fill_outbox(&outbox, messages).await;

@@ -15,7 +15,7 @@ pub async fn run(context: &Context, speed: u32) -> Result<Exit, Failure> {
 /// Writes what a command did.
 pub fn done(context: &Context, answer: &Answer) -> Result<Exit, Failure> {
     let Answer::Done { message } = answer else {
-        return Err(Failure::new(Exit::Failed, "owner: it answered what wasn't asked; restart it with this skydeck"));
+        return Err(super::status::unexpected());
     };
     if context.output.json {
         context.output.json_line(&serde_json::json!({ "done": message }))?;
