@@ -40,15 +40,15 @@ fn nothing_is_lost_and_nothing_is_doubled() {
     }
     let mut owner = start(folder.path(), &config);
     let deadline = Instant::now() + DEADLINE;
-    while !is_drained(&folder.path().join("data"), minutes) {
-        assert!(Instant::now() < deadline, "not drained: {:?}", counts(&folder.path().join("data")));
+    while !is_drained(&folder.path().join("demo/data"), minutes) {
+        assert!(Instant::now() < deadline, "not drained: {:?}", counts(&folder.path().join("demo/data")));
         assert!(owner.try_wait().expect("asked").is_none(), "the owner ended by itself");
         std::thread::sleep(Duration::from_millis(200));
     }
     owner.kill().expect("killed");
     owner.wait().expect("reaped");
 
-    let warehouse = open(&folder.path().join("data").join("warehouse.db")).expect("the warehouse is there");
+    let warehouse = open(&folder.path().join("demo/data").join("warehouse.db")).expect("the warehouse is there");
     let one = |sql: &str| warehouse.query_row(sql, [], |row| row.get::<_, i64>(0)).expect(sql);
     let expected = i64::try_from(minutes).expect("small");
     assert_eq!(one("SELECT count(*) FROM WEATHER_MEASUREMENTS_V"), expected, "rows");

@@ -299,6 +299,58 @@ async fn a_message_the_hub_can_never_take_is_set_aside_and_the_next_goes_on() {
     running.stop().await;
 }
 
+/// Microsoft's own client against the hub. Its port is fixed at 8883, so the hub gets a loopback address of
+/// its own.
+#[tokio::test]
+async fn microsofts_device_client_can_send() {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python");
+    if !python.exists() {
+        eprintln!("skipped: azure-iot-device not installed, run tests/peers/install.sh");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let log = EnqueuedLog::open(&folder.path().join("hub.db")).expect("opens");
+    let listen = IpAddr::from([127, 0, 0, 83]);
+    let config = HubConfig { listen, port: 8883, host_name: HOST.into(), folder: folder.path().join("hub") };
+    let shutdown = CancellationToken::new();
+    let hub =
+        hub::start(config, log, clock(), Ledger::default(), shutdown.clone()).await.expect("127.0.0.83:8883 is free");
+    let key = hub.ensure_device(DEVICE).await.expect("a device");
+    let connection = format!(
+        "HostName={HOST};DeviceId={DEVICE};SharedAccessKey={};GatewayHostName={listen}",
+        secrecy::ExposeSecret::expose_secret(&key)
+    );
+    let script = tokio::process::Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/azure_device_send.py"))
+        .arg(folder.path().join("hub/ca.pem"))
+        .arg("3")
+        .env("SKYDECK_TEST_CONNECTION", connection)
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(SOON, script).await.expect("in time").expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let connection = rusqlite::Connection::open(folder.path().join("hub.db")).expect("opens");
+    let first: (String, String, String, String, String) = connection
+        .query_row(
+            "SELECT message_id, properties, content_type, content_encoding, CAST(body AS TEXT) FROM enqueued",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
+        .expect("reads");
+    let expected = (
+        "python #0",
+        "{\"level & unit\":\"50 % + ä\"}",
+        "application/json",
+        "utf-8",
+        "{\"type\": \"WeatherMeasurement\", \"number\": 0}",
+    );
+    assert_eq!((&*first.0, &*first.1, &*first.2, &*first.3, &*first.4), expected);
+    assert_eq!(logged(folder.path()).len(), 3);
+    assert_eq!(hub.status().borrow().refused, 0);
+    shutdown.cancel();
+    hub.ended().await;
+}
+
 proptest! {
     #[test]
     fn a_property_bag_comes_back_as_it_was(

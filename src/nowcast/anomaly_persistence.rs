@@ -23,6 +23,8 @@
 //! that ten minutes of the day; its errors, as shares of that mean plus 110 lx, are kept apart for twilight and
 //! for night (below −6°), so that nights are dark with narrow bands.
 //!
+//! Figures are rounded to two decimals more than screens show.
+//!
 //! Rain and wind direction aren't forecast: neither has an anomaly that persists in this sense.
 
 use jiff::Timestamp;
@@ -94,7 +96,7 @@ impl AnomalyPersistence {
     }
 
     fn forecast_one(&self, variable: Variable, mean: &Mean) -> Option<VariableForecast> {
-        let persistence = mean.get(variable)?;
+        let persistence = rounded(variable, mean.get(variable)?);
         let bin = i32::try_from(mean.bin()).ok()?;
         let (low, high) = variable.range();
         let quantiles = |lead: usize| match variable {
@@ -106,7 +108,8 @@ impl AnomalyPersistence {
         };
         let leads: Vec<LeadForecast> = (1..=LEADS)
             .filter_map(|lead| {
-                let quantiles = Quantiles::ordered(quantiles(lead)?).clamped(low, high);
+                let quantiles = quantiles(lead)?.map(|value| rounded(variable, value));
+                let quantiles = Quantiles::ordered(quantiles).clamped(low, high);
                 Some(LeadForecast { lead_minutes: LEAD_STEP_MINUTES * lead as u16, quantiles })
             })
             .collect();
@@ -117,6 +120,12 @@ impl AnomalyPersistence {
         let is_newer = self.newest.is_none_or(|newest| mean.bin() > newest.bin());
         if is_newer { i32::try_from(mean.bin()).ok() } else { None }
     }
+}
+
+/// `value` to two decimals more than the variable is shown with: what lies beyond is noise, and bytes on the link.
+fn rounded(variable: Variable, value: f64) -> f64 {
+    let scale = [100.0, 1000.0][variable.decimals().min(1)];
+    (value * scale).round() / scale
 }
 
 #[cfg(test)]

@@ -35,13 +35,13 @@ impl Mean {
     }
 }
 
-/// Collects measurements into [`Mean`]s.
-#[derive(Debug, Clone, Default)]
+/// Collects measurements into [`Mean`]s. Serialised, it carries the open bin over a restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct TenMinuteMeans {
     open: Option<Bin>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Bin {
     /// Number of the bin at its start.
     number: i64,

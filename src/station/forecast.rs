@@ -11,6 +11,7 @@ pub const MAX_LEAD_MINUTES: u16 = 240;
 
 /// Five quantiles of one variable at one lead, in the variable's unit; they never cross.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Quantiles {
     /// 5 %: the lower end of the 90 % band.
     pub q05: f64,
@@ -55,20 +56,52 @@ impl Quantiles {
     }
 }
 
-/// A variable's forecast at one lead time.
+/// A variable's forecast at one lead time. On the wire the quantiles stand beside the lead.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "FlatLeadForecast", into = "FlatLeadForecast")]
 pub struct LeadForecast {
-    /// Valid time minus issue time, minutes: 10 to 240.
+    /// Valid time minus issue time, minutes: 1 to 240.
     pub lead_minutes: u16,
     /// The distribution at the valid time.
-    #[serde(flatten)]
     pub quantiles: Quantiles,
+}
+
+/// A variable's forecast at one lead time. (`serde(flatten)` would let unknown fields pass.)
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", rename = "LeadForecast", deny_unknown_fields)]
+struct FlatLeadForecast {
+    /// Valid time minus issue time, minutes: 1 to 240.
+    #[schemars(range(min = 1, max = 240))]
+    lead_minutes: u16,
+    /// 5 %: the lower end of the 90 % band.
+    q05: f64,
+    /// 25 %: the lower end of the 50 % band.
+    q25: f64,
+    /// The median.
+    q50: f64,
+    /// 75 %: the upper end of the 50 % band.
+    q75: f64,
+    /// 95 %: the upper end of the 90 % band.
+    q95: f64,
+}
+
+impl From<FlatLeadForecast> for LeadForecast {
+    fn from(flat: FlatLeadForecast) -> Self {
+        let FlatLeadForecast { lead_minutes, q05, q25, q50, q75, q95 } = flat;
+        Self { lead_minutes, quantiles: Quantiles { q05, q25, q50, q75, q95 } }
+    }
+}
+
+impl From<LeadForecast> for FlatLeadForecast {
+    fn from(lead: LeadForecast) -> Self {
+        let Quantiles { q05, q25, q50, q75, q95 } = lead.quantiles;
+        Self { lead_minutes: lead.lead_minutes, q05, q25, q50, q75, q95 }
+    }
 }
 
 /// The forecast of one variable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VariableForecast {
     /// What is forecast.
     pub variable: Variable,

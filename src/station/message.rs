@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forecast::{MAX_LEAD_MINUTES, VariableForecast};
+use super::shape::given;
 use super::{QcFlag, Variable};
 
 /// Version of the messages' shape, carried in each as `schema`.
@@ -18,6 +19,7 @@ pub const SCHEMA_VERSION: u16 = 1;
 /// 1 to 128 characters of the set IoT Hub allows in `$.mid` (ASCII letters, digits and `-:.+%_#*?!(),=@;$'`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[A-Za-z0-9\\-:.+%_#*?!(),=@;$']{1,128}$"))]
 pub struct MessageId(String);
 
 impl MessageId {
@@ -79,13 +81,16 @@ pub struct SkyFeatures {
     /// When the picture was taken.
     pub taken_at: Timestamp,
     /// Share of the visible sky covered by cloud, %.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 100))]
     pub cloud_cover_pct: Option<f64>,
     /// Direction the clouds move to, degrees clockwise from north.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 360))]
     pub motion_direction_deg: Option<f64>,
     /// Speed of that motion across the picture, degrees of sky per minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0))]
     pub motion_deg_per_min: Option<f64>,
 }
 
@@ -102,34 +107,43 @@ pub struct WeatherMeasurement {
     /// Version of this shape.
     pub schema: u16,
     /// Air temperature, °C, −80 to 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = -80, max = 60))]
     pub temperature_c: Option<f64>,
     /// Relative humidity, %, 0 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 100))]
     pub humidity_pct: Option<f64>,
     /// Pressure at station level, hPa, 300 to 1100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 300, max = 1100))]
     pub pressure_hpa: Option<f64>,
     /// Illuminance, lx, 0 to 200,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 200000))]
     pub illuminance_lx: Option<f64>,
     /// Sound level, dB(A), 0 to 160.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 160))]
     pub sound_dba: Option<f64>,
     /// Precipitation since the previous measurement, mm, 0 to 500.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 500))]
     pub rain_mm: Option<f64>,
     /// Wind speed, m/s, 0 to 115.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 115))]
     pub wind_speed_ms: Option<f64>,
     /// Direction the wind comes from, degrees clockwise from north, 0 to 360.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 360))]
     pub wind_direction_deg: Option<f64>,
     /// Quality flags, by variable, where there is something to say.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub qc: BTreeMap<Variable, QcFlag>,
     /// Features of the newest picture of the sky.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "SkyFeatures")]
     pub sky: Option<SkyFeatures>,
 }
 
@@ -223,7 +237,8 @@ pub struct Prediction {
     /// One entry a variable.
     pub forecasts: Vec<VariableForecast>,
     /// Probability, 0 to 1, of at least 0.1 mm of rain within four hours; absent without a model for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 1))]
     pub rain_probability: Option<f64>,
     /// Probability, 0 to 1, of a mostly cloudy sky at each lead of one hour; absent without a model for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -253,19 +268,24 @@ pub struct DeviceHealth {
     /// Messages given up because the outbox was over its bound, since it was made.
     pub outbox_given_up: u64,
     /// Share of memory in use on the device, %, 0 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64", range(min = 0, max = 100))]
     pub memory_used_pct: Option<f64>,
     /// Resident memory of the agent's process, MiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64")]
     pub process_memory_mib: Option<f64>,
     /// Load average over one minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64")]
     pub load_average: Option<f64>,
     /// Free space in the agent's data folder, MiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64")]
     pub disk_free_mib: Option<f64>,
     /// Hottest thermal zone, °C.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "f64")]
     pub temperature_c: Option<f64>,
 }
 
@@ -286,7 +306,8 @@ pub struct PictureTaken {
     /// Size of the blob, bytes.
     pub size_bytes: u64,
     /// What was seen on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "SkyFeatures")]
     pub analysis: Option<SkyFeatures>,
 }
 
@@ -342,8 +363,7 @@ impl MessageKind {
 impl Message {
     /// Reads and checks a message. Errors name the field.
     pub fn from_json(bytes: &[u8]) -> Result<Self, InvalidMessage> {
-        let message: Self = serde_json::from_slice(bytes)
-            .map_err(|error| InvalidMessage::Shape(super::text::printable(&error.to_string())))?;
+        let message: Self = serde_json::from_slice(bytes).map_err(|error| super::shape::why(bytes, &error))?;
         message.validate()?;
         Ok(message)
     }
@@ -361,6 +381,9 @@ impl Message {
         if device_id.is_empty() || device_id.len() > 128 || device_id.chars().any(|c| c.is_control() || c == '/') {
             return Err(InvalidMessage::Identity { field: "deviceId", value: super::text::printable(device_id) });
         }
+        if self.schema() != SCHEMA_VERSION {
+            return Err(InvalidMessage::Shape(format!("schema: {} isn't known here", self.schema())));
+        }
         match self {
             Self::WeatherMeasurement(m) => {
                 for variable in Variable::ALL {
@@ -371,9 +394,7 @@ impl Message {
                 m.sky.as_ref().map_or(Ok(()), check_sky)
             }
             Self::Prediction(p) => check_prediction(p),
-            Self::DeviceHealth(h) => {
-                h.memory_used_pct.map_or(Ok(()), |v| check_interval("memoryUsedPct", v, 0.0, 100.0))
-            }
+            Self::DeviceHealth(h) => check_health(h),
             Self::PictureTaken(p) => p.analysis.as_ref().map_or(Ok(()), check_sky),
         }
     }
@@ -408,6 +429,17 @@ impl Message {
             Self::Prediction(m) => &m.message_id,
             Self::DeviceHealth(m) => &m.message_id,
             Self::PictureTaken(m) => &m.message_id,
+        }
+    }
+
+    /// Version of its shape.
+    #[must_use]
+    pub const fn schema(&self) -> u16 {
+        match self {
+            Self::WeatherMeasurement(m) => m.schema,
+            Self::Prediction(m) => m.schema,
+            Self::DeviceHealth(m) => m.schema,
+            Self::PictureTaken(m) => m.schema,
         }
     }
 
@@ -489,6 +521,26 @@ fn check_sky(sky: &SkyFeatures) -> Result<(), InvalidMessage> {
     if let Some(direction) = sky.motion_direction_deg {
         check_interval("sky.motionDirectionDeg", direction, 0.0, 360.0)?;
     }
+    if let Some(speed) = sky.motion_deg_per_min {
+        check_interval("sky.motionDegPerMin", speed, 0.0, f64::MAX)?;
+    }
+    Ok(())
+}
+
+fn check_health(health: &DeviceHealth) -> Result<(), InvalidMessage> {
+    check_interval("agentUptimeS", health.agent_uptime_s, 0.0, f64::MAX)?;
+    let figures = [
+        ("memoryUsedPct", health.memory_used_pct, 0.0, 100.0),
+        ("processMemoryMib", health.process_memory_mib, 0.0, f64::MAX),
+        ("loadAverage", health.load_average, 0.0, f64::MAX),
+        ("diskFreeMib", health.disk_free_mib, 0.0, f64::MAX),
+        ("temperatureC", health.temperature_c, -273.15, f64::MAX),
+    ];
+    for (field, value, low, high) in figures {
+        if let Some(value) = value {
+            check_interval(field, value, low, high)?;
+        }
+    }
     Ok(())
 }
 
@@ -500,6 +552,8 @@ fn check_prediction(prediction: &Prediction) -> Result<(), InvalidMessage> {
         check_interval("cloudProbability", cloud, 0.0, 1.0)?;
     }
     for forecast in &prediction.forecasts {
+        check(forecast.variable, forecast.persistence)?;
+        let (low, high) = forecast.variable.range();
         let mut previous = 0;
         for lead in &forecast.leads {
             let wrong = |reason| InvalidMessage::Forecast {
@@ -515,6 +569,9 @@ fn check_prediction(prediction: &Prediction) -> Result<(), InvalidMessage> {
             }
             if !lead.quantiles.is_valid() {
                 return Err(wrong("the quantiles cross or aren't finite"));
+            }
+            if lead.quantiles.q05 < low || lead.quantiles.q95 > high {
+                return Err(wrong("a quantile is outside the variable's physical range"));
             }
             previous = lead.lead_minutes;
         }

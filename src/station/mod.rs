@@ -6,6 +6,9 @@
 pub mod forecast;
 pub mod message;
 pub mod metadata;
+#[cfg(test)]
+mod proofs;
+mod shape; // reading JSON strictly, and saying where it isn't a message
 pub mod text;
 pub mod units;
 pub mod variable;

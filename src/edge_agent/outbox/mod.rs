@@ -89,6 +89,8 @@ impl Outbox {
 
     /// Makes `messages` durable, together with key/value `state` of the agent (a replay's position, say), so
     /// that neither is without the other. Gives up what is over the bound.
+    ///
+    /// Dropped before it answers, it may still take place, and the link hears of it with the next change only.
     pub async fn append(&self, messages: Vec<Message>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
         let max_rows = self.max_rows;
         let (totals, given_up) = self

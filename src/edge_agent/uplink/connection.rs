@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT_S: u64 = 15;
 const WRITE_BATCH: usize = 128;
 /// Rows read from the outbox at once.
 const READ_BATCH: usize = 256;
+/// Bytes on their way from which no more rows are read.
+const MAX_BYTES_IN_FLIGHT: usize = 4 * 1024 * 1024;
 /// How long acknowledgements are waited for before a connection is ended on purpose.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The same when the program ends: what is left is sent after the next start.
@@ -52,6 +54,7 @@ pub(super) enum End {
 /// A message on its way.
 struct InFlight {
     seq: i64,
+    bytes: usize,
     ack: Pin<Box<dyn Future<Output = Result<PublishResult, PublishNoticeError>> + Send>>,
 }
 
@@ -174,7 +177,7 @@ impl Sender<'_> {
         let window = usize::from(self.settings.in_flight.clamp(1, 4096));
         let mut may_have_more = true;
         loop {
-            while may_have_more && self.in_flight.len() < window {
+            while may_have_more && self.has_room(window) {
                 changes.borrow_and_update();
                 let limit = READ_BATCH.min(window - self.in_flight.len());
                 match self.send_some(limit).await {
@@ -204,6 +207,11 @@ impl Sender<'_> {
         }
     }
 
+    fn has_room(&self, window: usize) -> bool {
+        let bytes: usize = self.in_flight.iter().map(|message| message.bytes).sum();
+        self.in_flight.len() < window && bytes < MAX_BYTES_IN_FLIGHT
+    }
+
     /// Sends up to `limit` rows; answers how many the outbox had.
     async fn send_some(&mut self, limit: usize) -> Result<usize, String> {
         let rows = self.link.outbox.peek(self.last_seq, limit).await.map_err(|error| error.to_string())?;
@@ -216,9 +224,12 @@ impl Sender<'_> {
                 self.set_aside(row, topic.len()).await?;
                 continue;
             }
-            let options = PublishOptions::new(QoS::AtLeastOnce);
+            let (options, bytes) = (PublishOptions::new(QoS::AtLeastOnce), row.body.len());
             match self.client.publish_tracked(topic, row.body.into_bytes(), options).await {
-                Ok(notice) => self.in_flight.push_back(InFlight { seq: row.seq, ack: Box::pin(notice.wait_async()) }),
+                Ok(notice) => {
+                    let ack = Box::pin(notice.wait_async());
+                    self.in_flight.push_back(InFlight { seq: row.seq, bytes, ack });
+                }
                 Err(error) => return Err(client_error(&error)),
             }
             sent.push(row.message_id);

@@ -13,7 +13,7 @@ pub mod sas;
 pub mod topic;
 mod words;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use secrecy::SecretString;
@@ -93,7 +93,8 @@ async fn run(link: Link, mut settings: watch::Receiver<UplinkSettings>) {
     let mut backoff = FIRST_BACKOFF;
     while !link.shutdown.is_cancelled() {
         let current = settings.borrow_and_update().clone();
-        let acknowledged = link.status.borrow().acknowledged;
+        let started = Instant::now();
+        let before = link.status.borrow().clone();
         let end = match Connection::open(&link, &current) {
             Ok(connection) => connection.run().await,
             Err(error) => End::Failed(error),
@@ -105,7 +106,9 @@ async fn run(link: Link, mut settings: watch::Receiver<UplinkSettings>) {
             End::Failed(error) => {
                 tracing::warn!(device = current.device_id, "{error}");
                 link.status.send_modify(|status| status.last_error = Some(error));
-                if link.status.borrow().acknowledged > acknowledged {
+                let now = link.status.borrow().clone();
+                let lasted = now.connects > before.connects && started.elapsed() > current.max_backoff;
+                if lasted || now.acknowledged > before.acknowledged {
                     backoff = FIRST_BACKOFF;
                 }
                 pause(&link, &mut settings, backoff).await;

@@ -303,7 +303,9 @@ impl Shared {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if connections.get(device_id).is_some_and(|(current, _)| *current == number) {
             connections.remove(device_id);
-            self.status.send_modify(|status| drop(status.connected.remove(device_id)));
+            self.status.send_modify(|status| {
+                status.connected.remove(device_id);
+            });
         }
     }
 

@@ -1,0 +1,466 @@
+//! A file to which another program appends one JSON reading a line.
+//!
+//! ```json
+//! {"measuredAt":"2026-06-01T12:00:00Z","temperatureC":14.2,"humidityPct":61.5}
+//! ```
+//!
+//! The fields are those of a `WeatherMeasurement` that a sensor knows; without `measuredAt` a reading was measured
+//! when it is read. Only whole lines are taken. A file that isn't there yet is waited for. One that was replaced
+//! (rotated) is read to its end, then the new one from its start; one that got shorter (truncated) is read from its
+//! start again. The file is looked at once a second while there is nothing new: no notification service reaches
+//! every kind of mount a logger writes to.
+
+use std::fs::{File, Metadata};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use super::{Item, Rejected, SensorError, SensorSource, reading, shortened};
+use crate::clock::Clock;
+use crate::station::text::printable;
+
+/// Longest line taken, bytes.
+const MAX_LINE: usize = 64 * 1024;
+/// Time between looks at a file with nothing new.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A followed file.
+#[derive(Debug)]
+pub struct Lines {
+    path: PathBuf,
+    open: Option<Followed>,
+    /// Which file was read last, and up to which byte its lines were handed over.
+    position: Option<Position>,
+    /// Why nothing can be read now, in words.
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    reader: BufReader<File>,
+    file: FileId,
+    /// Where the present line begins.
+    offset: u64,
+    line: Line,
+    /// Whether another file was seen at the path.
+    replaced: bool,
+}
+
+/// The line being read.
+#[derive(Debug, Default)]
+struct Line {
+    /// Its first bytes, at most [`MAX_LINE`].
+    bytes: Vec<u8>,
+    /// How long it is so far, with its line break.
+    length: u64,
+}
+
+/// A file's identity: inode and, where the file system tells it, time of birth, because inodes are used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    inode: u64,
+    born_ns: u128,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    offset: u64,
+    file: FileId,
+}
+
+impl Lines {
+    /// Follows the file at `path`, from its start.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, open: None, position: None, trouble: None }
+    }
+
+    /// The next whole line, if there is one now. Reads from a local file, a line at a time, without waiting.
+    fn poll(&mut self, now: Timestamp) -> Option<Item> {
+        loop {
+            if self.open.is_none() {
+                self.open = Some(self.begin()?);
+            }
+            let open = self.open.as_mut()?;
+            match open.read_line() {
+                Ok(true) => {
+                    let (line, at) = (std::mem::take(&mut open.line), open.offset);
+                    open.offset += line.length;
+                    let file = open.file;
+                    let position = Position { offset: open.offset, file };
+                    self.position = Some(position);
+                    if let Some(outcome) = self.judge(&line, at, now) {
+                        return Some(Item { position: position.to_string(), outcome });
+                    }
+                }
+                Ok(false) => match self.what_became_of_it()? {
+                    Fate::Truncated => self.open = None,
+                    // Once more to its end: something may have been appended before it was replaced.
+                    Fate::Replaced { seen_before: false } => {}
+                    Fate::Replaced { seen_before: true } => {
+                        if let Some(item) = self.leave_behind() {
+                            return Some(item);
+                        }
+                    }
+                },
+                Err(error) => {
+                    self.open = None;
+                    self.note(format!("can't read: {error}"));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Opens the file where it was left, or at its start if it is another one or shorter.
+    fn begin(&mut self) -> Option<Followed> {
+        match open_at(&self.path, self.position) {
+            Ok((open, restarted)) => {
+                if let Some(why) = restarted {
+                    tracing::warn!("{}: {why}; reading it from its start", self.name());
+                }
+                if self.trouble.take().is_some() {
+                    tracing::info!("{}: reading", self.name());
+                }
+                Some(open)
+            }
+            Err(trouble) => {
+                self.note(trouble);
+                None
+            }
+        }
+    }
+
+    /// At the file's end: whether it is still the one at the path and as long as it was. `None` if so, or if
+    /// nothing is there now.
+    fn what_became_of_it(&mut self) -> Option<Fate> {
+        let open = self.open.as_mut()?;
+        match std::fs::metadata(&self.path) {
+            Ok(found) if FileId::of(&found) != open.file => {
+                Some(Fate::Replaced { seen_before: std::mem::replace(&mut open.replaced, true) })
+            }
+            Ok(found) if found.len() < open.offset + open.line.length => Some(Fate::Truncated),
+            Ok(_) => {
+                self.trouble = None;
+                None
+            }
+            Err(error) => {
+                self.note(format!("can't look at it: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Turns away from a file that was replaced and read to its end. An unfinished last line is rejected.
+    fn leave_behind(&mut self) -> Option<Item> {
+        let open = self.open.take()?;
+        if open.line.length == 0 {
+            return None;
+        }
+        let position = Position { offset: open.offset + open.line.length, file: open.file };
+        self.position = Some(position);
+        let rejected = self.reject(&open.line, open.offset, "unfinished when its file was replaced");
+        Some(Item { position: position.to_string(), outcome: Err(rejected) })
+    }
+
+    /// What a line is; `None` for an empty one.
+    fn judge(&self, line: &Line, at: u64, now: Timestamp) -> Option<Result<super::Reading, Rejected>> {
+        if line.length > MAX_LINE as u64 {
+            return Some(Err(self.reject(line, at, &format!("{} bytes long, at most 65,536 are taken", line.length))));
+        }
+        let Ok(text) = std::str::from_utf8(&line.bytes) else {
+            return Some(Err(self.reject(line, at, "isn't UTF-8")));
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        Some(reading::parse(text, now).map_err(|reason| self.reject(line, at, &reason)))
+    }
+
+    fn reject(&self, line: &Line, at: u64, reason: &str) -> Rejected {
+        let raw = shortened(String::from_utf8_lossy(&line.bytes).trim_end_matches(['\r', '\n']));
+        Rejected { raw, reason: format!("{}, line at byte {at}: {reason}", self.name()) }
+    }
+
+    /// Says what keeps us from reading, once.
+    fn note(&mut self, trouble: String) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            tracing::warn!("{}: {trouble}; waiting for it", self.name());
+            self.trouble = Some(trouble);
+        }
+    }
+
+    fn name(&self) -> String {
+        printable(&self.path.display().to_string())
+    }
+}
+
+/// What can become of a followed file.
+enum Fate {
+    Truncated,
+    Replaced { seen_before: bool },
+}
+
+impl SensorSource for Lines {
+    /// Positions are the byte after the last line handed over, `@` and the file's identity.
+    fn resume(&mut self, position: &str) -> Result<(), SensorError> {
+        let parsed = position.parse();
+        self.position =
+            Some(parsed.map_err(|()| SensorError::Position { file: self.name(), position: printable(position) })?);
+        self.open = None;
+        Ok(())
+    }
+
+    async fn next(&mut self, clock: &Clock) -> Option<Item> {
+        loop {
+            if let Some(item) = self.poll(clock.now()) {
+                return Some(item);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// All whole lines the file holds now, whatever their time; a reading without one was measured at `until`.
+    fn drain_until(&mut self, until: Timestamp, limit: usize) -> Vec<Item> {
+        std::iter::from_fn(|| self.poll(until)).take(limit).collect()
+    }
+
+    fn state(&self) -> String {
+        match &self.trouble {
+            Some(trouble) => format!("lines of {} ({trouble}; waiting for it)", self.name()),
+            None => format!("lines of {}", self.name()),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        false
+    }
+}
+
+impl Followed {
+    /// Reads on in the present line. `true` once it is whole, `false` at the file's end.
+    fn read_line(&mut self) -> std::io::Result<bool> {
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            let end = chunk.iter().position(|&byte| byte == b'\n');
+            let taken = end.map_or(chunk.len(), |end| end + 1);
+            let room = MAX_LINE.saturating_sub(self.line.bytes.len());
+            self.line.bytes.extend_from_slice(&chunk[..taken.min(room)]);
+            self.line.length += taken as u64;
+            self.reader.consume(taken);
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Opens `path` at `position`. The second part says why it is read from its start though it was read before.
+fn open_at(path: &Path, position: Option<Position>) -> Result<(Followed, Option<&'static str>), String> {
+    let words = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "isn't there yet".to_owned(),
+        _ => printable(&error.to_string()),
+    };
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err("isn't a regular file".to_owned());
+    }
+    let mut handle = File::open(path).map_err(words)?;
+    let found = handle.metadata().map_err(words)?;
+    let file = FileId::of(&found);
+    let (offset, restarted) = match position {
+        None => (0, None),
+        Some(position) if position.file != file => (0, Some("was replaced by another file")),
+        Some(position) if position.offset > found.len() => (0, Some("was truncated")),
+        Some(position) => (position.offset, None),
+    };
+    handle.seek(SeekFrom::Start(offset)).map_err(words)?;
+    Ok((Followed { reader: BufReader::new(handle), file, offset, line: Line::default(), replaced: false }, restarted))
+}
+
+impl FileId {
+    fn of(metadata: &Metadata) -> Self {
+        let born = metadata.created().ok().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        Self { inode: metadata.ino(), born_ns: born.map_or(0, |since| since.as_nanos()) }
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}.{}", self.offset, self.file.inode, self.file.born_ns)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (offset, file) = text.split_once('@').ok_or(())?;
+        let (inode, born_ns) = file.split_once('.').ok_or(())?;
+        let file = FileId { inode: inode.parse().map_err(drop)?, born_ns: born_ns.parse().map_err(drop)? };
+        Ok(Self { offset: offset.parse().map_err(drop)?, file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::station::Variable;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    struct Desk {
+        folder: tempfile::TempDir,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().expect("a folder") }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("readings")
+        }
+
+        fn append(&self, bytes: &[u8]) {
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(self.path());
+            file.expect("opens").write_all(bytes).expect("written");
+        }
+
+        fn lines(&self) -> Lines {
+            Lines::new(self.path())
+        }
+    }
+
+    fn temperatures(items: &[Item]) -> Vec<f64> {
+        items.iter().map(|item| item.outcome.as_ref().expect("a reading").values[0].1).collect()
+    }
+
+    fn reason(item: &Item) -> &str {
+        &item.outcome.as_ref().expect_err("rejected").reason
+    }
+
+    #[test]
+    fn a_missing_file_is_waited_for_and_only_whole_lines_are_taken() {
+        let desk = Desk::new();
+        let mut lines = desk.lines();
+        assert!(lines.drain_until(NOW, 10).is_empty());
+        assert!(lines.state().ends_with("readings (isn't there yet; waiting for it)"), "{}", lines.state());
+        desk.append(b"{\"temperatureC\":1}\n\n{\"temperatureC\":");
+        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [1.0]);
+        assert!(lines.state().ends_with("readings"));
+        assert!(lines.drain_until(NOW, 10).is_empty());
+        desk.append(b"2}\r\n{\"temperatureC\":3}\n");
+        assert_eq!(temperatures(&lines.drain_until(NOW, 1)), [2.0]);
+        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [3.0]);
+    }
+
+    #[test]
+    fn every_position_resumes_with_the_line_after_it() {
+        let desk = Desk::new();
+        desk.append(b"{\"temperatureC\":1}\nrubbish\n\n{\"temperatureC\":2}\n{\"temperatureC\":3}\n");
+        let items = desk.lines().drain_until(NOW, 10);
+        assert_eq!(items.len(), 4);
+        for (index, item) in items.iter().enumerate() {
+            let mut lines = desk.lines();
+            lines.resume(&item.position).expect("its own position");
+            assert_eq!(lines.drain_until(NOW, 10), items[index + 1..]);
+        }
+        assert!(desk.lines().resume("2016-06-01T00:00:00Z").is_err());
+    }
+
+    #[test]
+    fn a_truncated_file_is_read_from_its_start() {
+        let desk = Desk::new();
+        desk.append(b"{\"temperatureC\":1}\n{\"temperatureC\":2}\n");
+        let mut lines = desk.lines();
+        assert_eq!(lines.drain_until(NOW, 10).len(), 2);
+        std::fs::write(desk.path(), b"{\"temperatureC\":3}\n").expect("written");
+        let items = lines.drain_until(NOW, 10);
+        assert_eq!(temperatures(&items), [3.0]);
+        // The same after a restart.
+        std::fs::write(desk.path(), b"{\"rainMm\":4}\n").expect("written");
+        let mut lines = desk.lines();
+        lines.resume(&items[0].position).expect("its own position");
+        let items = lines.drain_until(NOW, 10);
+        assert_eq!(items[0].outcome.as_ref().expect("a reading").values, [(Variable::Rain, 4.0)]);
+    }
+
+    #[test]
+    fn a_rotated_file_is_read_to_its_end_and_then_the_new_one() {
+        let desk = Desk::new();
+        desk.append(b"{\"temperatureC\":1}\n");
+        let mut lines = desk.lines();
+        let first = lines.drain_until(NOW, 10);
+        desk.append(b"{\"temperatureC\":2}\n{\"temperat");
+        std::fs::rename(desk.path(), desk.folder.path().join("readings.1")).expect("renamed");
+        desk.append(b"{\"temperatureC\":3}\n{\"temperatureC\":4}\n{\"temperatureC\":5}\n");
+        let items = lines.drain_until(NOW, 10);
+        assert_eq!(items.len(), 5);
+        assert_eq!(temperatures(&items[..1]), [2.0]);
+        assert!(
+            reason(&items[1]).ends_with("line at byte 38: unfinished when its file was replaced"),
+            "{}",
+            reason(&items[1])
+        );
+        assert_eq!(temperatures(&items[2..]), [3.0, 4.0, 5.0]);
+        // Stopped before the rotation and started after it: the new file counts, though it is longer.
+        let mut lines = desk.lines();
+        lines.resume(&first[0].position).expect("its own position");
+        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [3.0, 4.0, 5.0]);
+    }
+
+    #[test]
+    fn lines_that_are_no_readings_are_handed_over_with_their_reason() {
+        let desk = Desk::new();
+        let mut long = vec![b'x'; MAX_LINE + 10];
+        long.push(b'\n');
+        desk.append(b"{\"temp\":1}\n\xff\xfe\n");
+        desk.append(&long);
+        desk.append(b"{\"temperatureC\":\"\x1b[31m\"}\n{\"temperatureC\":7}\n");
+        let items = desk.lines().drain_until(NOW, 10);
+        assert!(
+            reason(&items[0]).contains("readings, line at byte 0: temp: unknown field `temp`"),
+            "{}",
+            reason(&items[0])
+        );
+        assert!(reason(&items[1]).ends_with("line at byte 11: isn't UTF-8"), "{}", reason(&items[1]));
+        assert!(reason(&items[2]).ends_with("65547 bytes long, at most 65,536 are taken"), "{}", reason(&items[2]));
+        assert_eq!(items[2].outcome.as_ref().expect_err("rejected").raw.chars().count(), 4097);
+        assert!(!reason(&items[3]).contains('\u{1b}'), "{}", reason(&items[3]));
+        assert_eq!(temperatures(&items[4..]), [7.0]);
+    }
+
+    #[test]
+    fn a_folder_in_its_place_is_said() {
+        let desk = Desk::new();
+        std::fs::create_dir(desk.path()).expect("made");
+        let mut lines = desk.lines();
+        assert!(lines.drain_until(NOW, 10).is_empty());
+        assert!(lines.state().contains("isn't a regular file"), "{}", lines.state());
+    }
+
+    #[tokio::test]
+    async fn a_line_appended_while_it_waits_is_taken_within_seconds() {
+        let desk = Desk::new();
+        let mut lines = desk.lines();
+        let clock = Clock::wall();
+        let writer = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            desk.append(b"{\"temperatureC\":1}\n");
+        };
+        let next = tokio::time::timeout(Duration::from_secs(20), lines.next(&clock));
+        let (item, ()) = tokio::join!(next, writer);
+        let reading = item.expect("in time").expect("a line").outcome.expect("a reading");
+        assert!((Timestamp::now().duration_since(reading.measured_at)).as_secs() < 20);
+    }
+}

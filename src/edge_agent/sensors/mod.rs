@@ -1,0 +1,188 @@
+//! Where readings come from.
+//!
+//! - [`replay`]: a carried or named series, played by the environment's clock
+//! - [`lines`]: a file to which another program appends one JSON reading a line
+//!
+//! The agent opens one [`Source`] from its settings, goes on from the position it stored with the last message,
+//! and takes [`Item`]s: readings, and lines that couldn't be read, to be kept aside with their reason. It stores
+//! each item's position in the same transaction as the message made of it, so that a crash neither loses nor
+//! doubles a reading. What a source has to say beside that (a file missing, rotated) it logs and has in
+//! [`SensorSource::state`].
+
+pub mod lines;
+mod reading;
+pub mod replay;
+
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::settings::{SourceKind, SourceSettings};
+use crate::station::Reading;
+
+pub use lines::Lines;
+pub use replay::Replay;
+
+/// What a source hands over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Where the source stands once this item is dealt with; [`SensorSource::resume`] takes it.
+    pub position: String,
+    /// A reading, or what couldn't be made one.
+    pub outcome: Result<Reading, Rejected>,
+}
+
+/// Something that isn't a reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// What stood there: at most 4,096 characters, as it came, not yet printable.
+    pub raw: String,
+    /// Where it stood and what is wrong with it, printable.
+    pub reason: String,
+}
+
+/// Why a source can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// The file can't be read.
+    #[error("{file}: can't read: {reason}; check source.path")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The file isn't a series.
+    #[error("{file}, line {line}: {reason}")]
+    NotASeries {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong and what is expected.
+        reason: String,
+    },
+    /// A stored position isn't one of this source's.
+    #[error(
+        "{file}: position {position:?} isn't one of this source; was source.kind changed? Remove the agent's state"
+    )]
+    Position {
+        /// The file.
+        file: String,
+        /// The position, made printable.
+        position: String,
+    },
+    /// The settings lack what the source needs.
+    #[error("source.kind = \"lines\" follows a file and needs source.path")]
+    NoPath,
+}
+
+/// Something readings come from.
+pub trait SensorSource: Send {
+    /// Goes on after the item whose position this is. To be called before the first item is taken.
+    fn resume(&mut self, position: &str) -> Result<(), SensorError>;
+
+    /// The next item, as soon as it is due; `None` once there will never be another. May be dropped while it
+    /// waits: nothing is lost.
+    fn next(&mut self, clock: &Clock) -> impl Future<Output = Option<Item>> + Send;
+
+    /// What is there already, without waiting: everything measured at or before `until`, at most `limit` items.
+    /// Empty once there is no more.
+    fn drain_until(&mut self, until: Timestamp, limit: usize) -> Vec<Item>;
+
+    /// What it is and how it is doing, in words, printable.
+    fn state(&self) -> String;
+
+    /// Whether it has come to its end.
+    fn ended(&self) -> bool;
+}
+
+/// The source the settings name.
+#[derive(Debug)]
+pub enum Source {
+    /// A series.
+    Replay(Box<Replay>),
+    /// A followed file.
+    Lines(Box<Lines>),
+}
+
+impl Source {
+    /// Opens what the settings name; `None` where they name no source.
+    pub fn open(settings: &SourceSettings) -> Result<Option<Self>, SensorError> {
+        match settings.kind {
+            SourceKind::None => Ok(None),
+            SourceKind::Replay => {
+                let replay = settings.path.as_deref().map_or_else(Replay::carried, Replay::open)?;
+                Ok(Some(Self::Replay(Box::new(replay))))
+            }
+            SourceKind::Lines => {
+                let path = settings.path.clone().ok_or(SensorError::NoPath)?;
+                Ok(Some(Self::Lines(Box::new(Lines::new(path)))))
+            }
+        }
+    }
+}
+
+impl SensorSource for Source {
+    fn resume(&mut self, position: &str) -> Result<(), SensorError> {
+        match self {
+            Self::Replay(replay) => replay.resume(position),
+            Self::Lines(lines) => lines.resume(position),
+        }
+    }
+
+    async fn next(&mut self, clock: &Clock) -> Option<Item> {
+        match self {
+            Self::Replay(replay) => replay.next(clock).await,
+            Self::Lines(lines) => lines.next(clock).await,
+        }
+    }
+
+    fn drain_until(&mut self, until: Timestamp, limit: usize) -> Vec<Item> {
+        match self {
+            Self::Replay(replay) => replay.drain_until(until, limit),
+            Self::Lines(lines) => lines.drain_until(until, limit),
+        }
+    }
+
+    fn state(&self) -> String {
+        match self {
+            Self::Replay(replay) => replay.state(),
+            Self::Lines(lines) => lines.state(),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        match self {
+            Self::Replay(replay) => replay.ended(),
+            Self::Lines(lines) => lines.ended(),
+        }
+    }
+}
+
+/// The first 4,096 characters of what came in.
+fn shortened(raw: &str) -> String {
+    match raw.char_indices().nth(4096) {
+        Some((end, _)) => format!("{}…", &raw[..end]),
+        None => raw.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_open_what_they_name() {
+        let open = |kind, path: Option<&str>| {
+            Source::open(&SourceSettings { kind, path: path.map(Into::into), ..SourceSettings::default() })
+        };
+        assert!(open(SourceKind::None, None).expect("nothing to open").is_none());
+        assert!(matches!(open(SourceKind::Replay, None), Ok(Some(Source::Replay(_)))));
+        assert!(matches!(open(SourceKind::Lines, Some("/nowhere/readings")), Ok(Some(Source::Lines(_)))));
+        assert!(matches!(open(SourceKind::Lines, None), Err(SensorError::NoPath)));
+        let missing = open(SourceKind::Replay, Some("/nowhere/series.csv")).expect_err("isn't there");
+        assert!(missing.to_string().starts_with("/nowhere/series.csv: can't read: "), "{missing}");
+    }
+}

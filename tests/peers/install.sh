@@ -1,0 +1,6 @@
+#!/bin/sh
+# Installs the real programs that tests talk to, into target/peers. Needs python3 with venv.
+set -eu
+cd "$(dirname "$0")/../.."
+python3 -m venv target/peers
+target/peers/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
