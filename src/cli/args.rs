@@ -50,7 +50,14 @@ pub struct Arguments {
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// Environment: demo or local
-    #[arg(long, global = true, env = "SKYDECK_ENV", hide_env_values = true, default_value = "demo", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "SKYDECK_ENV",
+        hide_env_values = true,
+        default_value = "demo",
+        value_name = "NAME"
+    )]
     pub env: EnvironmentName,
     /// Write JSON, one object a line where there are several
     #[arg(long, global = true)]

@@ -75,7 +75,10 @@ mod tests {
             assert_eq!(read, loaded.settings);
         }
         assert!(as_toml(&loaded, true, plain).contains("speed = 7                                    # --speed\n"));
-        assert_eq!(as_json(&loaded, true)["source"]["speed"], json!({"value": 7, "origin": {"from": "flag", "name": "--speed"}}));
+        assert_eq!(
+            as_json(&loaded, true)["source"]["speed"],
+            json!({"value": 7, "origin": {"from": "flag", "name": "--speed"}})
+        );
         assert_eq!(as_json(&loaded, false)["source"]["path"], Value::Null);
     }
 }

@@ -18,27 +18,20 @@ pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failur
         return lines(context).await;
     }
     let session = host::attach_or_host(context, false).await?;
-    let settings = context.loaded.settings.console.clone();
-    let options = crate::console::RunOptions { attached: !session.hosts() };
-    let shown = crate::console::run(session.client.clone(), settings, options).await;
+    let shown = host::show(&session, context.loaded.settings.console.clone()).await;
     session.end(&mut Signals::catch()?).await;
-    shown.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Failed, error))
+    shown.map(|()| Exit::Done)
 }
 
 #[cfg(feature = "console")]
 async fn once(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> {
-    use crate::console::screens::ScreenName;
     let session = host::attach_or_host(context, true).await?;
     if session.hosts() {
         host::first_rows(&session.client).await;
     }
-    let screen = ScreenName::ALL[flags.screen as usize];
-    let settings = &context.loaded.settings.console;
-    let size = flags.size;
-    let frame =
-        crate::console::once::frame_as_text(&session.client, screen, size.width, size.height, settings).await;
+    let frame = host::frame(&session.client, flags, &context.loaded.settings.console).await;
     session.end(&mut Signals::catch()?).await;
-    context.output.line(frame.trim_end_matches('\n'))?;
+    context.output.line(frame?.trim_end_matches('\n'))?;
     Ok(Exit::Done)
 }
 

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::owner::archive::{self, ArchiveError, Contents};
 use crate::owner::LockError;
+use crate::owner::archive::{self, ArchiveError, Contents};
 
 /// Checks every database. Ends with 1 when one has a fault.
 pub fn check(context: &Context) -> Result<Exit, Failure> {

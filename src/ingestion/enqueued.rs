@@ -271,7 +271,8 @@ impl EnqueuedLog {
     /// A batch that couldn't be cut waits on, together with what has come meanwhile.
     fn put_back(&self, container: &str, taken: OpenBatch) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = open.entry(container.to_owned()).or_insert_with(|| OpenBatch { count: 0, bytes: 0, ..taken.clone() });
+        let batch =
+            open.entry(container.to_owned()).or_insert_with(|| OpenBatch { count: 0, bytes: 0, ..taken.clone() });
         batch.first_at = batch.first_at.min(taken.first_at);
         batch.count += taken.count;
         batch.bytes += taken.bytes;

@@ -225,10 +225,7 @@ impl LiveFeed {
 }
 
 /// Means by bin of values in order of time.
-pub fn bin(
-    samples: impl Iterator<Item = (i64, f64)>,
-    width: SignedDuration,
-) -> (Vec<Bin>, Option<SignedDuration>) {
+pub fn bin(samples: impl Iterator<Item = (i64, f64)>, width: SignedDuration) -> (Vec<Bin>, Option<SignedDuration>) {
     let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
     let mut bins: Vec<Bin> = Vec::new();
     let (mut sum, mut count, mut previous) = (0.0, 0.0, None);
@@ -269,7 +266,12 @@ impl State {
     /// Keeps the ring in order of time; the same device and instant again is left out.
     fn insert(&mut self, sample: Sample) {
         let place = self.samples.partition_point(|s| s.at_ms <= sample.at_ms);
-        let again = self.samples.range(..place).rev().take_while(|s| s.at_ms == sample.at_ms).any(|s| s.device == sample.device);
+        let again = self
+            .samples
+            .range(..place)
+            .rev()
+            .take_while(|s| s.at_ms == sample.at_ms)
+            .any(|s| s.device == sample.device);
         if again {
             return;
         }

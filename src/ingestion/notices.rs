@@ -54,7 +54,13 @@ impl BlobCreated {
     /// The event of batch number `batch`.
     #[must_use]
     pub fn new(container: &str, name: &str, bytes: u64, created_at: Timestamp, batch: i64) -> Self {
-        Self { event_id: format!("batch-{batch}-{container}-{name}"), created_at, container: container.into(), name: name.into(), bytes }
+        Self {
+            event_id: format!("batch-{batch}-{container}-{name}"),
+            created_at,
+            container: container.into(),
+            name: name.into(),
+            bytes,
+        }
     }
 
     /// The event as Event Grid puts it into a storage queue: base64 of one JSON object.
@@ -88,9 +94,14 @@ impl BlobCreated {
         } else {
             STANDARD.decode(content).map_err(|_| invalid("neither JSON nor base64"))?
         };
-        let mut event: Value = serde_json::from_slice(&plain).map_err(|error| InvalidNotice(printable(&error.to_string())))?;
+        let mut event: Value =
+            serde_json::from_slice(&plain).map_err(|error| InvalidNotice(printable(&error.to_string())))?;
         if let Value::Array(events) = &mut event {
-            event = if events.len() == 1 { events.remove(0) } else { return Err(invalid("an array, but not of one event")) };
+            event = if events.len() == 1 {
+                events.remove(0)
+            } else {
+                return Err(invalid("an array, but not of one event"));
+            };
         }
         let text = |key: &str| event.get(key).and_then(Value::as_str);
         let kind = text("eventType").or_else(|| text("type")).ok_or_else(|| invalid("eventType is missing"))?;

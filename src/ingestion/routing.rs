@@ -119,7 +119,8 @@ mod tests {
         for text in ["true", "$body.type = 'Prediction'", "$body.type = 'A' OR $body.type = 'B'"] {
             assert_eq!(text.parse::<Condition>().expect(text).to_string(), text);
         }
-        for text in ["", "$body.type = Prediction", "$body.kind = 'A'", "$body.type = 'A' AND true", "$body.type = ''"] {
+        for text in ["", "$body.type = Prediction", "$body.kind = 'A'", "$body.type = 'A' AND true", "$body.type = ''"]
+        {
             assert!(text.parse::<Condition>().is_err(), "{text}");
         }
     }

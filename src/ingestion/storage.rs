@@ -100,7 +100,13 @@ impl Containers {
         let mut blobs: Vec<_> = found
             .into_iter()
             .map(|meta| Blob {
-                name: meta.location.as_ref().strip_prefix(container).unwrap_or_default().trim_start_matches('/').to_owned(),
+                name: meta
+                    .location
+                    .as_ref()
+                    .strip_prefix(container)
+                    .unwrap_or_default()
+                    .trim_start_matches('/')
+                    .to_owned(),
                 bytes: meta.size,
                 modified_s: meta.last_modified.timestamp(),
             })

@@ -173,7 +173,10 @@ async fn a_path_is_loaded_once_whatever_its_content() {
     load_everything(&bench.loader).await;
     let mended = line(&Message::WeatherMeasurement(measurement(0)));
     std::fs::write(bench.loader.containers.file(CONTAINER, "hub/0/a"), mended).expect("written");
-    let again = BlobCreated { event_id: "again".into(), ..BlobCreated::new(CONTAINER, "hub/0/a", 1, at("2016-06-08T00:06:00Z"), 1) };
+    let again = BlobCreated {
+        event_id: "again".into(),
+        ..BlobCreated::new(CONTAINER, "hub/0/a", 1, at("2016-06-08T00:06:00Z"), 1)
+    };
     bench.loader.notices.push(&again).await.expect("noticed");
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 0);
@@ -209,9 +212,15 @@ async fn what_is_no_readable_file_fails_and_says_why() {
 async fn a_body_that_is_no_message_is_kept_with_its_reason_and_out_of_the_view() {
     let bench = bench();
     let good = Message::WeatherMeasurement(measurement(0));
-    let hot = line(&good).replace("\"temperatureC\":10.0", "\"temperatureC\":310.0").replace(good.message_id().as_str(), "hot");
-    let foreign = line(&good).replace("\"deviceId\":\"roof-01\"", "\"deviceId\":\"roof-02\"").replace(good.message_id().as_str(), "foreign");
-    let odd = line(&good).replace("\"schema\":1", "\"schema\":1,\"colour\":\"red\"").replace(good.message_id().as_str(), "odd");
+    let hot = line(&good)
+        .replace("\"temperatureC\":10.0", "\"temperatureC\":310.0")
+        .replace(good.message_id().as_str(), "hot");
+    let foreign = line(&good)
+        .replace("\"deviceId\":\"roof-01\"", "\"deviceId\":\"roof-02\"")
+        .replace(good.message_id().as_str(), "foreign");
+    let odd = line(&good)
+        .replace("\"schema\":1", "\"schema\":1,\"colour\":\"red\"")
+        .replace(good.message_id().as_str(), "odd");
     put(&bench, "hub/0/a", format!("{}\n{hot}\n{foreign}\n{odd}\n", line(&good)).as_bytes()).await;
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 1);
@@ -220,7 +229,9 @@ async fn a_body_that_is_no_message_is_kept_with_its_reason_and_out_of_the_view()
         .warehouse
         .database()
         .read(|c| {
-            let mut s = c.prepare("SELECT message_id, invalid FROM WEATHER_JSON WHERE invalid IS NOT NULL ORDER BY message_id")?;
+            let mut s = c.prepare(
+                "SELECT message_id, invalid FROM WEATHER_JSON WHERE invalid IS NOT NULL ORDER BY message_id",
+            )?;
             let rows = s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
             rows.collect()
         })

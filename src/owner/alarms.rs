@@ -75,7 +75,11 @@ const RULES: [Rule; 7] = [
         stage: StageName::Pipe,
         condition: |i, s| {
             let (figure, limit) = (i.failed_files as f64, f64::from(s.load_errors) - 0.5);
-            Some(Condition { figure, limit, text: format!("{} files failed to load within the hour (limit {})", i.failed_files, s.load_errors) })
+            Some(Condition {
+                figure,
+                limit,
+                text: format!("{} files failed to load within the hour (limit {})", i.failed_files, s.load_errors),
+            })
         },
     },
     Rule {
@@ -96,7 +100,11 @@ const RULES: [Rule; 7] = [
         stage: StageName::Roof,
         condition: |i, s| {
             let limit = f64::from(s.outbox_pct);
-            Some(Condition { figure: i.outbox_pct, limit, text: format!("outbox {:.0} % full (limit {limit:.0} %)", i.outbox_pct) })
+            Some(Condition {
+                figure: i.outbox_pct,
+                limit,
+                text: format!("outbox {:.0} % full (limit {limit:.0} %)", i.outbox_pct),
+            })
         },
     },
 ];

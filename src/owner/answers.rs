@@ -8,9 +8,7 @@ use serde_json::Value;
 use super::alarms::Alarms;
 use super::client::AskError;
 use super::log_buffer::LogBuffer;
-use super::protocol::{
-    Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop,
-};
+use super::protocol::{Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
@@ -74,9 +72,7 @@ impl Desk {
             Request::CopyHistory { failed_only, limit } => self.copy_history(failed_only, limit).await,
             Request::FileLine { file, line } => self.file_line(&file, line).await,
             Request::Nowcast { at } => self.nowcast(at).await,
-            Request::Logs { after, limit } => {
-                Ok(Answer::Logs { lines: self.log_buffer.after(after, limit.min(MOST)) })
-            }
+            Request::Logs { after, limit } => Ok(Answer::Logs { lines: self.log_buffer.after(after, limit.min(MOST)) }),
             Request::SetSpeed { speed } => self.set_speed(speed),
             Request::AcknowledgeAlarm { rule } => self.acknowledge(&rule),
             Request::PausePipe { pipe, paused } => {
@@ -88,7 +84,9 @@ impl Desk {
             Request::RefreshPipe { pipe } => {
                 let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
                 tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
-                Ok(self.done(format!("pipe {pipe}: {queued} files queued; files in the copy history are not loaded again")))
+                Ok(self.done(format!(
+                    "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
+                )))
             }
         }
     }
@@ -103,7 +101,9 @@ impl Desk {
             return Err(AskError::Refused(format!("speed {speed}: a replay runs at 1 to 600")));
         }
         if !self.clock.set_speed(speed) {
-            return Err(AskError::Refused("speed: this environment runs on the wall clock, only a replay has a speed".into()));
+            return Err(AskError::Refused(
+                "speed: this environment runs on the wall clock, only a replay has a speed".into(),
+            ));
         }
         tracing::info!(target: "audit", "replay speed set to {speed}");
         Ok(self.done(format!("replay speed ×{speed}")))
@@ -177,9 +177,7 @@ impl Desk {
 
     /// A line of a file that the copy history names; no other file can be read this way.
     async fn file_line(&self, file: &str, line: u64) -> Outcome {
-        let missing = |why: &str| {
-            AskError::Refused(format!("{}: {why}", crate::station::text::printable(file)))
-        };
+        let missing = |why: &str| AskError::Refused(format!("{}: {why}", crate::station::text::printable(file)));
         let history = self.warehouse.copy_history(false, MOST).await.map_err(refused)?;
         let pipe = history
             .iter()
@@ -212,11 +210,8 @@ impl Desk {
         let issued = prediction.measured_at;
         let (from, to) = (issued - HISTORY, issued + SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES)));
         let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
-        let rows = if is_in_ring {
-            Vec::new()
-        } else {
-            self.warehouse.measurements(from, to, MOST).await.map_err(refused)?
-        };
+        let rows =
+            if is_in_ring { Vec::new() } else { self.warehouse.measurements(from, to, MOST).await.map_err(refused)? };
         let of = |variable: Variable| {
             let (bins, _) = if is_in_ring {
                 self.feed.bins(Some(&prediction.device_id), variable, from, to, TEN_MINUTES)
@@ -240,7 +235,8 @@ impl Desk {
         };
         if let Some(message) = self.log.find(&message_id).await.map_err(refused)? {
             let message = received(&message);
-            let times = [message.measured_at, sent_at(&message.properties), Some(message.enqueued_at), None, None, None];
+            let times =
+                [message.measured_at, sent_at(&message.properties), Some(message.enqueued_at), None, None, None];
             let trace = Trace {
                 hops: self.hops(&message_id, times, None),
                 message_id,

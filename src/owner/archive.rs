@@ -196,7 +196,8 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
             let entry = entry.map_err(|error| failed(&next, &error))?;
             let kind = entry.file_type().map_err(|error| failed(&entry.path(), &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let passing = name == "owner.lock" || name.contains('#') || name.ends_with("-wal") || name.ends_with("-shm");
+            let passing =
+                name == "owner.lock" || name.contains('#') || name.ends_with("-wal") || name.ends_with("-shm");
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() && !passing {

@@ -16,7 +16,9 @@ pub enum LockError {
         pid: String,
     },
     /// The lock file can't be made or locked.
-    #[error("{path}: {reason}; check that the data folder is a folder you can write to, or name another with --data-dir")]
+    #[error(
+        "{path}: {reason}; check that the data folder is a folder you can write to, or name another with --data-dir"
+    )]
     Unusable {
         /// The lock file.
         path: PathBuf,

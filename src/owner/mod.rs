@@ -18,12 +18,12 @@ mod stages;
 use crate::settings::Folders;
 
 pub use client::{Ask, AskError, OwnerClient};
+pub use lock::{FolderLock, LockError};
+pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
     Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Reply, Request, Series, Trace,
     TraceHop,
 };
-pub use lock::{FolderLock, LockError};
-pub use log_buffer::{BufferLayer, LogBuffer};
 pub use running::{Running, StartError, start};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,

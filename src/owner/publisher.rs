@@ -117,7 +117,8 @@ impl Publisher {
             rates: PartRates::default(),
         };
         parts.feed.rate_per_s = (parts.feed.rate_per_s * 100.0).round() / 100.0;
-        parts.verification = self.verification.borrow_and_update().scores.iter().map(super::snapshot::Score::from).collect();
+        parts.verification =
+            self.verification.borrow_and_update().scores.iter().map(super::snapshot::Score::from).collect();
         parts.rates = PartRates {
             readings: rates.readings.observe(parts.agent.measured, now),
             batches: rates.batches.observe(parts.batch.batches, now),
@@ -132,8 +133,7 @@ impl Publisher {
         let clock = self.desk.clock.reading();
         let now = clock.now();
         let inputs = self.alarm_inputs(parts, now, failures);
-        let alarms =
-            self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
+        let alarms = self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
         self.snapshots.send_if_modified(|current| {
             let mut next = Snapshot {
                 stages: stages(parts, &alarms, &self.desk.ledger, now, self.window_s),
@@ -187,14 +187,13 @@ impl Publisher {
 
     fn now_on_the_roof(&self, parts: &Parts) -> Now {
         let measurement = parts.feed.newest.clone();
-        let tendency =
-            |variable: Variable| self.desk.feed.tendency_per_h(variable).map(|change| (variable, change));
-        let reduced = measurement.as_ref().and_then(|m| {
-            Some(sea_level_pressure_hpa(m.pressure_hpa?, m.temperature_c?, self.station.altitude_m))
-        });
-        let sun = measurement.as_ref().map(|m| {
-            solar::elevation_deg(m.measured_at, self.station.latitude_deg, self.station.longitude_deg)
-        });
+        let tendency = |variable: Variable| self.desk.feed.tendency_per_h(variable).map(|change| (variable, change));
+        let reduced = measurement
+            .as_ref()
+            .and_then(|m| Some(sea_level_pressure_hpa(m.pressure_hpa?, m.temperature_c?, self.station.altitude_m)));
+        let sun = measurement
+            .as_ref()
+            .map(|m| solar::elevation_deg(m.measured_at, self.station.latitude_deg, self.station.longitude_deg));
         Now {
             tendency_per_h: Variable::ALL.into_iter().filter_map(tendency).collect(),
             sea_level_pressure_hpa: reduced,

@@ -115,8 +115,7 @@ pub async fn start(
     }
     let lock = FolderLock::take(&folders.data)?;
     for folder in [&folders.runtime, &folders.state] {
-        make_private(folder)
-            .map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
+        make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
     let shutdown = CancellationToken::new();
     let stores = Stores::open(&folders)?;

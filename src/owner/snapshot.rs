@@ -103,10 +103,9 @@ impl Snapshot {
 pub(super) fn same_mode(one: &ClockReading, other: &ClockReading) -> bool {
     match (one, other) {
         (ClockReading::Wall { .. }, ClockReading::Wall { .. }) => true,
-        (
-            ClockReading::Replay { speed: a, ended: b, .. },
-            ClockReading::Replay { speed: c, ended: d, .. },
-        ) => a == c && b == d,
+        (ClockReading::Replay { speed: a, ended: b, .. }, ClockReading::Replay { speed: c, ended: d, .. }) => {
+            a == c && b == d
+        }
         _ => false,
     }
 }

@@ -122,7 +122,12 @@ fn parse(line: &[u8]) -> Result<Envelope, (u64, String)> {
     let version = value.get("v").and_then(serde_json::Value::as_u64);
     if version != Some(u64::from(PROTOCOL_VERSION)) {
         let theirs = version.map_or_else(|| "none".to_owned(), |v| v.to_string());
-        return Err((id, format!("this owner speaks protocol {PROTOCOL_VERSION}, the viewer {theirs}; use the same skydeck for both")));
+        return Err((
+            id,
+            format!(
+                "this owner speaks protocol {PROTOCOL_VERSION}, the viewer {theirs}; use the same skydeck for both"
+            ),
+        ));
     }
     serde_json::from_value(value).map_err(|error| (id, format!("request not understood: {error}")))
 }
@@ -174,7 +179,9 @@ pub async fn attach(path: &Path) -> Result<Option<OwnerClient>, AttachError> {
         Ok(Reply::Refused { error, .. }) => return Err(unusable(error)),
         Ok(Reply::Answer { .. }) => return Err(unusable("the owner answered what wasn't asked".into())),
         Err(error) => {
-            return Err(unusable(format!("the owner's words aren't understood ({error}); use the same skydeck for both")));
+            return Err(unusable(format!(
+                "the owner's words aren't understood ({error}); use the same skydeck for both"
+            )));
         }
     };
     let (snapshots, newest) = watch::channel(snapshot);

@@ -160,7 +160,8 @@ fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
         (None, true) => Lamp::Ok,
         (None, false) => Lamp::Unknown,
     };
-    let detail = batch.last.as_ref().map_or_else(String::new, |(_, _, bytes, _)| format!("last {}", bytes_in_words(*bytes)));
+    let detail =
+        batch.last.as_ref().map_or_else(String::new, |(_, _, bytes, _)| format!("last {}", bytes_in_words(*bytes)));
     let headline = match parts.rates.batches {
         Some(rate) => format!("{:.0}/min", rate * 60.0),
         None => format!("{} files", thousands(files)),
@@ -181,7 +182,8 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
         (false, true) => Lamp::Ok,
         (false, false) => Lamp::Unknown,
     };
-    let aside = (queue.set_aside > 0).then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
+    let aside = (queue.set_aside > 0)
+        .then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
     Stage {
         rate_per_s: parts.rates.notices,
         lag_s: lag,
@@ -216,10 +218,7 @@ fn table(parts: &Parts) -> Stage {
     let rows: u64 = parts.loader.pipes.values().map(|p| p.counts.rows).sum();
     let lamp = if rows > 0 { Lamp::Ok } else { Lamp::Unknown };
     let rate = parts.rates.rows.map_or_else(String::new, |rate| format!("+{rate:.1}/s"));
-    Stage {
-        rate_per_s: parts.rates.rows,
-        ..stage(StageName::Table, lamp, format!("{} rows", thousands(rows)), rate)
-    }
+    Stage { rate_per_s: parts.rates.rows, ..stage(StageName::Table, lamp, format!("{} rows", thousands(rows)), rate) }
 }
 
 fn nowcast(parts: &Parts) -> Stage {
@@ -233,7 +232,8 @@ fn nowcast(parts: &Parts) -> Stage {
         .iter()
         .find(|score| score.variable == crate::station::Variable::Temperature && score.lead_minutes == 60)
         .and_then(|score| score.skill);
-    let detail = skill.map_or_else(|| "not verified yet".to_owned(), |skill| format!("skill 1 h {:+.0} %", skill * 100.0));
+    let detail =
+        skill.map_or_else(|| "not verified yet".to_owned(), |skill| format!("skill 1 h {:+.0} %", skill * 100.0));
     stage(StageName::Nowcast, Lamp::Ok, prediction.model_id.clone(), detail)
 }
 

@@ -91,7 +91,8 @@ fn stages() -> Vec<Stage> {
         stage(StageName::Table, Lamp::Ok, "row 12 s", "12342 rows", None, None),
         stage(StageName::Nowcast, Lamp::Unknown, "starting", "", None, None),
     ];
-    stages[5].last_error = Some("skydeck-hub/00/2016-06-09/13-55: line 17: not JSON\u{1b}[31m; the file is kept".into());
+    stages[5].last_error =
+        Some("skydeck-hub/00/2016-06-09/13-55: line 17: not JSON\u{1b}[31m; the file is kept".into());
     stages
 }
 

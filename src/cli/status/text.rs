@@ -32,7 +32,8 @@ pub fn render(content: &Content, output: Output) -> String {
 }
 
 fn head(content: &Content, output: Output) -> String {
-    let health = if content.healthy { output.paint(Paint::Ok, "healthy") } else { output.paint(Paint::Fail, "unhealthy") };
+    let health =
+        if content.healthy { output.paint(Paint::Ok, "healthy") } else { output.paint(Paint::Fail, "unhealthy") };
     let clock = match content.clock {
         ClockReading::Wall { now } => minute(now),
         ClockReading::Replay { now, speed, ended, .. } => {
@@ -59,8 +60,7 @@ fn overview(snapshot: &Snapshot, output: Output) -> String {
             ]
         })
         .collect();
-    let columns =
-        [("stage", Left), ("lamp", Left), ("state", Left), ("detail", Left), ("lag", Right), ("rate", Right)];
+    let columns = [("stage", Left), ("lamp", Left), ("state", Left), ("detail", Left), ("lag", Right), ("rate", Right)];
     let stages = table(&columns, &rows);
     let lamps = std::iter::once(None).chain(snapshot.stages.iter().map(|stage| Some(stage.lamp)));
     for (line, lamp) in stages.lines().zip(lamps) {
@@ -251,8 +251,7 @@ fn prediction_text(prediction: &Prediction) -> String {
         }
     }
     let columns = [("forecast", Left), ("lead", Right), ("median", Right), ("50 % band", Right), ("90 % band", Right)];
-    let mut text =
-        format!("{} issued {}\n", printable(&prediction.model_id), minute(prediction.measured_at));
+    let mut text = format!("{} issued {}\n", printable(&prediction.model_id), minute(prediction.measured_at));
     text.push_str(&table(&columns, &rows));
     if let Some(probability) = prediction.rain_probability {
         text.push_str(&format!("rain within 4 h: {:.0} %\n", probability * 100.0));

@@ -76,7 +76,12 @@ pub struct FileLoad {
 impl Warehouse {
     /// Notes a noticed file as pending. `false` where its path is in the copy history already: a path is
     /// loaded once, whatever its content.
-    pub async fn receive(&self, pipe: &'static PipeDefinition, event: BlobCreated, at: Timestamp) -> Result<bool, DatabaseError> {
+    pub async fn receive(
+        &self,
+        pipe: &'static PipeDefinition,
+        event: BlobCreated,
+        at: Timestamp,
+    ) -> Result<bool, DatabaseError> {
         self.database
             .write(move |transaction| {
                 let inserted = transaction.execute(
@@ -100,8 +105,9 @@ impl Warehouse {
     pub async fn pending(&self, pipe: &'static PipeDefinition) -> Result<Vec<NewFile>, DatabaseError> {
         self.database
             .read(move |connection| {
-                let mut statement = connection
-                    .prepare_cached("SELECT id, file FROM copy_history WHERE status = 'Pending' AND pipe = ?1 ORDER BY id")?;
+                let mut statement = connection.prepare_cached(
+                    "SELECT id, file FROM copy_history WHERE status = 'Pending' AND pipe = ?1 ORDER BY id",
+                )?;
                 let rows =
                     statement.query_map([pipe.name], |row| Ok(NewFile { id: row.get(0)?, pipe, file: row.get(1)? }))?;
                 rows.collect()

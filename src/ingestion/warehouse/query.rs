@@ -177,11 +177,8 @@ impl Warehouse {
     pub async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
         self.database
             .read(|connection| {
-                connection.query_row(
-                    "SELECT max(coalesce(loaded_at, received_at)) FROM copy_history",
-                    [],
-                    |row| time(row, 0),
-                )
+                connection
+                    .query_row("SELECT max(coalesce(loaded_at, received_at)) FROM copy_history", [], |row| time(row, 0))
             })
             .await
     }
