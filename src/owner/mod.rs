@@ -3,6 +3,7 @@
 
 mod alarms;
 mod answers;
+pub mod archive;
 mod client;
 mod lock;
 mod log_buffer;

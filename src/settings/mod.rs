@@ -1,9 +1,23 @@
 //! Settings: layered configuration, environments and their folders.
+//!
+//! [`keys`] is the table of everything that can be set; [`document`] reads one file against it; [`layers`] lays
+//! files, variables and flags over each other and remembers where each value came from; [`folders`] says where
+//! an environment keeps what is its own. Called by `cli`; rooms are handed their own group of [`Settings`].
 
+mod document;
 mod environment;
+mod error;
+mod folders;
+mod keys;
+mod layers;
 mod model;
+pub mod template;
 
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
+pub use error::{Place, SettingsError};
+pub use folders::{FolderError, Roots};
+pub use keys::{KEYS, Key, Takes};
+pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
     AgentSettings, AlarmSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings, LogSettings, Settings,
     SourceKind, SourceSettings, StationSettings,

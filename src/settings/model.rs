@@ -37,7 +37,7 @@ pub struct Settings {
 pub struct StationSettings {
     /// The device's id in the hub: 1 to 128 characters of letters, digits and `-._:`.
     pub device_id: String,
-    /// Name for people.
+    /// Name for people, 1 to 80 characters.
     pub name: String,
     /// Degrees north, −90 to 90.
     pub latitude_deg: f64,
@@ -162,7 +162,7 @@ pub struct IngestionSettings {
     pub batch_window_s: u32,
     /// MiB a batch grows to at most, 10 to 500.
     pub batch_max_mib: u32,
-    /// Days a table's rows are kept; absent keeps them for good.
+    /// Days a table's rows are kept, 1 to 36,500; absent keeps them for good.
     pub retention_days: Option<u32>,
 }
 
@@ -172,11 +172,11 @@ impl Default for IngestionSettings {
     }
 }
 
-/// Thresholds of the alarms. Times are seconds of pipeline time.
+/// Thresholds of the alarms. Times are seconds of pipeline time, ages 1 to 31,536,000 (a year).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlarmSettings {
-    /// How long a condition holds before its alarm is raised, and is gone before it is cleared.
+    /// How long a condition holds before its alarm is raised, and is gone before it is cleared, 0 to 86,400.
     pub hold_s: u32,
     /// No telemetry: age of the newest message at the hub.
     pub telemetry_age_s: u32,
@@ -184,7 +184,7 @@ pub struct AlarmSettings {
     pub batch_gap_s: u32,
     /// Notice age: age of the oldest notice not taken.
     pub notice_age_s: u32,
-    /// Load errors: files failed within the last hour.
+    /// Load errors: files failed within the last hour, 1 to 1,000,000.
     pub load_errors: u32,
     /// Row age: age of the newest row.
     pub row_age_s: u32,

@@ -1,0 +1,332 @@
+//! The command line's shape: every command, flag, help text and example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock::SPEED_RANGE;
+use crate::settings::EnvironmentName;
+
+/// The table of exit codes, at the end of `--help` and in the reference.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, or nothing to do
+    1  failed
+    2  wrong usage
+    7  unhealthy (status, alarms)
+    8  locked by somebody else: another process owns the environment
+    9  not found: no owner, message or alarm of that name
+  130  interrupted";
+
+const EXAMPLES: &str = "\
+Examples:
+  skydeck                          the console on the demo environment
+  skydeck --speed 600              the same, ten minutes a second
+  skydeck | cat                    without a terminal: a line for each change
+  skydeck --env local run          a station of your own, headless
+  skydeck status loads --json      one screen's content for a script";
+
+/// Runs and watches a weather-nowcasting pipeline, from the roof to the warehouse.
+///
+/// Alone it opens the console on the environment: it attaches to the process that owns it, or owns it until
+/// it is closed. Without a terminal it writes a line for each change.
+#[derive(Debug, Parser)]
+#[command(name = "skydeck", version, after_help = EXAMPLES, after_long_help = [EXAMPLES, "\n\n", EXIT_CODES].concat())]
+#[command(disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// Flags of the console.
+    #[command(flatten)]
+    pub console: ConsoleFlags,
+    /// What to do; the console without one.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Environment: demo or local
+    #[arg(
+        long,
+        global = true,
+        env = "SKYDECK_ENV",
+        hide_env_values = true,
+        default_value = "demo",
+        value_name = "NAME"
+    )]
+    pub env: EnvironmentName,
+    /// Write JSON, one object a line where there are several
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Write no colours; NO_COLOR does the same
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// A settings file laid over those in the settings folders
+    #[arg(long, global = true, env = "SKYDECK_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One folder for data, socket and logs, instead of the user's folders
+    #[arg(long, global = true, env = "SKYDECK_DATA_DIR", hide_env_values = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Theme of the console: a name or a file
+    #[arg(long, global = true, value_name = "THEME")]
+    pub theme: Option<String>,
+    /// Replay: seconds of the series a second, 1 to 600
+    #[arg(long, global = true, value_name = "N", value_parser = speed())]
+    pub speed: Option<u32>,
+    /// Log more: -v debug, -vv trace; headless, the log is also written to standard error
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Flags of the console.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[cfg_attr(not(feature = "console"), derive(Default))]
+#[command(next_help_heading = "Console")]
+pub struct ConsoleFlags {
+    /// Only look: commands that change something are off
+    #[arg(long)]
+    pub read_only: bool,
+    /// Print one frame as text and end
+    #[cfg(feature = "console")]
+    #[arg(long)]
+    pub once: bool,
+    /// With --once: the screen
+    #[cfg(feature = "console")]
+    #[arg(long, value_enum, requires = "once", default_value_t = Screen::Overview, value_name = "NAME")]
+    pub screen: Screen,
+    /// With --once: columns x rows, each 1 to 1000
+    #[cfg(feature = "console")]
+    #[arg(long, requires = "once", default_value = "100x30", value_name = "WxH")]
+    pub size: Size,
+}
+
+#[cfg(feature = "console")]
+impl Default for ConsoleFlags {
+    fn default() -> Self {
+        Self { read_only: false, once: false, screen: Screen::Overview, size: Size { width: 100, height: 30 } }
+    }
+}
+
+/// The console's screens.
+#[cfg(feature = "console")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "each is the screen of that name")]
+pub enum Screen {
+    Overview,
+    Plans,
+    Telemetry,
+    Sky,
+    Loads,
+    Nowcast,
+    Devices,
+    Logs,
+}
+
+/// A frame's size in columns and rows.
+#[cfg(feature = "console")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns, 1 to 1000.
+    pub width: u16,
+    /// Rows, 1 to 1000.
+    pub height: u16,
+}
+
+#[cfg(feature = "console")]
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let side = |text: &str| text.parse::<u16>().ok().filter(|side| (1..=1000).contains(side));
+        text.split_once('x')
+            .and_then(|(width, height)| Some(Self { width: side(width)?, height: side(height)? }))
+            .ok_or_else(|| "a size is columns x rows, each 1 to 1000, as in 100x30".to_owned())
+    }
+}
+
+#[cfg(feature = "console")]
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+fn speed() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(i64::from(*SPEED_RANGE.start())..=i64::from(*SPEED_RANGE.end()))
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Own the environment headless, until ended
+    ///
+    /// Writes a line for each change: a stage's lamp, an alarm, the hub's address, the replay's end. Consoles
+    /// and other commands attach to it. Ctrl-C or SIGTERM ends it in order.
+    #[command(after_help = "Examples:\n  skydeck run\n  skydeck run local --json\n  skydeck run demo --speed 1 &")]
+    Run {
+        /// Environment; the same as --env
+        #[arg(value_name = "ENV")]
+        environment: Option<EnvironmentName>,
+    },
+    /// The demo environment
+    #[command(subcommand)]
+    Demo(Demo),
+    /// What a screen shows, as text or JSON
+    ///
+    /// Ends with 7 when a stage has failed or an alarm is raised, with 9 when nobody runs the environment.
+    #[command(
+        after_help = "Examples:\n  skydeck status\n  skydeck status loads\n  skydeck status telemetry --json\n  skydeck status alarms --watch"
+    )]
+    Status {
+        /// Which screen's content
+        #[arg(value_enum, default_value_t = Section::Overview)]
+        section: Section,
+        /// Write it again at every change, at most once a second, until ended
+        #[arg(long)]
+        watch: bool,
+    },
+    /// One message's way from the sensor to its row
+    ///
+    /// Each hop with its time, its latency and the clock that was read for it. Ends with 9 when the message
+    /// isn't known.
+    #[command(
+        after_help = "Examples:\n  skydeck trace\n  skydeck trace --last --json\n  skydeck trace 01552c3a-8a00-7b1c-9f4e-0123456789ab"
+    )]
+    Trace {
+        /// The message's id
+        #[arg(value_name = "MESSAGE_ID", conflicts_with = "last")]
+        message: Option<String>,
+        /// The newest measurement that has a row; the same as no id
+        #[arg(long)]
+        last: bool,
+    },
+    /// Alarms: list them, acknowledge one
+    ///
+    /// Ends with 7 when any is raised.
+    #[command(after_help = "Examples:\n  skydeck alarms\n  skydeck alarms list --json\n  skydeck alarms ack row-age")]
+    Alarms {
+        /// What to do; list without one
+        #[command(subcommand)]
+        action: Option<AlarmAction>,
+    },
+    /// Set the replay's speed while it runs
+    #[command(after_help = "Examples:\n  skydeck speed 1\n  skydeck speed 600")]
+    Speed {
+        /// Seconds of the series a second, 1 to 600
+        #[arg(value_parser = speed())]
+        speed: u32,
+    },
+    /// Settings: what holds and where it came from
+    #[command(subcommand)]
+    Config(Config),
+    /// The environment's databases: check, back up, restore
+    #[command(subcommand)]
+    Db(Db),
+    /// Completions for a shell, on standard output
+    #[command(
+        after_help = "Examples:\n  skydeck completions bash > ~/.local/share/bash-completion/completions/skydeck\n  skydeck completions zsh > ~/.zfunc/_skydeck"
+    )]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, on standard output
+    #[command(after_help = "Examples:\n  skydeck man | man -l -\n  skydeck man --dir ~/.local/share/man/man1")]
+    Man {
+        /// Write a page for each command into this folder instead
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Versions, folders, features, themes and what skydeck is built on
+    #[command(after_help = "Examples:\n  skydeck info\n  skydeck info --json")]
+    Info,
+}
+
+/// The demo environment.
+#[derive(Debug, Subcommand)]
+pub enum Demo {
+    /// Delete the demo's data, so that it begins anew
+    ///
+    /// Refused while a process owns it. Asks first, unless --yes is given.
+    #[command(after_help = "Examples:\n  skydeck demo reset\n  skydeck demo reset --yes")]
+    Reset {
+        /// Don't ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Which screen's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Stages, weather now, alarms
+    Overview,
+    /// The newest value of each variable, its tendency and the last day's range
+    Telemetry,
+    /// Pipes, the notice queue, the copy history
+    Loads,
+    /// The newest nowcast and verification so far
+    Nowcast,
+    /// The devices
+    Devices,
+    /// The owner's log
+    Logs,
+    /// Alarms that are raised
+    Alarms,
+}
+
+/// What to do with alarms.
+#[derive(Debug, Subcommand)]
+pub enum AlarmAction {
+    /// List the alarms that are raised
+    #[command(after_help = "Examples:\n  skydeck alarms list\n  skydeck alarms list --json")]
+    List,
+    /// Acknowledge an alarm
+    #[command(after_help = "Examples:\n  skydeck alarms ack row-age")]
+    Ack {
+        /// The rule's name, as `list` shows it
+        rule: String,
+    },
+}
+
+/// Settings.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// The settings that hold, as TOML
+    #[command(after_help = "Examples:\n  skydeck config show\n  skydeck --env local config show --origin --json")]
+    Show {
+        /// Say where each value came from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Every setting with its default and a comment, to start a settings file from
+    #[command(after_help = "Examples:\n  skydeck config template > ~/.config/skydeck/skydeck.toml")]
+    Template,
+}
+
+/// The environment's databases.
+#[derive(Debug, Subcommand)]
+pub enum Db {
+    /// Check the integrity of every database
+    #[command(after_help = "Examples:\n  skydeck db check\n  skydeck --env local db check --json")]
+    Check,
+    /// Write the environment's data into one file; it may run meanwhile
+    #[command(after_help = "Examples:\n  skydeck --env local db backup station.skydeck.tar.gz")]
+    Backup {
+        /// The file to write; must not be there yet
+        file: PathBuf,
+    },
+    /// Put a backup in place; what was there is moved aside
+    ///
+    /// Refused while a process owns the environment.
+    #[command(after_help = "Examples:\n  skydeck --env local db restore station.skydeck.tar.gz")]
+    Restore {
+        /// The file that `db backup` wrote
+        file: PathBuf,
+    },
+}

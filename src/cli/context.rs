@@ -1,0 +1,82 @@
+//! What most commands need: the environment, its settings and folders, the way to write.
+
+use super::args::{ConsoleFlags, Global};
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, Loaded, Roots, load};
+
+/// What most commands need.
+#[derive(Debug)]
+pub struct Context {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Its settings, with origins.
+    pub loaded: Loaded,
+    /// Where its folders are; they needn't be there.
+    pub folders: Folders,
+    /// The way to write.
+    pub output: Output,
+    /// `--speed`, where given: an owner that runs already is told.
+    pub speed: Option<u32>,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+impl Context {
+    /// From the flags of every command.
+    pub fn new(global: &Global) -> Result<Self, Failure> {
+        Self::with(global, layers(global))
+    }
+
+    /// From those and the console's.
+    pub fn for_console(global: &Global, console: &ConsoleFlags) -> Result<Self, Failure> {
+        let mut layers = layers(global);
+        if console.read_only {
+            layers.flags.push(("--read-only", "console.read_only", "true".to_owned()));
+        }
+        Self::with(global, layers)
+    }
+
+    fn with(global: &Global, layers: Layers) -> Result<Self, Failure> {
+        let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
+        Ok(Self {
+            environment: global.env.clone(),
+            loaded: load(&global.env, &layers)?,
+            folders: roots.of(&global.env)?,
+            output: Output::new(global.json, global.no_color),
+            speed: global.speed,
+            verbose: global.verbose,
+        })
+    }
+
+    /// Refuses an environment that doesn't run on this machine.
+    pub fn embedded(&self) -> Result<(), Failure> {
+        match self.environment.kind() {
+            EnvironmentKind::Demo | EnvironmentKind::Local => Ok(()),
+            EnvironmentKind::Cloud => {
+                let words = format!(
+                    "environment {}: only demo and local run in this release; use --env demo or --env local",
+                    self.environment
+                );
+                Err(Failure::new(Exit::Usage, words))
+            }
+        }
+    }
+}
+
+/// The layers of settings with the flags of every command on top.
+pub fn layers(global: &Global) -> Layers {
+    let mut layers = Layers { file: global.config.clone(), ..Layers::of_this_process() };
+    let flags = &mut layers.flags;
+    flags.extend(global.theme.iter().map(|theme| ("--theme", "console.theme", theme.clone())));
+    flags.extend(global.speed.iter().map(|speed| ("--speed", "source.speed", speed.to_string())));
+    if global.no_color {
+        flags.push(("--no-color", "console.color", "never".to_owned()));
+    }
+    match global.verbose {
+        0 => {}
+        1 => flags.push(("-v", "log.filter", "debug".to_owned())),
+        _ => flags.push(("-vv", "log.filter", "trace".to_owned())),
+    }
+    layers
+}

@@ -1,0 +1,88 @@
+//! How a command ends: its exit code, and the words on standard error.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::owner::AskError;
+use crate::settings::{FolderError, SettingsError};
+use crate::station::text::printable;
+
+/// The exit codes of this release, from the one table in `--help` and the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// Unhealthy.
+    Unhealthy = 7,
+    /// Locked by somebody else.
+    Locked = 8,
+    /// Not found.
+    NotFound = 9,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub struct Failure {
+    /// With which code.
+    pub exit: Exit,
+    /// `thing: cause; next step`, printable; `None` where there is nothing to say.
+    words: Option<String>,
+}
+
+impl Failure {
+    /// An end with words: `thing: cause; next step`.
+    pub fn new(exit: Exit, words: impl fmt::Display) -> Self {
+        Self { exit, words: Some(printable(&words.to_string())) }
+    }
+
+    /// An end in silence.
+    pub const fn quiet(exit: Exit) -> Self {
+        Self { exit, words: None }
+    }
+
+    /// What goes to standard error, without the program's name.
+    pub fn words(&self) -> Option<&str> {
+        self.words.as_deref()
+    }
+}
+
+/// The reader of our output has gone (`| head`): a quiet end. Anything else is a failure.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::quiet(Exit::Done),
+            _ => Self::new(Exit::Failed, format!("standard output: {error}; check where it is redirected to")),
+        }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}

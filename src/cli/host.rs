@@ -1,0 +1,126 @@
+//! The one place of the command line that starts an owner or attaches to one.
+
+#[cfg(feature = "console")]
+use std::time::Duration;
+
+#[cfg(feature = "console")]
+use super::args::ConsoleFlags;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::signals::Signals;
+use crate::owner::{self, AttachError, LockError, OwnerClient, Request, Running, StartError};
+#[cfg(feature = "console")]
+use crate::settings::ConsoleSettings;
+
+/// A viewer's handle, and the owner behind it where it lives in this process.
+pub struct Session {
+    /// The viewer's handle.
+    pub client: OwnerClient,
+    running: Option<Running>,
+}
+
+impl Session {
+    /// Whether the owner lives in this process.
+    #[cfg(feature = "console")]
+    pub const fn hosts(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Ends the owner, where it lives in this process. A second signal cuts that short.
+    pub async fn end(self, signals: &mut Signals) {
+        if let Some(running) = self.running {
+            tokio::select! {
+                () = running.shutdown() => {}
+                _ = signals.next() => {}
+            }
+        }
+    }
+}
+
+/// Attaches to the environment's owner; without one, becomes it. `headless` says that standard error is free
+/// for the log.
+pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session, Failure> {
+    match attach(context).await? {
+        Some(client) => {
+            if let Some(speed) = context.speed {
+                client.ask(Request::SetSpeed { speed }).await?;
+            }
+            Ok(Session { client, running: None })
+        }
+        None => host(context, headless).await,
+    }
+}
+
+/// Becomes the environment's owner.
+pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure> {
+    context.embedded()?;
+    context.folders.make()?;
+    let log = super::logging::start(context, headless && context.verbose > 0)?;
+    let settings = context.loaded.settings.clone();
+    let running = owner::start(context.environment.clone(), settings, context.folders.clone(), log).await?;
+    Ok(Session { client: running.client(), running: Some(running) })
+}
+
+/// Attaches to the environment's owner; `None` where nobody runs it.
+pub async fn attach(context: &Context) -> Result<Option<OwnerClient>, Failure> {
+    context.embedded()?;
+    Ok(owner::attach(&context.folders).await?)
+}
+
+/// Attaches to the environment's owner, which must run.
+pub async fn attached(context: &Context) -> Result<OwnerClient, Failure> {
+    attach(context).await?.ok_or_else(|| {
+        let name = &context.environment;
+        let words = format!(
+            "environment {name}: nobody runs it; start it with `skydeck run {name}`, or `skydeck --env {name}` for the console"
+        );
+        Failure::new(Exit::NotFound, words)
+    })
+}
+
+/// Waits until the pipeline has something to show: a row, or ten seconds.
+#[cfg(feature = "console")]
+pub async fn first_rows(client: &OwnerClient) {
+    let mut snapshots = client.snapshots();
+    let has_rows = snapshots.wait_for(|snapshot| snapshot.pipes.iter().any(|pipe| pipe.rows > 0));
+    // Without a row in that time, what there is is shown.
+    drop(tokio::time::timeout(Duration::from_secs(10), has_rows).await);
+}
+
+/// Shows the console until it is quit.
+#[cfg(feature = "console")]
+pub async fn show(session: &Session, settings: ConsoleSettings) -> Result<(), Failure> {
+    let _ = (&session.client, settings);
+    std::future::ready(()).await;
+    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck | cat` or `skydeck status`"))
+}
+
+/// One frame of the console as text.
+#[cfg(feature = "console")]
+pub async fn frame(client: &OwnerClient, flags: &ConsoleFlags, settings: &ConsoleSettings) -> Result<String, Failure> {
+    let _ = (client, flags.screen, flags.size, settings);
+    std::future::ready(()).await;
+    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck status`"))
+}
+
+/// Names of the themes that can be chosen.
+pub const fn themes() -> Vec<String> {
+    Vec::new()
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match error {
+            StartError::Lock(LockError::Owned { .. }) => Exit::Locked,
+            StartError::Cloud(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}

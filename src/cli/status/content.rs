@@ -1,0 +1,197 @@
+//! What a section holds, asked of the owner; as JSON it is the command's machine-readable answer.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::is_healthy;
+use crate::cli::args::Section;
+use crate::cli::exit::{Exit, Failure};
+use crate::clock::ClockReading;
+use crate::owner::{
+    Alarm, Answer, Device, LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, Request, Score, Snapshot,
+};
+use crate::settings::EnvironmentName;
+use crate::station::{Prediction, StationMetadata, Variable};
+
+/// Files of the copy history that are shown.
+const FILES: usize = 20;
+/// Lines of the log that are shown.
+const LINES: usize = 100;
+
+/// A section's content under the environment's head.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Its clock.
+    pub clock: ClockReading,
+    /// Wall time of the snapshot.
+    pub taken_at: Timestamp,
+    /// No stage has failed and no alarm is raised.
+    pub healthy: bool,
+    /// The section.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// A section.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase", tag = "section")]
+pub enum Body {
+    /// Everything the overview shows.
+    Overview {
+        /// The whole snapshot.
+        snapshot: Box<Snapshot>,
+    },
+    /// What the roof says.
+    Telemetry(Box<Telemetry>),
+    /// Pipes and their files.
+    Loads(Box<Loads>),
+    /// The forecast and its verification.
+    Nowcast(Box<Nowcast>),
+    /// The devices.
+    Devices {
+        /// One entry a device.
+        devices: Vec<Device>,
+    },
+    /// The owner's log.
+    Logs {
+        /// Oldest first.
+        lines: Vec<LogLine>,
+    },
+    /// Raised alarms.
+    Alarms {
+        /// Newest first.
+        alarms: Vec<Alarm>,
+    },
+}
+
+/// What the roof says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Telemetry {
+    /// Where the station stands.
+    pub station: StationMetadata,
+    /// When the newest measurement was made.
+    pub measured_at: Option<Timestamp>,
+    /// Measurements at the hub since the owner started.
+    pub received: u64,
+    /// One entry a variable.
+    pub variables: Vec<Measured>,
+    /// Pressure reduced to mean sea level, hPa.
+    pub sea_level_pressure_hpa: Option<f64>,
+    /// Sun's elevation at the newest measurement, degrees.
+    pub sun_elevation_deg: Option<f64>,
+}
+
+/// One variable now and over the last day of pipeline time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// Which.
+    pub variable: Variable,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Newest value; absent without a sensor.
+    pub value: Option<f64>,
+    /// Change over the last hour, in the unit an hour.
+    pub tendency_per_h: Option<f64>,
+    /// Least value of the last 24 h.
+    pub min_24h: Option<f64>,
+    /// Greatest value of the last 24 h.
+    pub max_24h: Option<f64>,
+}
+
+/// Pipes and their files.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loads {
+    /// One entry a pipe.
+    pub pipes: Vec<Pipe>,
+    /// The notice queue.
+    pub notices: NoticeQueue,
+    /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
+    pub roof_to_table_s: Vec<f64>,
+    /// The copy history, newest first.
+    pub files: Vec<LoadedFile>,
+}
+
+/// The forecast and its verification.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Nowcast {
+    /// The newest forecast.
+    pub nowcast: Option<Prediction>,
+    /// One entry a variable and lead.
+    pub verification: Vec<Score>,
+}
+
+/// Asks for what `section` holds beyond the snapshot.
+pub async fn gather(client: &OwnerClient, snapshot: &Snapshot, section: Section) -> Result<Content, Failure> {
+    let body = match section {
+        Section::Overview => Body::Overview { snapshot: Box::new(snapshot.clone()) },
+        Section::Telemetry => Body::Telemetry(Box::new(telemetry(client, snapshot).await?)),
+        Section::Loads => Body::Loads(Box::new(loads(client, snapshot).await?)),
+        Section::Nowcast => Body::Nowcast(Box::new(Nowcast {
+            nowcast: snapshot.nowcast.clone(),
+            verification: snapshot.verification.clone(),
+        })),
+        Section::Devices => Body::Devices { devices: snapshot.devices.clone() },
+        Section::Logs => match client.ask(Request::Logs { after: 0, limit: LINES }).await? {
+            Answer::Logs { lines } => Body::Logs { lines },
+            _ => return Err(unexpected()),
+        },
+        Section::Alarms => Body::Alarms { alarms: snapshot.alarms.clone() },
+    };
+    Ok(Content {
+        environment: snapshot.environment.clone(),
+        clock: snapshot.clock,
+        taken_at: snapshot.taken_at,
+        healthy: is_healthy(snapshot),
+        body,
+    })
+}
+
+/// An owner that answers something else is of another version than its protocol says.
+pub fn unexpected() -> Failure {
+    Failure::new(Exit::Failed, "owner: it answered what wasn't asked; restart it with this skydeck")
+}
+
+async fn telemetry(client: &OwnerClient, snapshot: &Snapshot) -> Result<Telemetry, Failure> {
+    let now = &snapshot.now;
+    let to = snapshot.clock.now();
+    let from = to.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let mut variables = Vec::new();
+    for variable in Variable::ALL {
+        let request = Request::Series { device: None, variable, from, to, max_points: 144 };
+        let Answer::Series(series) = client.ask(request).await? else { return Err(unexpected()) };
+        variables.push(Measured {
+            variable,
+            unit: variable.unit(),
+            value: now.measurement.as_ref().and_then(|measurement| measurement.get(variable)),
+            tendency_per_h: now.tendency_per_h.iter().find(|(of, _)| *of == variable).map(|(_, change)| *change),
+            min_24h: series.points.iter().map(|point| point.min).reduce(f64::min),
+            max_24h: series.points.iter().map(|point| point.max).reduce(f64::max),
+        });
+    }
+    Ok(Telemetry {
+        station: snapshot.station.clone(),
+        measured_at: now.measurement.as_ref().map(|measurement| measurement.measured_at),
+        received: now.received,
+        variables,
+        sea_level_pressure_hpa: now.sea_level_pressure_hpa,
+        sun_elevation_deg: now.sun_elevation_deg,
+    })
+}
+
+async fn loads(client: &OwnerClient, snapshot: &Snapshot) -> Result<Loads, Failure> {
+    let request = Request::CopyHistory { failed_only: false, limit: FILES };
+    let Answer::CopyHistory { files } = client.ask(request).await? else { return Err(unexpected()) };
+    Ok(Loads {
+        pipes: snapshot.pipes.clone(),
+        notices: snapshot.notices.clone(),
+        roof_to_table_s: snapshot.roof_to_table_s.clone(),
+        files,
+    })
+}

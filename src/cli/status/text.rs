@@ -1,0 +1,421 @@
+//! The sections as text for people. What is absent is `-`, and a variable without a sensor says so.
+
+use jiff::Timestamp;
+
+use super::content::{Body, Content, Loads, Measured, Nowcast, Telemetry};
+use crate::cli::headless::{lamp_word, severity_word};
+use crate::cli::output::{Output, Paint};
+use crate::cli::table::{Align, table};
+use crate::clock::ClockReading;
+use crate::owner::{Alarm, Device, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot};
+use crate::station::text::printable;
+use crate::station::{Prediction, Variable};
+
+use Align::{Left, Right};
+
+/// Leads of a nowcast that are shown as text, minutes; JSON has every one.
+const LEADS: [u16; 6] = [10, 30, 60, 120, 180, 240];
+
+/// The content under its head line. Ends in a line break.
+pub fn render(content: &Content, output: Output) -> String {
+    let now = content.clock.now();
+    let body = match &content.body {
+        Body::Overview { snapshot } => overview(snapshot, output),
+        Body::Telemetry(telemetry) => telemetry_text(telemetry),
+        Body::Loads(loads) => loads_text(loads, now),
+        Body::Nowcast(nowcast) => nowcast_text(nowcast),
+        Body::Devices { devices } => devices_text(devices, now),
+        Body::Logs { lines } => logs_text(lines, output),
+        Body::Alarms { alarms } => alarms_text(alarms, output),
+    };
+    format!("{}\n{body}", head(content, output))
+}
+
+fn head(content: &Content, output: Output) -> String {
+    let health =
+        if content.healthy { output.paint(Paint::Ok, "healthy") } else { output.paint(Paint::Fail, "unhealthy") };
+    let clock = match content.clock {
+        ClockReading::Wall { now } => minute(now),
+        ClockReading::Replay { now, speed, ended, .. } => {
+            let end = if ended { " ENDED" } else { "" };
+            format!("REPLAY {} x{speed}{end}", minute(now))
+        }
+    };
+    format!("{}  {health}  {clock}", output.paint(Paint::Bold, &content.environment.as_str().to_uppercase()))
+}
+
+fn overview(snapshot: &Snapshot, output: Output) -> String {
+    let mut text = String::new();
+    let rows: Vec<_> = snapshot
+        .stages
+        .iter()
+        .map(|stage| {
+            vec![
+                stage.name.label().to_owned(),
+                lamp_word(stage.lamp).to_owned(),
+                printable(&stage.headline),
+                printable(&stage.detail),
+                stage.lag_s.map_or_else(dash, seconds),
+                stage.rate_per_s.map_or_else(dash, |rate| format!("{rate:.1}/s")),
+            ]
+        })
+        .collect();
+    let columns = [("stage", Left), ("lamp", Left), ("state", Left), ("detail", Left), ("lag", Right), ("rate", Right)];
+    let stages = table(&columns, &rows);
+    let lamps = std::iter::once(None).chain(snapshot.stages.iter().map(|stage| Some(stage.lamp)));
+    for (line, lamp) in stages.lines().zip(lamps) {
+        text.push_str(&lamp.map_or_else(|| line.to_owned(), |lamp| output.paint(paint(lamp), line)));
+        text.push('\n');
+    }
+    for stage in snapshot.stages.iter().filter(|stage| stage.lamp > Lamp::Ok) {
+        if let Some(error) = &stage.last_error {
+            text.push_str(&format!("{}: {}\n", stage.name.label(), printable(error)));
+        }
+    }
+    text.push('\n');
+    text.push_str(&weather(snapshot));
+    text.push('\n');
+    text.push_str(&alarms_text(&snapshot.alarms, output));
+    text
+}
+
+fn weather(snapshot: &Snapshot) -> String {
+    let Some(measurement) = &snapshot.now.measurement else {
+        return "no measurement yet\n".to_owned();
+    };
+    let values: Vec<_> = Variable::ALL
+        .into_iter()
+        .filter_map(|variable| measurement.get(variable).map(|value| with_unit(variable, value)))
+        .collect();
+    format!("{} at {}: {}\n", printable(&snapshot.station.name), minute(measurement.measured_at), values.join(", "))
+}
+
+fn telemetry_text(telemetry: &Telemetry) -> String {
+    let row = |measured: &Measured| {
+        let decimals = measured.variable.decimals();
+        let figure = |value: Option<f64>| value.map_or_else(dash, |value| format!("{value:.decimals$}"));
+        let value = match (measured.value, measured.max_24h) {
+            (None, None) => "no sensor".to_owned(),
+            (value, _) => figure(value),
+        };
+        let tendency = measured.tendency_per_h.map_or_else(dash, |change| format!("{change:+.decimals$}/h"));
+        let name = measured.variable.label().to_owned();
+        vec![name, value, measured.unit.to_owned(), tendency, figure(measured.min_24h), figure(measured.max_24h)]
+    };
+    let columns = [
+        ("variable", Left),
+        ("now", Right),
+        ("unit", Left),
+        ("tendency", Right),
+        ("min 24 h", Right),
+        ("max 24 h", Right),
+    ];
+    let mut text = table(&columns, &telemetry.variables.iter().map(row).collect::<Vec<_>>());
+    let station = &telemetry.station;
+    text.push_str(&format!(
+        "\n{}: {:.3}° N, {:.3}° E, {:.0} m; ",
+        printable(&station.name),
+        station.latitude_deg,
+        station.longitude_deg,
+        station.altitude_m
+    ));
+    text.push_str(&match telemetry.measured_at {
+        Some(at) => format!("measured {}, {} since the owner started\n", minute(at), telemetry.received),
+        None => "no measurement yet\n".to_owned(),
+    });
+    if let Some(pressure) = telemetry.sea_level_pressure_hpa {
+        text.push_str(&format!("pressure at mean sea level {pressure:.1} hPa\n"));
+    }
+    if let Some(elevation) = telemetry.sun_elevation_deg {
+        text.push_str(&format!("sun {elevation:.1}° above the horizon\n"));
+    }
+    text
+}
+
+fn loads_text(loads: &Loads, now: Timestamp) -> String {
+    let ago = |at: Option<Timestamp>| at.map_or_else(dash, |at| age(now, at));
+    let pipe = |pipe: &Pipe| {
+        vec![
+            printable(&pipe.name),
+            printable(&pipe.state),
+            pipe.pending_files.to_string(),
+            ago(pipe.oldest_pending_at),
+            ago(pipe.last_loaded_at),
+            pipe.rows.to_string(),
+            pipe.files_loaded.to_string(),
+            pipe.files_failed.to_string(),
+            pipe.duplicates.to_string(),
+        ]
+    };
+    let columns = [
+        ("pipe", Left),
+        ("state", Left),
+        ("pending", Right),
+        ("oldest", Right),
+        ("loaded", Right),
+        ("rows", Right),
+        ("files", Right),
+        ("failed", Right),
+        ("again", Right),
+    ];
+    let mut text = table(&columns, &loads.pipes.iter().map(pipe).collect::<Vec<_>>());
+    for pipe in &loads.pipes {
+        if let Some(error) = &pipe.last_error {
+            text.push_str(&format!("{}: {}\n", printable(&pipe.name), printable(error)));
+        }
+    }
+    let notices = &loads.notices;
+    text.push_str(&format!(
+        "\nnotices: {} waiting, oldest {}, {} set aside\n",
+        notices.depth,
+        ago(notices.oldest_at),
+        notices.set_aside
+    ));
+    text.push_str(&match median(&loads.roof_to_table_s) {
+        Some(latency) => format!("roof to table: {} (median of {})\n\n", seconds(latency), loads.roof_to_table_s.len()),
+        None => "roof to table: not seen yet\n\n".to_owned(),
+    });
+    let file = |file: &LoadedFile| {
+        let place = file.first_error_line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let error = file.first_error.as_deref().map(|error| format!("{place}{}", printable(error)));
+        vec![
+            minute(file.loaded_at),
+            file.status.clone(),
+            file.rows_loaded.to_string(),
+            file.bytes.to_string(),
+            printable(&file.file),
+            error.unwrap_or_default(),
+        ]
+    };
+    let columns =
+        [("time", Left), ("status", Left), ("rows", Right), ("bytes", Right), ("file", Left), ("error", Left)];
+    text.push_str(&table(&columns, &loads.files.iter().map(file).collect::<Vec<_>>()));
+    text
+}
+
+fn nowcast_text(nowcast: &Nowcast) -> String {
+    let mut text = match &nowcast.nowcast {
+        None => "no nowcast yet: the first comes with enough history\n".to_owned(),
+        Some(prediction) => prediction_text(prediction),
+    };
+    text.push('\n');
+    if nowcast.verification.is_empty() {
+        text.push_str("nothing verified yet: a forecast is verified when its valid time has come\n");
+        return text;
+    }
+    let score = |score: &Score| {
+        let decimals = score.variable.decimals() + 1;
+        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        vec![
+            score.variable.label().to_owned(),
+            format!("{} min", score.lead_minutes),
+            score.count.to_string(),
+            format!("{:.decimals$} {}", score.mae, score.variable.unit()),
+            format!("{:.decimals$}", score.rmse),
+            format!("{:+.decimals$}", score.bias),
+            percent(score.coverage_50),
+            percent(score.coverage_90),
+            score.skill.map_or_else(dash, |skill| format!("{:+.0} %", skill * 100.0)),
+        ]
+    };
+    let columns = [
+        ("verified", Left),
+        ("lead", Right),
+        ("count", Right),
+        ("MAE", Right),
+        ("RMSE", Right),
+        ("bias", Right),
+        ("in 50 %", Right),
+        ("in 90 %", Right),
+        ("skill", Right),
+    ];
+    let shown = nowcast.verification.iter().filter(|score| LEADS.contains(&score.lead_minutes));
+    text.push_str(&table(&columns, &shown.map(score).collect::<Vec<_>>()));
+    text
+}
+
+fn prediction_text(prediction: &Prediction) -> String {
+    let mut rows = Vec::new();
+    for forecast in &prediction.forecasts {
+        for lead in LEADS.into_iter().filter_map(|lead| forecast.at(lead)) {
+            let decimals = forecast.variable.decimals();
+            let figure = |value: f64| format!("{value:.decimals$}");
+            let q = &lead.quantiles;
+            rows.push(vec![
+                forecast.variable.label().to_owned(),
+                format!("{} min", lead.lead_minutes),
+                format!("{} {}", figure(q.q50), forecast.variable.unit()),
+                format!("{} to {}", figure(q.q25), figure(q.q75)),
+                format!("{} to {}", figure(q.q05), figure(q.q95)),
+            ]);
+        }
+    }
+    let columns = [("forecast", Left), ("lead", Right), ("median", Right), ("50 % band", Right), ("90 % band", Right)];
+    let mut text = format!("{} issued {}\n", printable(&prediction.model_id), minute(prediction.measured_at));
+    text.push_str(&table(&columns, &rows));
+    if let Some(probability) = prediction.rain_probability {
+        text.push_str(&format!("rain within 4 h: {:.0} %\n", probability * 100.0));
+    }
+    text
+}
+
+fn devices_text(devices: &[Device], now: Timestamp) -> String {
+    let row = |device: &Device| {
+        vec![
+            printable(&device.id),
+            if device.connected { "connected" } else { "not connected" }.to_owned(),
+            device.last_seen_at.map_or_else(dash, |at| age(now, at)),
+            format!("{} of {}", device.outbox_rows, device.outbox_max_rows),
+            device.outbox_given_up.to_string(),
+            device.set_aside.to_string(),
+            device.model_id.as_deref().map_or_else(dash, printable),
+            printable(&device.source) + if device.source_ended { " (ended)" } else { "" },
+        ]
+    };
+    let columns = [
+        ("device", Left),
+        ("link", Left),
+        ("seen", Right),
+        ("outbox", Right),
+        ("given up", Right),
+        ("set aside", Right),
+        ("model", Left),
+        ("source", Left),
+    ];
+    let mut text = table(&columns, &devices.iter().map(row).collect::<Vec<_>>());
+    for device in devices {
+        if let Some(error) = &device.last_error {
+            text.push_str(&format!("{}: {}\n", printable(&device.id), printable(error)));
+        }
+    }
+    text
+}
+
+fn logs_text(lines: &[LogLine], output: Output) -> String {
+    let line = |line: &LogLine| {
+        let level = format!("{:<5}", line.level);
+        let level = match line.level.as_str() {
+            "ERROR" => output.paint(Paint::Fail, &level),
+            "WARN" => output.paint(Paint::Warn, &level),
+            _ => output.paint(Paint::Dim, &level),
+        };
+        let at = line.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+        format!("{at} {level} {}: {}\n", printable(&line.target), printable(&line.message))
+    };
+    if lines.is_empty() { "the log is empty\n".to_owned() } else { lines.iter().map(line).collect() }
+}
+
+fn alarms_text(alarms: &[Alarm], output: Output) -> String {
+    if alarms.is_empty() {
+        return "no alarm is raised\n".to_owned();
+    }
+    let line = |alarm: &Alarm| {
+        let severity = format!("{:<8}", severity_word(alarm.severity));
+        let severity = match alarm.severity {
+            Severity::Warn => output.paint(Paint::Warn, &severity),
+            Severity::Critical => output.paint(Paint::Fail, &severity),
+        };
+        let acknowledged =
+            alarm.acknowledged_at.map(|at| format!(" (acknowledged {})", minute(at))).unwrap_or_default();
+        let rule = printable(&alarm.rule);
+        format!("{}  {severity}  {rule}  {}{acknowledged}\n", minute(alarm.raised_at), printable(&alarm.message))
+    };
+    alarms.iter().map(line).collect()
+}
+
+const fn paint(lamp: Lamp) -> Paint {
+    match lamp {
+        Lamp::Unknown => Paint::Dim,
+        Lamp::Ok => Paint::Ok,
+        Lamp::Warning => Paint::Warn,
+        Lamp::Failed => Paint::Fail,
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn with_unit(variable: Variable, value: f64) -> String {
+    let decimals = variable.decimals();
+    format!("{} {value:.decimals$} {}", variable.label(), variable.unit())
+}
+
+/// An instant to the minute, UTC.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+/// Time since `at`, of pipeline time; what lies ahead of the clock is `0 s` old.
+fn age(now: Timestamp, at: Timestamp) -> String {
+    seconds(now.duration_since(at).as_secs_f64().max(0.0))
+}
+
+/// A duration to two or three figures: `41 ms`, `2.4 s`, `7 min`, `5 h`, `3 d`.
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.0995 => format!("{:.0} ms", s * 1000.0),
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{content, fixture};
+    use super::*;
+    use crate::cli::args::Section;
+
+    async fn text(section: Section) -> String {
+        let client = fixture::client();
+        let snapshot = client.snapshots().borrow().clone();
+        let content = content::gather(&client, &snapshot, section).await.expect("answers");
+        render(&content, Output { json: false, color: false })
+    }
+
+    #[tokio::test]
+    async fn every_section_reads_well() {
+        for (name, section) in [
+            ("overview", Section::Overview),
+            ("telemetry", Section::Telemetry),
+            ("loads", Section::Loads),
+            ("nowcast", Section::Nowcast),
+            ("devices", Section::Devices),
+            ("logs", Section::Logs),
+            ("alarms", Section::Alarms),
+        ] {
+            insta::assert_snapshot!(format!("status_{name}"), text(section).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_section_is_json_with_its_name_and_head() {
+        let client = fixture::client();
+        let snapshot = client.snapshots().borrow().clone();
+        for section in [Section::Overview, Section::Telemetry, Section::Loads, Section::Nowcast, Section::Logs] {
+            let content = content::gather(&client, &snapshot, section).await.expect("answers");
+            let json = serde_json::to_value(&content).expect("JSON");
+            assert_eq!(json["section"], format!("{section:?}").to_lowercase());
+            assert_eq!(json["healthy"], false);
+            assert_eq!(json["clock"]["mode"], "replay");
+        }
+    }
+
+    #[test]
+    fn durations_keep_two_or_three_figures() {
+        let shown: Vec<_> = [0.0004, 0.0412, 0.0996, 2.44, 9.96, 119.4, 120.0, 7199.0, 7200.0, 200_000.0]
+            .into_iter()
+            .map(seconds)
+            .collect();
+        assert_eq!(shown, ["0 ms", "41 ms", "0.1 s", "2.4 s", "10 s", "119 s", "2 min", "120 min", "2 h", "2 d"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! The table of everything that can be set: key, type and bounds.
+//!
+//! Files, environment variables and flags are all checked against it, and a test holds it equal to the fields
+//! of [`super::Settings`].
+
+use std::net::IpAddr;
+
+use toml::Value;
+
+/// One setting: `section.name`, and what it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// `section.name`, as in `agent.in_flight`.
+    pub path: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+}
+
+/// What a setting takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// A text, with the rule it keeps and that rule's words.
+    Text(fn(&str) -> bool, &'static str),
+    /// A path; one given in a file is taken from that file's folder.
+    Path,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within closed bounds.
+    Whole(i64, i64),
+    /// A number within closed bounds.
+    Number(f64, f64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// An IP address.
+    Address,
+}
+
+/// A year, in seconds: the longest threshold of an alarm.
+const YEAR_S: i64 = 31_536_000;
+
+const fn key(path: &'static str, takes: Takes) -> Key {
+    Key { path, takes }
+}
+
+/// Every setting, in the order of `config/default.toml`.
+pub const KEYS: &[Key] = &[
+    key("station.device_id", Takes::Text(is_device_id, "1 to 128 letters, digits and any of -._:")),
+    key("station.name", Takes::Text(is_name, "1 to 80 characters, none of them a control character")),
+    key("station.latitude_deg", Takes::Number(-90.0, 90.0)),
+    key("station.longitude_deg", Takes::Number(-180.0, 180.0)),
+    key("station.altitude_m", Takes::Number(-430.0, 9000.0)),
+    key("station.time_zone", Takes::Text(is_time_zone, "an IANA time zone, as in Europe/Zurich or UTC")),
+    key("source.kind", Takes::OneOf(&["replay", "lines", "none"])),
+    key("source.path", Takes::Path),
+    key("source.speed", Takes::Whole(1, 600)),
+    key("source.backlog_days", Takes::Whole(0, 20)),
+    key("agent.outbox_max_rows", Takes::Whole(1000, 10_000_000)),
+    key("agent.in_flight", Takes::Whole(1, 4096)),
+    key("agent.nowcast_every_min", Takes::Whole(10, 240)),
+    key("agent.health_every_min", Takes::Whole(1, 1440)),
+    key("agent.max_backoff_s", Takes::Whole(1, 3600)),
+    key("hub.listen", Takes::Address),
+    key("hub.port", Takes::Whole(0, 65_535)),
+    key("hub.name", Takes::Text(is_hub_name, "3 to 50 letters, digits and -")),
+    key("ingestion.batch_window_s", Takes::Whole(60, 720)),
+    key("ingestion.batch_max_mib", Takes::Whole(10, 500)),
+    key("ingestion.retention_days", Takes::Whole(1, 36_500)),
+    key("alarms.hold_s", Takes::Whole(0, 86_400)),
+    key("alarms.telemetry_age_s", Takes::Whole(1, YEAR_S)),
+    key("alarms.batch_gap_s", Takes::Whole(1, YEAR_S)),
+    key("alarms.notice_age_s", Takes::Whole(1, YEAR_S)),
+    key("alarms.load_errors", Takes::Whole(1, 1_000_000)),
+    key("alarms.row_age_s", Takes::Whole(1, YEAR_S)),
+    key("alarms.prediction_age_s", Takes::Whole(1, YEAR_S)),
+    key("alarms.outbox_pct", Takes::Whole(1, 100)),
+    key("console.theme", Takes::Text(is_name, "a theme's name or the path of a theme file")),
+    key("console.color", Takes::OneOf(&["auto", "never"])),
+    key("console.mouse", Takes::Flag),
+    key("console.frame_floor_ms", Takes::Whole(8, 1000)),
+    key("console.keymap", Takes::Path),
+    key("console.export_dir", Takes::Path),
+    key("console.read_only", Takes::Flag),
+    key(
+        "log.filter",
+        Takes::Text(is_log_filter, "a level (error, warn, info, debug, trace) or target=level pairs with commas"),
+    ),
+];
+
+/// The setting at `path`.
+#[must_use]
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether `name` is a section.
+#[must_use]
+pub fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|key| key.section() == name)
+}
+
+/// The setting or section whose name is nearest to `path`, if any is near enough to be meant.
+#[must_use]
+pub fn nearest(path: &str) -> Option<&'static str> {
+    let sections = KEYS.iter().map(Key::section);
+    let candidates = if path.contains('.') {
+        // A right name in the wrong section is nearer than any other spelling.
+        let name = path.rsplit('.').next().unwrap_or(path);
+        if let Some(key) = KEYS.iter().find(|key| key.name() == name) {
+            return Some(key.path);
+        }
+        KEYS.iter().map(|key| key.path).collect::<Vec<_>>()
+    } else {
+        sections.chain(KEYS.iter().map(|key| key.path)).collect()
+    };
+    let same_depth = candidates.into_iter().filter(|candidate| candidate.contains('.') == path.contains('.'));
+    same_depth
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(candidate, path), candidate))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+impl Key {
+    /// The part before the dot.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(section, _)| section)
+    }
+
+    /// The part after the dot.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+    }
+}
+
+impl Takes {
+    /// What is taken, in words: `a whole number from 1 to 4096`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Text(_, rule) => (*rule).to_owned(),
+            Self::Path => "a path, between quotes".to_owned(),
+            Self::Flag => "true or false".to_owned(),
+            Self::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
+            Self::Address => "an IP address, as in 127.0.0.1".to_owned(),
+        }
+    }
+
+    /// The value in its own type, if it is taken.
+    #[must_use]
+    pub fn accept(&self, value: &Value) -> Option<Value> {
+        let taken = match (self, value) {
+            (Self::Text(rule, _), Value::String(text)) => rule(text),
+            (Self::Path, Value::String(text)) => !text.is_empty(),
+            (Self::Flag, Value::Boolean(_)) => true,
+            (Self::Whole(low, high), Value::Integer(number)) => (low..=high).contains(&number),
+            (Self::Number(low, high), Value::Float(number)) => (low..=high).contains(&number),
+            #[expect(clippy::cast_precision_loss, reason = "a number that loses digits is far out of every range")]
+            (Self::Number(..), Value::Integer(number)) => return self.accept(&Value::Float(*number as f64)),
+            (Self::OneOf(words), Value::String(text)) => words.contains(&text.as_str()),
+            (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
+            _ => false,
+        };
+        taken.then(|| value.clone())
+    }
+
+    /// What the text of an environment variable or flag stands for. Text of the wrong type stays text, for
+    /// [`Takes::accept`] to refuse.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Value {
+        let text = text.trim();
+        let as_text = || Value::String(text.to_owned());
+        match self {
+            Self::Flag => text.parse().map_or_else(|_| as_text(), Value::Boolean),
+            Self::Whole(..) => text.parse().map_or_else(|_| as_text(), Value::Integer),
+            Self::Number(..) => text.parse().map_or_else(|_| as_text(), Value::Float),
+            Self::Text(..) | Self::Path | Self::OneOf(_) | Self::Address => as_text(),
+        }
+    }
+}
+
+fn is_device_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
+}
+
+fn is_hub_name(text: &str) -> bool {
+    (3..=50).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_time_zone(text: &str) -> bool {
+    jiff::tz::TimeZone::get(text).is_ok()
+}
+
+fn is_log_filter(text: &str) -> bool {
+    !text.is_empty() && tracing_subscriber::EnvFilter::builder().parse(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_the_one_that_was_meant() {
+        assert_eq!(nearest("agent.in_fligt"), Some("agent.in_flight"));
+        assert_eq!(nearest("hub.in_flight"), Some("agent.in_flight"));
+        assert_eq!(nearest("ingestions"), Some("ingestion"));
+        assert_eq!(nearest("alarm.row_ages"), Some("alarms.row_age_s"));
+        assert_eq!(nearest("colour"), None);
+        assert_eq!(nearest("x.y"), None);
+    }
+
+    #[test]
+    fn bounds_are_closed_and_infinities_are_outside() {
+        let in_flight = Takes::Whole(1, 4096);
+        assert!(in_flight.accept(&Value::Integer(1)).is_some());
+        assert!(in_flight.accept(&Value::Integer(4096)).is_some());
+        assert!(in_flight.accept(&Value::Integer(0)).is_none());
+        assert!(in_flight.accept(&Value::Integer(4097)).is_none());
+        let latitude = Takes::Number(-90.0, 90.0);
+        assert_eq!(latitude.accept(&Value::Integer(46)), Some(Value::Float(46.0)));
+        assert!(latitude.accept(&Value::Float(f64::NAN)).is_none());
+        assert!(latitude.accept(&Value::Float(f64::INFINITY)).is_none());
+    }
+
+    #[test]
+    fn variables_are_read_by_what_the_key_takes() {
+        assert_eq!(Takes::Whole(0, 9).read(" 7 "), Value::Integer(7));
+        assert_eq!(Takes::Flag.read("true"), Value::Boolean(true));
+        assert_eq!(Takes::Flag.read("yes"), Value::String("yes".into()));
+        assert_eq!(Takes::Number(0.0, 9.0).read("7"), Value::Float(7.0));
+        assert_eq!(Takes::OneOf(&["1"]).read("1"), Value::String("1".into()));
+    }
+}
