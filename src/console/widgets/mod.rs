@@ -1,0 +1,11 @@
+//! What screens are drawn with: pure functions of data, area and theme.
+//!
+//! - `pane` – a titled frame, bright where it has the focus
+//! - `table` – rows and columns with a selection; columns give way where it is narrow
+//! - `value` – figures, sizes, times and ages as text, cut with `…`
+//! - `lamp` – a stage's lamp: a glyph and a colour, never a colour alone
+
+pub mod lamp;
+pub mod pane;
+pub mod table;
+pub mod value;
