@@ -1,7 +1,17 @@
 //! What is shown, as files: tables as CSV and JSON, charts as PNG and SVG.
+//!
+//! A screen hands over an [`Exportable`], a value; the console's runner has [`write`] make the file. `table` and
+//! `chart` make bytes and touch no file; `file` names and writes them, and never overwrites one. The font that
+//! drawings are lettered in is carried in `fonts/`, with its licence.
+
+mod chart;
+mod file;
+mod table;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+pub use file::{ExportError, write};
 
 /// Something a screen shows and that can be written to a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +103,10 @@ pub struct Chart {
     pub title: String,
     /// Label of the y axis: quantity and unit.
     pub y_label: String,
+    /// Values that can't be exceeded: the axis stops there.
+    pub bounds: (f64, f64),
+    /// Least span of the y axis.
+    pub min_span: f64,
     /// Zone of the time axis.
     pub zone: TimeZone,
     /// First instant shown.
@@ -118,6 +132,8 @@ pub struct Line {
     pub points: Vec<(Timestamp, f64)>,
     /// Neighbours further apart than this, seconds, aren't joined.
     pub gap_s: f64,
+    /// Whether it is dashed, as a forecast is.
+    pub dashed: bool,
 }
 
 /// A band of a chart.
@@ -127,4 +143,6 @@ pub struct Band {
     pub label: String,
     /// Instant, lower end, upper end; in order of time.
     pub points: Vec<(Timestamp, f64, f64)>,
+    /// Neighbours further apart than this, seconds, aren't joined.
+    pub gap_s: f64,
 }
