@@ -5,6 +5,12 @@
 //! themes and keymaps before the first frame.
 //!
 //! - `action` – everything an operator can do, in one documented table
+//! - `key`, `keymap` – which key does what
+//! - `app` – the console's state and how it changes
+//! - `frame` – header, tabs and footer around the screen
+//! - `popup` – what lies over a screen: palette, help, filter line, choices
+//! - `run` – the loop: terminal, keys, snapshots and answers in; frames out
+//! - `once` – one frame as text
 //! - `screens` – the eight screens and the border they share: `Screen`, `Context`, `Effect`
 //! - `widgets` – what screens are drawn with
 //! - `theme` – colours by meaning, from `themes/*.toml`
@@ -13,11 +19,16 @@
 //! - `document` – where in a TOML file something is wrong, and what was probably meant
 
 pub mod action;
+pub mod app;
 mod document;
 pub mod export;
 pub mod filter;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod frame;
+mod key;
+pub mod keymap;
+mod popup;
 pub mod screens;
 pub mod theme;
 pub mod widgets;

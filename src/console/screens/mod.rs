@@ -4,6 +4,13 @@
 //! does ([`Screen::update`]), says which data it needs ([`Screen::wants`]), is given them ([`Screen::receive`]) and
 //! draws ([`Screen::render`]), which does no I/O and can't fail. What reaches beyond the screen is an [`Effect`].
 
+mod devices;
+mod logs;
+mod note;
+mod overview;
+mod plans;
+mod sky;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,7 +21,7 @@ use ratatui::layout::Rect;
 use serde::{Deserialize, Serialize};
 
 use super::Action;
-use super::export::Exportable;
+use super::export::{Exportable, Format};
 use super::filter::Filter;
 use super::theme::Theme;
 use crate::clock::ClockReading;
@@ -219,6 +226,10 @@ pub enum Effect {
     Copy(String),
     /// Let the operator write one of these to a file.
     Export(Vec<Exportable>),
+    /// Write one of these to a file: what came of [`Effect::Export`].
+    Write(Box<Exportable>, Format),
+    /// Show another theme.
+    Theme(String),
     /// Say something in the footer for a few seconds.
     Notify(String),
     /// Put the console to sleep.
@@ -273,4 +284,19 @@ pub trait Screen: Send {
     fn modal(&self) -> bool {
         false
     }
+}
+
+/// Every screen, in the order of the tabs.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Screen>> {
+    vec![
+        Box::<overview::Overview>::default(),
+        Box::<plans::Plans>::default(),
+        Box::<plans::Plans>::default(),
+        Box::<sky::Sky>::default(),
+        Box::<plans::Plans>::default(),
+        Box::<plans::Plans>::default(),
+        Box::<devices::Devices>::default(),
+        Box::<logs::Logs>::default(),
+    ]
 }
