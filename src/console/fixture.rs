@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -14,8 +15,8 @@ use super::theme::Theme;
 use crate::clock::ClockReading;
 use crate::clock::ledger::Hop;
 use crate::owner::{
-    Alarm, Answer, Device, Lamp, LoadedFile, LogLine, NoticeQueue, Now, NowcastView, OwnerInfo, Pipe, Point,
-    ReceivedMessage, Request, Score, Series, Severity, Snapshot, Stage, StageName, Trace, TraceHop,
+    Alarm, Answer, Ask, Device, Lamp, LoadedFile, LogLine, NoticeQueue, Now, NowcastView, OwnerClient, OwnerInfo, Pipe,
+    Point, ReceivedMessage, Request, Score, Series, Severity, Snapshot, Stage, StageName, Trace, TraceHop,
 };
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::{
@@ -433,6 +434,19 @@ pub fn answer(request: &Request) -> Answer {
         | Request::PausePipe { .. }
         | Request::RefreshPipe { .. } => Answer::Done { message: "done".into() },
     }
+}
+
+/// A client of an owner that has this snapshot and the fixture's answers. Needs a runtime.
+pub fn client(snapshot: Snapshot) -> OwnerClient {
+    let (asks, mut asked) = tokio::sync::mpsc::channel::<Ask>(16);
+    let (sender, snapshots) = tokio::sync::watch::channel(Arc::new(snapshot));
+    tokio::spawn(async move {
+        while let Some(ask) = asked.recv().await {
+            drop(ask.answer.send(Ok(answer(&ask.request))));
+        }
+        drop(sender);
+    });
+    OwnerClient::new(snapshots, asks)
 }
 
 /// Calls `then` with a context for a screen of `columns` × `rows`, frame included; the body is what the frame leaves.

@@ -10,6 +10,7 @@
 //! - `frame` – header, tabs and footer around the screen
 //! - `popup` – what lies over a screen: palette, help, filter line, choices
 //! - `run` – the loop: terminal, keys, snapshots and answers in; frames out
+//! - `setup` – from settings to an app
 //! - `once` – one frame as text
 //! - `screens` – the eight screens and the border they share: `Screen`, `Context`, `Effect`
 //! - `widgets` – what screens are drawn with
@@ -28,9 +29,15 @@ pub(crate) mod fixture;
 mod frame;
 mod key;
 pub mod keymap;
+pub mod once;
 mod popup;
+mod run;
 pub mod screens;
+mod setup;
 pub mod theme;
 pub mod widgets;
 
 pub use action::Action;
+pub use once::{frame_as_ansi, frame_as_text};
+pub use run::{ConsoleError, RunOptions, run};
+pub use screens::ScreenName;
