@@ -16,6 +16,8 @@ pub mod action;
 mod document;
 pub mod export;
 pub mod filter;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod screens;
 pub mod theme;
 pub mod widgets;
