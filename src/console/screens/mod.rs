@@ -4,6 +4,9 @@
 //! does ([`Screen::update`]), says which data it needs ([`Screen::wants`]), is given them ([`Screen::receive`]) and
 //! draws ([`Screen::render`]), which does no I/O and can't fail. What reaches beyond the screen is an [`Effect`].
 
+pub mod loads;
+pub mod telemetry;
+
 use std::fmt;
 use std::str::FromStr;
 

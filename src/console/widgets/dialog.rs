@@ -71,19 +71,20 @@ fn write(buf: &mut Buffer, inner: Rect, y: u16, text: &str, theme: &Theme) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::widgets::testing::text;
+    use crate::console::fixture::text_of;
 
     #[test]
     fn a_question_wraps_and_a_choice_keeps_its_entry_in_view() {
         let area = Rect::new(0, 0, 40, 9);
         let mut buf = Buffer::empty(area);
-        let paragraphs = ["Pause WEATHER_PIPE? Files that come meanwhile wait in the queue.".into(), "enter yes".into()];
+        let paragraphs =
+            ["Pause WEATHER_PIPE? Files that come meanwhile wait in the queue.".into(), "enter yes".into()];
         question(&mut buf, area, "Pause", &paragraphs, &Theme::monochrome());
-        insta::assert_snapshot!(text(&buf), @"");
+        insta::assert_snapshot!(text_of(&buf));
         let mut buf = Buffer::empty(Rect::new(0, 0, 20, 5));
         let entries: Vec<String> = (1..9).map(|i| format!("roof-0{i}")).collect();
         choice(&mut buf, Rect::new(0, 0, 20, 5), "Device", &entries, Selection { row: 6 }, &Theme::monochrome());
-        insta::assert_snapshot!(text(&buf), @"");
+        insta::assert_snapshot!(text_of(&buf));
     }
 
     #[test]

@@ -19,6 +19,3 @@ pub mod pane;
 pub mod sparkline;
 pub mod table;
 pub mod value;
-
-#[cfg(test)]
-mod testing;
