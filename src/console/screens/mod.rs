@@ -5,6 +5,7 @@
 //! draws ([`Screen::render`]), which does no I/O and can't fail. What reaches beyond the screen is an [`Effect`].
 
 pub mod loads;
+pub mod nowcast;
 pub mod telemetry;
 
 use std::fmt;
