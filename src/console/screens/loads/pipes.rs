@@ -13,8 +13,8 @@ use crate::console::widgets::{lamp, pane};
 use crate::owner::{Lamp, Pipe};
 use crate::station::text::printable;
 
-const COLUMNS: [Column; 11] = [
-    Column::text("pipe", 14).fill().keep_end(),
+const PIPE: Column = Column::text("pipe", 14).fill().keep_end();
+const FIGURES: [Column; 10] = [
     Column::text("state", 10),
     Column::number("pending", 7),
     Column::number("oldest", 8),
@@ -26,6 +26,18 @@ const COLUMNS: [Column; 11] = [
     Column::number("failed", 6),
     Column::number("duplicates", 10).gives_way(2),
 ];
+/// What a wide terminal has room for besides.
+const MORE: [Column; 3] =
+    [Column::text("container", 22), Column::text("table", 22), Column::text("last error", 20).fill()];
+/// Columns from which [`MORE`] is shown.
+const WIDE: u16 = 190;
+
+fn columns(width: u16) -> Vec<Column> {
+    if width < WIDE {
+        return [PIPE].into_iter().chain(FIGURES).collect();
+    }
+    [Column::text("pipe", 26).keep_end()].into_iter().chain(FIGURES).chain(MORE).collect()
+}
 
 /// Draws the pipes; the last row is for the selected one's last error.
 pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
@@ -41,11 +53,12 @@ pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
         buf.set_stringn(inner.x, inner.y, text, room, ctx.theme.dim);
         return;
     }
-    let error = screen.selected_pipe(ctx).and_then(|pipe| pipe.last_error.as_ref());
+    let selected = screen.selected_pipe(ctx).filter(|_| inner.width < WIDE);
+    let error = selected.and_then(|pipe| pipe.last_error.as_ref());
     let height = inner.height.saturating_sub(u16::from(error.is_some() && inner.height > 2));
     let row = |i: usize| pipes.get(i).map(|pipe| cells(pipe, ctx)).unwrap_or_default();
     let selected = focused.then_some(screen.pipe);
-    table::render(buf, Rect { height, ..inner }, &COLUMNS, pipes.len(), row, selected, ctx.theme);
+    table::render(buf, Rect { height, ..inner }, &columns(inner.width), pipes.len(), row, selected, ctx.theme);
     if let Some(error) = error.filter(|_| height < inner.height) {
         let text = fit(&format!("✖ last error: {}", printable(error)), room).into_owned();
         buf.set_stringn(inner.x, inner.bottom() - 1, text, room, ctx.theme.fail);
@@ -75,6 +88,9 @@ fn cells(pipe: &Pipe, ctx: &Context<'_>) -> Vec<Cell> {
         count(pipe.files_loaded).into(),
         Cell::styled(count(pipe.files_failed), failed),
         count(pipe.duplicates).into(),
+        printable(&pipe.container).into(),
+        printable(&pipe.table).into(),
+        Cell::styled(pipe.last_error.as_ref().map_or_else(String::new, |e| printable(e)), ctx.theme.fail),
     ]
 }
 

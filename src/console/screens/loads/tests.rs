@@ -128,8 +128,10 @@ fn no_size_is_too_small() {
         [&[], &[Action::FocusNext, Action::Down], &[Action::FailedOnly, Action::Open], &[Action::RefreshPipe]];
     for actions in opened {
         let mut screen = after(actions).0;
-        for (columns, rows) in [(0, 0), (1, 1), (3, 4), (20, 5), (12, 40), (200, 6), (40, 8), (71, 12)] {
-            body(&mut screen, &shot, columns, rows);
+        for columns in (0..90).step_by(13) {
+            for rows in 0..16 {
+                body(&mut screen, &shot, columns, rows);
+            }
         }
     }
 }

@@ -145,7 +145,7 @@ impl Detail {
         for (y, line) in (inner.y..inner.bottom()).zip(&lines[first..]) {
             line.render(Rect { y, height: 1, ..inner }, buf);
         }
-        if first + height < lines.len() && inner.width > 1 {
+        if first + height < lines.len() && !inner.is_empty() {
             buf.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, ctx.theme.dim);
         }
     }

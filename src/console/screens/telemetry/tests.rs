@@ -175,8 +175,10 @@ fn no_size_is_too_small() {
     let shot = snapshot();
     for actions in [&[][..], &[Action::RawMessages], &[Action::Open], &[Action::PickDevice]] {
         let (mut screen, _) = after(actions);
-        for (columns, rows) in [(0, 0), (1, 1), (3, 4), (20, 5), (12, 40), (200, 6), (40, 8)] {
-            body(&mut screen, &shot, columns, rows);
+        for columns in (0..90).step_by(13) {
+            for rows in 0..16 {
+                body(&mut screen, &shot, columns, rows);
+            }
         }
     }
 }
