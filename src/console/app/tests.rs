@@ -128,15 +128,15 @@ fn every_action_does_something_where_it_means_something() {
     for info in ACTIONS.iter().filter(|info| !cannot_show.contains(&info.action)) {
         let alive = ScreenName::ALL.into_iter().filter(|screen| info.scope.includes(*screen)).any(|screen| {
             // From the middle of things, so that moving is possible both ways.
-            [&[][..], &[Action::Right], &[Action::Down, Action::TimeBack, Action::CursorBack, Action::ZoomOut]].iter().any(
-                |before| {
+            [&[][..], &[Action::Right], &[Action::Down, Action::TimeBack, Action::CursorBack, Action::ZoomOut]]
+                .iter()
+                .any(|before| {
                     let mut app = app_on(screen);
                     before.iter().for_each(|action| drop(app.update(*action)));
                     feed(&mut app);
                     let shown = text(&app);
                     !app.update(info.action).is_empty() || text(&app) != shown
-                },
-            )
+                })
         });
         if !alive {
             dead.insert(info.name);
