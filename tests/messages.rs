@@ -14,7 +14,7 @@ const END: &str = "\n```\n<!-- end of schema -->";
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read_to_string(&path).expect("the page can be read")
 }
 
 fn schema() -> Value {
@@ -37,7 +37,7 @@ fn examples(page: &str) -> Vec<Value> {
         .iter()
         .flat_map(|part| part.split("```json\n").skip(1))
         .map(|block| block.split("```").next().expect("split yields one part at least"))
-        .map(|block| serde_json::from_str(block).unwrap_or_else(|error| panic!("{error}: {block}")))
+        .map(|block| serde_json::from_str(block).expect("an example is JSON"))
         .collect()
 }
 

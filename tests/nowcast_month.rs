@@ -36,9 +36,6 @@ fn score(means: &[Mean]) -> Scores {
     for mean in means {
         model.observe(mean);
         let scored = mean.ends_at.duration_since(means[0].ends_at) >= WARM_UP;
-        if mean.ends_at.to_string() == "2016-06-09T14:00:00Z" {
-            println!("{}", serde_json::to_string(&model.forecast(mean.ends_at)).unwrap());
-        }
         for forecast in model.forecast(mean.ends_at) {
             assert_is_honest(&forecast);
             if scored {

@@ -13,6 +13,7 @@ use skydeck::clock::ledger::{Hop, Ledger};
 use skydeck::edge_agent::outbox::{Outbox, OutboxStatus};
 use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus, topic::property_bag};
 use skydeck::ingestion::enqueued::EnqueuedLog;
+use skydeck::ingestion::routing::Routes;
 use skydeck::local_cloud::hub::bag::PropertyBag;
 use skydeck::local_cloud::hub::{self, Hub, HubConfig};
 use skydeck::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION, Variable, WeatherMeasurement};
@@ -50,7 +51,7 @@ struct RunningHub {
 
 impl RunningHub {
     async fn start(folder: &Path, port: u16, ledger: &Ledger) -> Self {
-        let log = EnqueuedLog::open(&folder.join("hub.db")).expect("opens");
+        let log = EnqueuedLog::open(&folder.join("hub.db"), Routes::default()).expect("opens");
         let config = HubConfig {
             listen: IpAddr::from([127, 0, 0, 1]),
             port,
@@ -309,7 +310,7 @@ async fn microsofts_device_client_can_send() {
         return;
     }
     let folder = tempfile::tempdir().expect("temporary folder");
-    let log = EnqueuedLog::open(&folder.path().join("hub.db")).expect("opens");
+    let log = EnqueuedLog::open(&folder.path().join("hub.db"), Routes::default()).expect("opens");
     let listen = IpAddr::from([127, 0, 0, 83]);
     let config = HubConfig { listen, port: 8883, host_name: HOST.into(), folder: folder.path().join("hub") };
     let shutdown = CancellationToken::new();

@@ -148,10 +148,10 @@ impl LiveFeed {
                     state.newest = Some(measurement);
                 }
             }
-            Some(Ok(Message::Prediction(prediction))) => {
-                if state.prediction.as_ref().is_none_or(|newest| newest.measured_at <= prediction.measured_at) {
-                    state.prediction = Some(prediction);
-                }
+            Some(Ok(Message::Prediction(prediction)))
+                if state.prediction.as_ref().is_none_or(|newest| newest.measured_at <= prediction.measured_at) =>
+            {
+                state.prediction = Some(prediction);
             }
             _ => {}
         }

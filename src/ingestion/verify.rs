@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::loader::LoaderStatus;
-use super::warehouse::{DueNowcast, ScoreRow, VerifiedLead, Warehouse};
+use super::warehouse::{DueNowcast, Progress, ScoreRow, VerifiedLead, Warehouse};
 use crate::database::DatabaseError;
 use crate::nowcast::{TenMinuteMeans, verify};
 use crate::station::forecast::{MAX_LEAD_MINUTES, valid_time};
@@ -113,11 +113,7 @@ impl Verifier {
 
 /// Every lead due by `until` of each nowcast, and when its next lead is valid (`None` once all are done).
 /// A lead whose ten minutes hold no measurement is passed over: a gap verifies nothing.
-fn verify_all(
-    due: &[DueNowcast],
-    means: &Means,
-    until: Timestamp,
-) -> (Vec<VerifiedLead>, Vec<(String, String, Option<Timestamp>)>) {
+fn verify_all(due: &[DueNowcast], means: &Means, until: Timestamp) -> (Vec<VerifiedLead>, Vec<Progress>) {
     let mut verified = Vec::new();
     let mut progress = Vec::new();
     for nowcast in due {
@@ -152,7 +148,11 @@ fn verify_all(
             }
         }
         let next = later.first().copied();
-        progress.push((prediction.device_id.clone(), prediction.message_id.as_str().to_owned(), next));
+        progress.push(Progress {
+            device_id: prediction.device_id.clone(),
+            message_id: prediction.message_id.as_str().to_owned(),
+            next_valid: next,
+        });
     }
     (verified, progress)
 }

@@ -40,7 +40,9 @@ pub struct Desk {
     pub log_buffer: LogBuffer,
     /// The alarms.
     pub alarms: Arc<Mutex<Alarms>>,
-    /// The agent's outbox.
+    /// The station's device.
+    pub device_id: String,
+    /// Its outbox.
     pub outbox: Outbox,
     /// The hub's log.
     pub log: EnqueuedLog,
@@ -249,9 +251,22 @@ impl Desk {
             };
             return Ok(Answer::Trace(Box::new(trace)));
         }
+        if let Some(row) = self.outbox.find(&message_id).await.map_err(refused)? {
+            let trace = Trace {
+                hops: self.hops(&message_id, [Some(row.measured_at), None, None, None, None, None], None),
+                message_id,
+                device_id: self.device_id.clone(),
+                message_type: Some(row.kind.name().to_owned()),
+                file: None,
+                file_line: None,
+                table: None,
+                message: None,
+            };
+            return Ok(Answer::Trace(Box::new(trace)));
+        }
         let id = crate::station::text::printable(&message_id);
         Err(AskError::Refused(format!(
-            "message {id}: not in the hub's log nor in a table; look at the outbox with `skydeck status devices`"
+            "message {id}: not in the outbox, the hub's log or a table; check its id, `skydeck trace --last` shows one that is"
         )))
     }
 

@@ -107,14 +107,14 @@ impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         // Writing to a String has no failing path.
         if field.name() == "message" {
-            drop(write!(self.message, "{value:?}"));
+            let _ = write!(self.message, "{value:?}");
         } else {
-            drop(write!(self.fields, " {}={value:?}", field.name()));
+            let _ = write!(self.fields, " {}={value:?}", field.name());
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        drop(write!(self.fields, " {}={value}", field.name()));
+        let _ = write!(self.fields, " {}={value}", field.name());
     }
 }
 

@@ -164,6 +164,7 @@ pub async fn start(
         ledger: ledger.clone(),
         log_buffer,
         alarms: Arc::new(Mutex::new(Alarms::default())),
+        device_id: settings.station.device_id.clone(),
         outbox: agent.outbox(),
         log: stores.log.clone(),
         feed: feed.clone(),

@@ -100,7 +100,7 @@ fn roof(parts: &Parts) -> Stage {
     let headline = if agent.source_ended {
         "series ended".to_owned()
     } else {
-        parts.rates.readings.map_or_else(|| "no readings".to_owned(), |rate| per_second(rate))
+        parts.rates.readings.map_or_else(|| "no readings".to_owned(), per_second)
     };
     Stage {
         rate_per_s: parts.rates.readings,
@@ -245,7 +245,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -118,6 +118,12 @@ impl Outbox {
         self.database.read(move |connection| rows::peek(connection, after_seq, limit)).await
     }
 
+    /// The message with this identity, while it waits.
+    pub async fn find(&self, message_id: &str) -> Result<Option<OutboxRow>, DatabaseError> {
+        let message_id = message_id.to_owned();
+        self.database.read(move |connection| rows::find(connection, &message_id)).await
+    }
+
     /// Removes what the hub has acknowledged. A message that isn't there any more is no fault.
     pub async fn remove(&self, seqs: Vec<i64>) -> Result<(), DatabaseError> {
         let totals = self

@@ -74,23 +74,32 @@ pub(super) fn state(connection: &Connection, key: &str) -> rusqlite::Result<Opti
     connection.prepare_cached("SELECT value FROM state WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
 }
 
+pub(super) fn find(connection: &Connection, message_id: &str) -> rusqlite::Result<Option<OutboxRow>> {
+    connection
+        .prepare_cached("SELECT seq, message_id, kind, measured_at, body FROM message WHERE message_id = ?1 LIMIT 1")?
+        .query_row([message_id], row)
+        .optional()
+}
+
 pub(super) fn peek(connection: &Connection, after_seq: i64, limit: usize) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, message_id, kind, measured_at, body FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
-    let rows = statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        let kind: String = row.get(2)?;
-        let kind = MessageKind::from_name(&kind)
-            .ok_or_else(|| rusqlite::Error::InvalidColumnType(2, kind, rusqlite::types::Type::Text))?;
-        Ok(OutboxRow {
-            seq: row.get(0)?,
-            message_id: row.get(1)?,
-            kind,
-            measured_at: from_nanoseconds(row.get(3)?),
-            body: row.get(4)?,
-        })
-    })?;
+    let rows = statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?;
     rows.collect()
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<OutboxRow> {
+    let kind: String = row.get(2)?;
+    let kind = MessageKind::from_name(&kind)
+        .ok_or_else(|| rusqlite::Error::InvalidColumnType(2, kind, rusqlite::types::Type::Text))?;
+    Ok(OutboxRow {
+        seq: row.get(0)?,
+        message_id: row.get(1)?,
+        kind,
+        measured_at: from_nanoseconds(row.get(3)?),
+        body: row.get(4)?,
+    })
 }
 
 /// Deletes the messages, run by run of consecutive numbers, and counts what was really there.

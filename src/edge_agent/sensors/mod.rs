@@ -2,6 +2,7 @@
 //!
 //! - [`replay`]: a carried or named series, played by the environment's clock
 //! - [`lines`]: a file to which another program appends one JSON reading a line
+//! - `series`, `reading`: what each reads: a CSV file's rows, a line of JSON
 //!
 //! The agent opens one [`Source`] from its settings, goes on from the position it stored with the last message,
 //! and takes [`Item`]s: readings, and lines that couldn't be read, to be kept aside with their reason. It stores
@@ -12,6 +13,7 @@
 pub mod lines;
 mod reading;
 pub mod replay;
+mod series;
 
 use std::future::Future;
 

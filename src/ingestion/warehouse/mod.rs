@@ -15,7 +15,7 @@ use crate::database::{Database, DatabaseError};
 pub use load::{FileLoad, LoadStatus, NewFile};
 pub use query::{HistoryFile, PipeCounts, TableRow};
 pub use schema::{PIPES, PipeDefinition, pipe_for_container};
-pub use scores::{DueNowcast, ScoreRow, VerifiedLead};
+pub use scores::{DueNowcast, Progress, ScoreRow, VerifiedLead};
 
 /// The warehouse; clones share it.
 #[derive(Debug, Clone)]

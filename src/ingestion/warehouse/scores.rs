@@ -40,6 +40,17 @@ pub struct VerifiedLead {
     pub outcome: Outcome,
 }
 
+/// How far a nowcast is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The device.
+    pub device_id: String,
+    /// The nowcast's identity.
+    pub message_id: String,
+    /// Valid time of its next lead; absent once all are done.
+    pub next_valid: Option<Timestamp>,
+}
+
 /// Sums of one variable and lead.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScoreRow {
@@ -93,7 +104,7 @@ impl Warehouse {
     pub async fn record_verified(
         &self,
         verified: Vec<VerifiedLead>,
-        progress: Vec<(String, String, Option<Timestamp>)>,
+        progress: Vec<Progress>,
     ) -> Result<(), DatabaseError> {
         self.database
             .write(move |transaction| {
@@ -145,10 +156,10 @@ impl Warehouse {
                 )?;
                 let mut finish = transaction
                     .prepare_cached("DELETE FROM verification_due WHERE device_id = ?1 AND message_id = ?2")?;
-                for (device, message, next) in progress {
-                    match next {
-                        Some(next) => advance.execute(params![device, message, next.as_millisecond()])?,
-                        None => finish.execute(params![device, message])?,
+                for Progress { device_id, message_id, next_valid } in progress {
+                    match next_valid {
+                        Some(next) => advance.execute(params![device_id, message_id, next.as_millisecond()])?,
+                        None => finish.execute(params![device_id, message_id])?,
                     };
                 }
                 Ok(())

@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::wire::{self, Packets, WireError};
 use super::*;
 use crate::ingestion::enqueued::EnqueuedMessage;
+use crate::ingestion::routing::Routes;
 
 const HOST: &str = "skydeck-hub.local";
 const SOON: Duration = Duration::from_secs(10);
@@ -36,7 +37,7 @@ struct House {
 impl House {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let log = EnqueuedLog::open(&folder.path().join("hub.db")).expect("opens");
+        let log = EnqueuedLog::open(&folder.path().join("hub.db"), Routes::default()).expect("opens");
         let (shutdown, ledger) = (CancellationToken::new(), Ledger::default());
         let config = HubConfig {
             listen: IpAddr::from([127, 0, 0, 1]),
