@@ -3,6 +3,8 @@
 //!
 //! After a change to the types: `SKYDECK_UPDATE_DOCS=1 cargo test --test messages`, and read the difference.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::path::Path;
 
 use serde_json::{Value, json};

@@ -2,6 +2,8 @@
 //!
 //! `SKYDECK_KILLS=200 cargo test --release --test nothing_lost` is the long form; the default is short.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -2,6 +2,8 @@
 //!
 //! `cargo test --test nowcast_month -- --nocapture` prints the table that `docs/` shows.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};

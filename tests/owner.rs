@@ -1,5 +1,7 @@
 //! An environment as its viewers see it: in the owner's process and behind its socket.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::path::Path;
 use std::time::Duration;
 

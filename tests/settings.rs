@@ -3,6 +3,8 @@
 //! A valid file's `.expected` lists the keys that it sets; an invalid one's is the error,
 //! with FILE for its path. FOLDER stands for the fixtures' folder.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

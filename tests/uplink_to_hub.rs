@@ -1,5 +1,7 @@
 //! The link and the local hub together, as they run: outbox → MQTT over TLS → hub → log.
 
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;

@@ -36,10 +36,10 @@ pub fn start(context: &Context, to_stderr: bool) -> Result<LogBuffer, Failure> {
 
 /// The log file; clones share it.
 #[derive(Debug, Clone)]
-struct LogFile(Arc<Mutex<Open>>);
+struct LogFile(Arc<Mutex<OpenFile>>);
 
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -47,11 +47,11 @@ struct Open {
 
 impl LogFile {
     fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(Open::open(path)?))))
+        Ok(Self(Arc::new(Mutex::new(OpenFile::open(path)?))))
     }
 }
 
-impl Open {
+impl OpenFile {
     fn open(path: &Path) -> io::Result<Self> {
         let mut options = File::options();
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -321,7 +321,7 @@ fn open_source(
     }
     let Some(Source::Replay(replay)) = &source else { return Ok((source, Clock::wall())) };
     let back_log = SignedDuration::from_hours(24 * i64::from(settings.backlog_days));
-    let reached: Option<Timestamp> = position.and_then(|text| text.parse().ok());
+    let reached: Option<Timestamp> = position.and_then(|text| text.split('+').next()?.parse().ok());
     let starts_at = replay.starts_at();
     let end = replay.ends_at() + AFTER_END;
     let from = [Some(starts_at + back_log), reached, not_before].into_iter().flatten().max().unwrap_or(starts_at);

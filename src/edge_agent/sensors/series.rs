@@ -67,7 +67,7 @@ pub(super) struct Rows {
     /// The series' name, printable.
     pub name: String,
     columns: Vec<Column>,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<Box<dyn Read + Send + Sync>>,
     record: ByteRecord,
     newest: Option<Timestamp>,
     broken: bool,
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Rows {
 impl Rows {
     /// Opens the series and reads its header.
     pub fn open(origin: &Origin) -> Result<Self, SensorError> {
-        let (name, stream): (String, Box<dyn Read + Send>) = match origin {
+        let (name, stream): (String, Box<dyn Read + Send + Sync>) = match origin {
             Origin::Carried => (CARRIED_NAME.to_owned(), Box::new(MultiGzDecoder::new(CARRIED))),
             Origin::File(path) => (printable(&path.display().to_string()), open_file(path)?),
         };
@@ -209,7 +209,7 @@ fn columns(header: &ByteRecord) -> Result<Vec<Column>, String> {
     Ok(columns)
 }
 
-fn open_file(path: &Path) -> Result<Box<dyn Read + Send>, SensorError> {
+fn open_file(path: &Path) -> Result<Box<dyn Read + Send + Sync>, SensorError> {
     let name = printable(&path.display().to_string());
     let mut stream = File::open(path).map(BufReader::new).map_err(|error| unreadable(&name, &error))?;
     let is_gzip = stream.fill_buf().map_err(|error| unreadable(&name, &error))?.starts_with(&[0x1f, 0x8b]);
