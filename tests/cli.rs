@@ -1,5 +1,7 @@
 //! The real binary: help, pages, usage errors, exit codes. Every run has a data folder and a home of its own.
 
+#![allow(clippy::panic, reason = "a test may panic in its helpers as well")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -1,5 +1,7 @@
 //! The documentation: every link leads somewhere, every page is in the book, the README's figures hold.
 
+#![allow(clippy::panic, reason = "a test may panic in its helpers as well")]
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {

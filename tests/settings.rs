@@ -5,6 +5,8 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+#![allow(clippy::panic, reason = "a test may panic in its helpers as well")]
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
