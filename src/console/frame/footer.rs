@@ -1,0 +1,83 @@
+//! The footer: the filter line while it is edited; else what is to be said, the alarms or the filter, and key hints.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::console::Action;
+use crate::console::app::App;
+use crate::console::popup::Popup;
+use crate::console::widgets::value::{fit, width};
+use crate::station::text::printable;
+
+/// Hints that every screen ends with.
+const ALWAYS: [Action; 3] = [Action::Palette, Action::Filter, Action::Quit];
+
+/// Draws the footer.
+pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
+    let theme = &app.view.theme;
+    if let Some(Popup::Filter(line)) = app.popups().last() {
+        super::super::popup::filter_prompt(buffer, area, line, theme);
+        return;
+    }
+    let (text, style) = said(app);
+    let room = usize::from(area.width).saturating_sub(2);
+    let hints = hints(app, room.saturating_sub(if text.is_empty() { 0 } else { width(&text).min(room * 3 / 5) + 2 }));
+    let hints_width: usize = hints.iter().map(|(key, hint)| width(key) + width(hint) + 3).sum();
+    let left = room.saturating_sub(hints_width + 1);
+    buffer.set_stringn(area.x + 1, area.y, fit(&text, left), left, style);
+    let mut x = area.right().saturating_sub(u16::try_from(hints_width).unwrap_or(0));
+    for (key, hint) in hints {
+        (x, _) = buffer.set_stringn(x, area.y, &key, room, theme.key);
+        (x, _) = buffer.set_stringn(x + 1, area.y, &hint, room, theme.dim);
+        x += 2;
+    }
+}
+
+/// What stands on the left: a notification, else the filter, else the alarms.
+fn said(app: &App) -> (String, Style) {
+    let theme = &app.view.theme;
+    if let Some(notification) = app.notification() {
+        return (notification.text.clone(), theme.notice);
+    }
+    if app.view.lost_at().is_some() {
+        let text = "the owner has ended; this is the last state it told. Start it again with skydeck run";
+        return (text.into(), theme.fail);
+    }
+    let filter = app.view.filter(app.up());
+    if filter.is_active() {
+        return (format!("/{}", printable(filter.text())), theme.notice);
+    }
+    let open: Vec<_> = app.view.live.alarms.iter().filter(|alarm| alarm.acknowledged_at.is_none()).collect();
+    match open.as_slice() {
+        [] => (String::new(), theme.dim),
+        [alarm] => (format!("▲ {}", printable(&alarm.message)), theme.alarm),
+        alarms => {
+            let messages: Vec<String> = alarms.iter().map(|alarm| printable(&alarm.message)).collect();
+            (format!("▲ {} alarms: {}", alarms.len(), messages.join(" · ")), theme.alarm)
+        }
+    }
+}
+
+/// As many hints as there is room for; the last ones are those that every screen has.
+fn hints(app: &App, room: usize) -> Vec<(String, String)> {
+    let hint = |action: Action| {
+        let key = app.keymap().first_key(app.up(), action)?;
+        Some((key, action.info()?.hint.to_owned()))
+    };
+    let always: Vec<(String, String)> = ALWAYS.into_iter().filter_map(hint).collect();
+    let size = |hints: &[(String, String)]| -> usize { hints.iter().map(|(k, h)| width(k) + width(h) + 3).sum() };
+    let context = app.context();
+    let mut shown: Vec<(String, String)> = Vec::new();
+    for own in app.screen().hints(&context).into_iter().filter_map(hint) {
+        if size(&shown) + size(&always) + width(&own.0) + width(&own.1) + 3 <= room {
+            shown.push(own);
+        }
+    }
+    for one in always {
+        if size(&shown) + width(&one.0) + width(&one.1) + 3 <= room {
+            shown.push(one);
+        }
+    }
+    shown
+}

@@ -1,0 +1,165 @@
+//! The thread that owns the terminal: it alone writes to it, so that a slow or stopped terminal holds up nobody else.
+
+use std::io::{self, BufWriter, Stdout, Write as _};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{
+    self, BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+/// Button and wheel events in the SGR form; motion isn't asked for, as every move would wake the program.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// What the painter is told.
+pub(super) enum Paint {
+    /// Show this.
+    Frame(Buffer),
+    /// Forget what is shown, so that the next frame is drawn whole.
+    Clear,
+    /// Turn the mouse on or off.
+    Mouse(bool),
+    /// Put text on the terminal's own clipboard (OSC 52).
+    Clipboard(String),
+    /// Give the terminal back, stop the process, and take the terminal again when it goes on.
+    Suspend,
+    /// Give the terminal back and end.
+    Stop,
+}
+
+/// What the painter tells.
+pub(super) enum Painted {
+    /// A frame is shown.
+    Drawn,
+    /// The process goes on after it was stopped.
+    Resumed,
+    /// The terminal can't be written to.
+    Failed(io::Error),
+}
+
+type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+/// The painter's handle. Dropping it gives the terminal back.
+pub(super) struct Painter {
+    orders: mpsc::Sender<Paint>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Painter {
+    /// Takes the terminal and starts the thread; it tells `done` what it did.
+    pub fn start(mouse: bool, done: tokio::sync::mpsc::UnboundedSender<Painted>) -> io::Result<Self> {
+        take(mouse)?;
+        let screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
+            .inspect_err(|_| give_back())?;
+        let (orders, received) = mpsc::channel();
+        let work = move || {
+            if let Err(error) = paint(screen, mouse, &received, &done) {
+                drop(done.send(Painted::Failed(error)));
+            }
+            give_back();
+        };
+        let thread = std::thread::Builder::new().name("console-terminal".into()).spawn(work);
+        let thread = thread.inspect_err(|_| give_back())?;
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    /// Gives an order; one that comes after a failure goes nowhere, as the failure was told.
+    pub fn order(&self, paint: Paint) {
+        drop(self.orders.send(paint));
+    }
+}
+
+impl Drop for Painter {
+    fn drop(&mut self) {
+        self.order(Paint::Stop);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn paint(
+    mut screen: Screen,
+    mut mouse: bool,
+    orders: &mpsc::Receiver<Paint>,
+    done: &tokio::sync::mpsc::UnboundedSender<Painted>,
+) -> io::Result<()> {
+    while let Ok(order) = orders.recv() {
+        match order {
+            Paint::Frame(buffer) => {
+                draw(&mut screen, &buffer)?;
+                drop(done.send(Painted::Drawn));
+            }
+            Paint::Clear => screen.clear()?,
+            Paint::Mouse(on) => {
+                mouse = on;
+                write(&mut screen, if on { MOUSE_ON } else { MOUSE_OFF })?;
+            }
+            Paint::Clipboard(text) => {
+                use base64::Engine as _;
+                let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+                write(&mut screen, format!("\x1b]52;c;{encoded}\x07").as_bytes())?;
+            }
+            Paint::Suspend => {
+                give_back();
+                stop_process();
+                take(mouse)?;
+                screen.clear()?;
+                drop(done.send(Painted::Resumed));
+            }
+            Paint::Stop => break,
+        }
+    }
+    Ok(())
+}
+
+/// Writes what changed, inside a synchronized update so that no half frame is seen.
+fn draw(screen: &mut Screen, buffer: &Buffer) -> io::Result<()> {
+    queue!(screen.backend_mut(), BeginSynchronizedUpdate)?;
+    screen.draw(|frame| {
+        // A frame of another size was made before a resize; the next one fits.
+        if frame.area() == buffer.area {
+            frame.buffer_mut().clone_from(buffer);
+        }
+    })?;
+    execute!(screen.backend_mut(), EndSynchronizedUpdate)
+}
+
+fn write(screen: &mut Screen, bytes: &[u8]) -> io::Result<()> {
+    screen.backend_mut().write_all(bytes)?;
+    io::Write::flush(screen.backend_mut())
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if mouse {
+        out.write_all(MOUSE_ON)?;
+    }
+    out.flush()
+}
+
+/// Gives the terminal back as it was. It may be gone, so that what fails here is of no use to anybody.
+pub(super) fn give_back() {
+    let mut out = io::stdout();
+    drop(out.write_all(MOUSE_OFF));
+    drop(execute!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show));
+    drop(terminal::disable_raw_mode());
+}
+
+/// Stops the process group, as Ctrl-Z would outside raw mode, until it is told to go on.
+fn stop_process() {
+    #[cfg(unix)]
+    {
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        // The signal may be taken by another thread; this one must not go on drawing before it takes hold.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,296 @@
+//! What the roof says now, the next four hours, and the sky.
+
+use jiff::SignedDuration;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::console::screens::Context;
+use crate::console::widgets::chart::time_axis::TimeScale;
+use crate::console::widgets::fan::{self, FanData};
+use crate::console::widgets::value::{self, fit};
+use crate::console::widgets::{pane, sparkline};
+use crate::owner::{NowcastView, Series};
+use crate::station::forecast::MAX_LEAD_MINUTES;
+use crate::station::text::printable;
+use crate::station::{Variable, VariableForecast, WeatherMeasurement};
+
+/// Draws lines from the top of `area`, as many as fit.
+fn lines(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = (String, Style)>) {
+    let room = usize::from(area.width).saturating_sub(1);
+    for (y, (line, style)) in (area.y..area.bottom()).zip(lines) {
+        buffer.set_stringn(area.x + 1, y, fit(&line, room), room, style);
+    }
+}
+
+/// Draws Now: each variable's value, course and change per hour. With `tells_sky`, a last line for the sky.
+pub(super) fn render_now(
+    buffer: &mut Buffer,
+    area: Rect,
+    series: &[Series],
+    focused: bool,
+    tells_sky: bool,
+    ctx: &Context<'_>,
+) {
+    if area.is_empty() {
+        return;
+    }
+    let measurement = ctx.snapshot.now.measurement.as_ref();
+    let age = measurement.map(|m| format!("{} ago", value::age(m.measured_at, ctx.pipeline_now())));
+    let inner = pane::render_with_note(buffer, area, "Now", age.as_deref().unwrap_or(""), focused, ctx.theme);
+    let Some(measurement) = measurement else {
+        let waiting = "no measurement has reached the hub yet";
+        lines(
+            buffer,
+            inner,
+            value::wrap(waiting, inner.width.saturating_sub(1).into(), 3).into_iter().map(|l| (l, ctx.theme.dim)),
+        );
+        return;
+    };
+    let mut shown: Vec<(String, Style)> = Variable::ALL
+        .into_iter()
+        .filter(|variable| *variable != Variable::WindDirection)
+        .map(|variable| now_line(variable, measurement, series, inner.width, ctx))
+        .collect();
+    if let Some(hpa) = ctx.snapshot.now.sea_level_pressure_hpa {
+        shown.insert(3, (format!("{:>10} at sea level", value::measured(Variable::Pressure, hpa)), ctx.theme.dim));
+    }
+    if tells_sky {
+        shown.push((sky_line(ctx), ctx.theme.dim));
+    }
+    // What is absent gives way first where not all fits.
+    let room = usize::from(inner.height);
+    while shown.len() > room {
+        let Some(absent) = shown.iter().position(|(line, _)| line.contains(value::ABSENT)) else { break };
+        shown.remove(absent);
+    }
+    if shown.len() > room && room > 0 {
+        shown.truncate(room);
+        shown[room - 1] = ("…".into(), ctx.theme.dim);
+    }
+    lines(buffer, inner, shown);
+}
+
+fn now_line(
+    variable: Variable,
+    measurement: &WeatherMeasurement,
+    series: &[Series],
+    width: u16,
+    ctx: &Context<'_>,
+) -> (String, Style) {
+    let Some(value) = measurement.get(variable) else {
+        return (format!("{:>10} {}", value::ABSENT, variable.label()), ctx.theme.dim);
+    };
+    let figure = format!("{:>10}", value::measured(variable, value));
+    if variable == Variable::WindSpeed {
+        let from = measurement.wind_direction_deg.map_or_else(String::new, |deg| format!(" from {}", compass(deg)));
+        return (format!("{figure} wind{from}"), ctx.theme.text);
+    }
+    let tendency = ctx.snapshot.now.tendency_per_h.iter().find(|(of, _)| *of == variable);
+    let tendency = tendency.map_or_else(String::new, |(_, change)| tendency_text(variable, *change));
+    // Label, course and change share what the figure leaves.
+    let room = usize::from(width).saturating_sub(11 + value::width(&tendency) + 2);
+    let label_width = if room >= 20 { 12 } else { 0 };
+    let label = if label_width > 0 { format!("{:<11} ", variable.label()) } else { String::new() };
+    let course = course(variable, series, room.saturating_sub(label_width + 1).min(24));
+    if course.is_empty() && label.is_empty() {
+        return (format!("{figure} {} {tendency}", variable.label()), ctx.theme.text);
+    }
+    let course = format!("{course:<width$}", width = room.saturating_sub(label_width + 1).min(24));
+    (format!("{figure} {label}{course} {tendency}"), ctx.theme.text)
+}
+
+/// A change per hour with its sign; pressure's in a word too, as it foretells.
+fn tendency_text(variable: Variable, change: f64) -> String {
+    let number = value::number(variable, change.abs());
+    let none = number.chars().all(|c| matches!(c, '0' | '.'));
+    let sign = if none {
+        "±"
+    } else if change < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{number}/h")
+}
+
+fn course(variable: Variable, series: &[Series], width: usize) -> String {
+    let Some(series) = series.iter().find(|series| series.variable == variable) else { return String::new() };
+    sparkline::sparkline(&with_gaps(series), width)
+}
+
+/// The means in equal steps of time; a gap is absent.
+fn with_gaps(series: &Series) -> Vec<Option<f64>> {
+    let mut values = Vec::new();
+    let mut before: Option<jiff::Timestamp> = None;
+    for point in &series.points {
+        if let Some(before) = before
+            && point.at.duration_since(before).as_secs_f64() > series.gap_s
+        {
+            let distance = point.at.duration_since(before).as_secs_f64();
+            // At the usual step (a gap is a multiple of it) so many points are missing; a few stand for them all.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+            let missing = (distance / series.gap_s.max(1.0)).round().clamp(1.0, 24.0) as usize;
+            values.extend(std::iter::repeat_n(None, missing));
+        }
+        values.push(Some(point.mean));
+        before = Some(point.at);
+    }
+    values
+}
+
+/// The point of the compass: sixteen of them, each 22.5° wide.
+fn compass(degrees: f64) -> &'static str {
+    const POINTS: [&str; 16] =
+        ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"];
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16 after rem_euclid")]
+    let point = (degrees.rem_euclid(360.0) / 22.5).round() as usize;
+    POINTS[point % 16]
+}
+
+/// Draws the next four hours: the fan of one variable, or a line that says why there is none.
+pub(super) fn render_next(
+    buffer: &mut Buffer,
+    area: Rect,
+    nowcast: Option<&NowcastView>,
+    shown: usize,
+    focused: bool,
+    ctx: &Context<'_>,
+) {
+    if area.is_empty() {
+        return;
+    }
+    let forecast = nowcast.and_then(|view| {
+        let forecasts = &view.prediction.forecasts;
+        forecasts.get(shown.min(forecasts.len().saturating_sub(1))).map(|forecast| (view, forecast))
+    });
+    let note = forecast.map(|(view, forecast)| {
+        let many = view.prediction.forecasts.len() > 1;
+        if many { format!("◂ {} ▸", forecast.variable.label()) } else { forecast.variable.label().to_owned() }
+    });
+    let inner = pane::render_with_note(buffer, area, "Next 4 hours", note.as_deref().unwrap_or(""), focused, ctx.theme);
+    let Some((view, forecast)) = forecast else {
+        let text = match &ctx.snapshot.nowcast {
+            Some(_) => "the nowcast is on its way here",
+            None => "no nowcast yet: the device makes the first once it has measurements of a day",
+        };
+        let room = usize::from(inner.width).saturating_sub(1);
+        lines(buffer, inner, value::wrap(text, room, 3).into_iter().map(|line| (line, ctx.theme.dim)));
+        return;
+    };
+    let foot = if inner.height >= 8 { 2 } else { 1 };
+    let chart = Rect { height: inner.height.saturating_sub(foot), ..inner };
+    render_fan(buffer, chart, view, forecast, ctx);
+    let below = Rect { y: chart.bottom(), height: inner.height.min(foot), ..inner };
+    lines(buffer, below, next_lines(view, forecast, ctx));
+}
+
+fn render_fan(buffer: &mut Buffer, area: Rect, view: &NowcastView, forecast: &VariableForecast, ctx: &Context<'_>) {
+    let issued_at = view.prediction.measured_at;
+    let measured = view.measured.iter().find(|series| series.variable == forecast.variable);
+    // Two hours back are enough to see where the forecast begins.
+    let from = issued_at.checked_sub(SignedDuration::from_hours(2)).unwrap_or(issued_at);
+    let lead = SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES));
+    let to = issued_at.checked_add(lead).unwrap_or(issued_at);
+    let data = FanData {
+        measured: measured.map_or(&[], |series| series.points.as_slice()),
+        gap_s: measured.map_or(0.0, |series| series.gap_s),
+        issued_at,
+        leads: &forecast.leads,
+        time: TimeScale { from, to },
+        zone: ctx.zone,
+        unit: forecast.variable.unit(),
+        decimals: forecast.variable.decimals(),
+        bounds: forecast.variable.range(),
+        time_axis: area.height >= 5,
+        gutter: 0,
+        series: forecast.variable.index(),
+    };
+    fan::render(buffer, area, &data, ctx.theme);
+}
+
+fn next_lines(view: &NowcastView, forecast: &VariableForecast, ctx: &Context<'_>) -> Vec<(String, Style)> {
+    let prediction = &view.prediction;
+    let last = forecast.leads.last().map(|lead| {
+        let q = lead.quantiles;
+        let number = |v| value::number(forecast.variable, v);
+        let unit = forecast.variable.unit();
+        let hours = f64::from(lead.lead_minutes) / 60.0;
+        format!("in {hours:.0} h {} {unit}, 90 %: {} to {}", number(q.q50), number(q.q05), number(q.q95))
+    });
+    let rain = match prediction.rain_probability {
+        Some(p) => format!("rain within 4 h: {:.0} %", p * 100.0),
+        None => format!("rain: {} has no probability", printable(&prediction.model_id)),
+    };
+    [(last.unwrap_or_default(), ctx.theme.text), (rain, ctx.theme.dim)].into()
+}
+
+/// Draws the sky: there is no camera in this release, so what is known is the sun.
+pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, focused: bool, ctx: &Context<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let inner = pane::render(buffer, area, "Sky", focused, ctx.theme);
+    let room = usize::from(inner.width).saturating_sub(1);
+    let mut text = vec![(sun(ctx), ctx.theme.text)];
+    let features = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
+    match features.and_then(|sky| sky.cloud_cover_pct) {
+        Some(cover) => text.push((format!("cloud cover {cover:.0} %"), ctx.theme.text)),
+        None => {
+            let none = "no camera is set up: pictures and cloud cover come with a camera source on the device";
+            text.extend(value::wrap(none, room, 6).into_iter().map(|line| (line, ctx.theme.dim)));
+        }
+    }
+    lines(buffer, inner, text);
+}
+
+/// The sun's elevation in words.
+pub(in crate::console::screens) fn sun(ctx: &Context<'_>) -> String {
+    match ctx.snapshot.now.sun_elevation_deg {
+        None => format!("sun {}", value::ABSENT),
+        Some(deg) if deg < 0.0 => format!("sun {:.0}° below the horizon", deg.abs()),
+        Some(deg) => format!("sun {deg:.0}° above the horizon"),
+    }
+}
+
+fn sky_line(ctx: &Context<'_>) -> String {
+    format!("{}, no camera", sun(ctx))
+}
+
+/// The newest measurement in a sentence.
+pub(super) fn sentence(ctx: &Context<'_>) -> Option<String> {
+    let measurement = ctx.snapshot.now.measurement.as_ref()?;
+    let values = Variable::ALL.into_iter().filter_map(|variable| {
+        measurement.get(variable).map(|value| format!("{} {}", variable.label(), value::measured(variable, value)))
+    });
+    let values: Vec<String> = values.collect();
+    Some(format!("{} {}: {}", printable(&measurement.device_id), measurement.measured_at, values.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compass_has_sixteen_points() {
+        assert_eq!([0.0, 11.0, 12.0, 45.0, 180.0, 355.0, 360.0].map(compass), ["N", "N", "NNE", "NE", "S", "N", "N"]);
+    }
+
+    #[test]
+    fn a_change_has_its_sign() {
+        assert_eq!(tendency_text(Variable::Temperature, 0.83), "+0.8/h");
+        assert_eq!(tendency_text(Variable::Humidity, -3.1), "−3/h");
+        assert_eq!(tendency_text(Variable::Pressure, -0.04), "±0.0/h");
+    }
+
+    #[test]
+    fn a_gap_leaves_a_hole_in_the_course() {
+        let at = |minutes| {
+            "2016-06-09T00:00:00Z".parse::<jiff::Timestamp>().expect("a time") + SignedDuration::from_mins(minutes)
+        };
+        let point = |minutes, mean| crate::owner::Point { at: at(minutes), mean, min: mean, max: mean };
+        let points = vec![point(0, 1.0), point(10, 2.0), point(60, 3.0)];
+        let series = Series { variable: Variable::Temperature, points, gap_s: 1500.0 };
+        assert_eq!(with_gaps(&series), [Some(1.0), Some(2.0), None, None, Some(3.0)]);
+    }
+}

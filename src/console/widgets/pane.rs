@@ -1,0 +1,44 @@
+//! A titled frame around a part of a screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Widget as _};
+
+use super::value::fit;
+use crate::console::theme::Theme;
+
+/// Draws a frame titled `title` around `area` and answers with the room inside. With the focus the frame is double,
+/// so that it is seen without colour too. Where there is no room for a frame, the whole area is answered.
+pub fn render(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, theme: &Theme) -> Rect {
+    render_with_note(buffer, area, title, "", focused, theme)
+}
+
+/// As [`render`], with a note at the right end of the title's line, left out where both don't fit.
+pub fn render_with_note(
+    buffer: &mut Buffer,
+    area: Rect,
+    title: &str,
+    note: &str,
+    focused: bool,
+    theme: &Theme,
+) -> Rect {
+    let area = area.intersection(buffer.area);
+    if area.width < 4 || area.height < 3 {
+        return area;
+    }
+    let room = usize::from(area.width) - 4;
+    let title = fit(title, room);
+    let (kind, style) = if focused { (BorderType::Double, theme.focus) } else { (BorderType::Plain, theme.border) };
+    let mut block = Block::bordered().border_type(kind).border_style(style);
+    let used = super::value::width(&title);
+    if used > 0 {
+        block = block.title_top(Line::styled(format!(" {title} "), theme.title));
+    }
+    if !note.is_empty() && used + super::value::width(note) + 4 <= room {
+        block = block.title_top(Line::styled(format!(" {note} "), theme.dim).right_aligned());
+    }
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    inner
+}
