@@ -19,7 +19,7 @@ async fn acknowledge(context: &Context, rule: String) -> Result<Exit, Failure> {
     let client = host::attached(context).await?;
     let raised: Vec<_> = client.snapshots().borrow().alarms.iter().map(|alarm| alarm.rule.clone()).collect();
     if !raised.contains(&rule) {
-        let known = if raised.is_empty() { "none is".to_owned() } else { raised.join(", ") };
+        let known = if raised.is_empty() { "none".to_owned() } else { raised.join(", ") };
         let words = format!("alarm {}: not raised; raised now: {known}", printable(&rule));
         return Err(Failure::new(Exit::NotFound, words));
     }

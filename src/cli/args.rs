@@ -114,7 +114,6 @@ impl Default for ConsoleFlags {
 /// The console's screens.
 #[cfg(feature = "console")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "each is the screen of that name")]
 pub enum Screen {
     Overview,
     Plans,

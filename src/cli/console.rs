@@ -31,7 +31,7 @@ async fn once(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> 
     }
     let frame = host::frame(&session.client, flags, &context.loaded.settings.console).await;
     session.end(&mut Signals::catch()?).await;
-    context.output.line(frame?.trim_end_matches('\n'))?;
+    context.output.line(frame.trim_end_matches('\n'))?;
     Ok(Exit::Done)
 }
 

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::signals::Signals;
 use crate::clock::ClockReading;
 use crate::owner::{Lamp, Severity, Snapshot, Stage, StageName};
+use crate::station::text::printable;
 
 /// One change, as JSON; its text is [`Change::words`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -143,8 +144,12 @@ fn clock_changes(before: Option<&Snapshot>, now: &Snapshot) -> Vec<Change> {
 }
 
 impl Change {
-    /// The change in words.
+    /// The change in words, printable.
     fn words(&self) -> String {
+        printable(&self.raw_words())
+    }
+
+    fn raw_words(&self) -> String {
         match self {
             Self::Owner { environment, pid, version, data_dir } => {
                 format!("environment {environment}: owned by process {pid} (skydeck {version}), data in {data_dir}")

@@ -8,9 +8,11 @@ use super::args::ConsoleFlags;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::signals::Signals;
+#[cfg(feature = "console")]
+use crate::console;
 use crate::owner::{self, AttachError, LockError, OwnerClient, Request, Running, StartError};
 #[cfg(feature = "console")]
-use crate::settings::ConsoleSettings;
+use crate::settings::{ConsoleSettings, user_folder};
 
 /// A viewer's handle, and the owner behind it where it lives in this process.
 pub struct Session {
@@ -90,20 +92,25 @@ pub async fn first_rows(client: &OwnerClient) {
 /// Shows the console until it is quit.
 #[cfg(feature = "console")]
 pub async fn show(session: &Session, settings: ConsoleSettings) -> Result<(), Failure> {
-    let _ = (&session.client, settings);
-    std::future::ready(()).await;
-    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck | cat` or `skydeck status`"))
+    let options = console::RunOptions { config_dir: user_folder(), ..console::RunOptions::default() };
+    console::run(session.client.clone(), settings, options).await.map_err(|error| Failure::new(Exit::Failed, error))
 }
 
 /// One frame of the console as text.
 #[cfg(feature = "console")]
-pub async fn frame(client: &OwnerClient, flags: &ConsoleFlags, settings: &ConsoleSettings) -> Result<String, Failure> {
-    let _ = (client, flags.screen, flags.size, settings);
-    std::future::ready(()).await;
-    Err(Failure::new(Exit::Failed, "console: not joined to this build yet; use `skydeck status`"))
+pub async fn frame(client: &OwnerClient, flags: &ConsoleFlags, settings: &ConsoleSettings) -> String {
+    let screen = console::ScreenName::ALL[flags.screen as usize];
+    console::frame_as_text(client, screen, flags.size.width, flags.size.height, settings).await
 }
 
 /// Names of the themes that can be chosen.
+#[cfg(feature = "console")]
+pub fn themes() -> Vec<String> {
+    console::theme::Theme::names(user_folder().map(|folder| folder.join("themes")).as_deref())
+}
+
+/// Without the console there is nothing to draw in colours.
+#[cfg(not(feature = "console"))]
 pub const fn themes() -> Vec<String> {
     Vec::new()
 }

@@ -127,7 +127,8 @@ fn telemetry_text(telemetry: &Telemetry) -> String {
         text.push_str(&format!("pressure at mean sea level {pressure:.1} hPa\n"));
     }
     if let Some(elevation) = telemetry.sun_elevation_deg {
-        text.push_str(&format!("sun {elevation:.1}° above the horizon\n"));
+        let side = if elevation < 0.0 { "below" } else { "above" };
+        text.push_str(&format!("sun {:.1}° {side} the horizon\n", elevation.abs()));
     }
     text
 }
