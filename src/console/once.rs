@@ -152,7 +152,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_is_lines_of_text() {
-        let client = fixture::client(fixture::snapshot());
+        let mut snapshot = fixture::snapshot();
+        snapshot.taken_at = Timestamp::now();
+        let client = fixture::client(snapshot);
         let settings = ConsoleSettings::default();
         let text = frame_as_text(&client, ScreenName::Overview, 100, 30, &settings).await;
         assert_eq!(text.lines().count(), 30);

@@ -251,3 +251,6 @@ impl App {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

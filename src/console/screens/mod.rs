@@ -5,11 +5,14 @@
 //! draws ([`Screen::render`]), which does no I/O and can't fail. What reaches beyond the screen is an [`Effect`].
 
 mod devices;
+mod loads;
 mod logs;
 mod note;
+mod nowcast;
 mod overview;
 mod plans;
 mod sky;
+mod telemetry;
 
 use std::fmt;
 use std::str::FromStr;
@@ -292,10 +295,10 @@ pub fn all() -> Vec<Box<dyn Screen>> {
     vec![
         Box::<overview::Overview>::default(),
         Box::<plans::Plans>::default(),
-        Box::<plans::Plans>::default(),
+        Box::new(telemetry::Telemetry::new()),
         Box::<sky::Sky>::default(),
-        Box::<plans::Plans>::default(),
-        Box::<plans::Plans>::default(),
+        Box::new(loads::Loads::new()),
+        Box::new(nowcast::Nowcast::new()),
         Box::<devices::Devices>::default(),
         Box::<logs::Logs>::default(),
     ]

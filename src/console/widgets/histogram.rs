@@ -132,4 +132,19 @@ mod tests {
             render(&mut Buffer::empty(area), Rect::new(3, 3, 9, 9), &bins, &Theme::monochrome());
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_value_is_counted_once_and_any_size_can_be_drawn(
+            seconds in proptest::collection::vec(proptest::num::f64::ANY, 0..80),
+            columns in 0_u16..90,
+            rows in 0_u16..20,
+        ) {
+            let bins = latency_bins(&seconds);
+            let known = seconds.iter().filter(|s| !s.is_nan()).count();
+            proptest::prop_assert_eq!(bins.iter().map(|b| b.count).sum::<u64>(), known as u64);
+            let area = Rect::new(0, 0, columns, rows);
+            render(&mut Buffer::empty(area), area, &bins, &Theme::monochrome());
+        }
+    }
 }

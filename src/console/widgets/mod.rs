@@ -5,11 +5,13 @@
 //! - `value` – figures, sizes, times and ages as text, cut with `…`
 //! - `lamp` – a stage's lamp: a glyph and a colour, never a colour alone
 //! - `chart` – a time-series line chart in braille
+//! - `dialog` – a question or a choice in the middle of a screen
 //! - `fan` – a forecast's median and bands beside what was measured
 //! - `histogram` – horizontal bars with counts
 //! - `sparkline` – a series as one line of text
 
 pub mod chart;
+pub mod dialog;
 pub mod fan;
 pub mod histogram;
 pub mod lamp;
@@ -17,6 +19,3 @@ pub mod pane;
 pub mod sparkline;
 pub mod table;
 pub mod value;
-
-#[cfg(test)]
-mod testing;

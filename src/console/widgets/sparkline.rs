@@ -63,4 +63,15 @@ mod tests {
         assert_eq!(sparkline(&[Some(2.0); 3], 3), "▅▅▅");
         assert_eq!(sparkline(&[Some(f64::MIN), Some(f64::MAX)], 2), "▁█");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_as_wide_as_asked_or_as_there_are_values(
+            values in proptest::collection::vec(proptest::option::of(proptest::num::f64::ANY), 0..50),
+            width in 0_usize..80,
+        ) {
+            let text = sparkline(&values, width);
+            proptest::prop_assert_eq!(text.chars().count(), width.min(values.len()));
+        }
+    }
 }

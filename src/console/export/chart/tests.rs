@@ -70,6 +70,33 @@ fn a_png_has_its_size_and_shows_every_part() {
 }
 
 #[test]
+fn a_week_with_its_envelope_has_dates_beneath() {
+    let (from, to) = (at("2016-06-02T14:00:00Z"), at("2016-06-09T14:00:00Z"));
+    let series = crate::console::fixture::series(crate::station::Variable::Light, from, to);
+    let edges = series.points.iter().map(|p| (p.at, p.min - 4000.0, p.max + 4000.0)).collect();
+    let mean = series.points.iter().map(|p| (p.at, p.mean)).collect();
+    let chart = Chart {
+        title: "Payerne: light".into(),
+        y_label: "light, lx".into(),
+        bounds: (0.0, 200_000.0),
+        min_span: 10.0,
+        from,
+        to,
+        lines: vec![Line { label: "mean".into(), points: mean, gap_s: series.gap_s, dashed: false }],
+        bands: vec![Band { label: "min to max".into(), points: edges, gap_s: series.gap_s }],
+        marks: Vec::new(),
+        limits: Vec::new(),
+        ..fan()
+    };
+    if let Ok(folder) = std::env::var("SKYDECK_TEST_DRAWINGS") {
+        let bytes = png(&chart).expect("drawn");
+        std::fs::write(std::path::Path::new(&folder).join("week.png"), &bytes).expect("written");
+    }
+    let text = svg(&chart).expect("drawn");
+    assert!(text.contains("3 Jun") && text.contains("9 Jun"), "days are dated");
+}
+
+#[test]
 fn a_gap_is_a_gap() {
     let mut chart = fan();
     (chart.bands, chart.limits, chart.marks) = (Vec::new(), Vec::new(), Vec::new());

@@ -232,7 +232,8 @@ pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, focused: bool, ctx: &C
     }
     let inner = pane::render(buffer, area, "Sky", focused, ctx.theme);
     let room = usize::from(inner.width).saturating_sub(1);
-    let mut text = vec![(sun(ctx), ctx.theme.text)];
+    let mut text: Vec<(String, Style)> =
+        value::wrap(&sun(ctx), room, 2).into_iter().map(|line| (line, ctx.theme.text)).collect();
     let features = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
     match features.and_then(|sky| sky.cloud_cover_pct) {
         Some(cover) => text.push((format!("cloud cover {cover:.0} %"), ctx.theme.text)),

@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use self::dots::Dots;
-use self::plot::{Axes, Plot, extent, is_finite, nearest, put};
+use self::plot::{Axes, Plot, extent, is_finite, is_joined, nearest, put};
 use self::scale::number;
 use self::time_axis::TimeScale;
 use crate::console::theme::Theme;
@@ -109,19 +109,36 @@ fn with_limits(extent: Option<(f64, f64)>, limits: &[Limit]) -> Option<(f64, f64
     Some(limits.iter().fold((min, max), reach))
 }
 
-/// Where a bin holds many values, its least to its greatest, in every second dot: beneath the line and
-/// told apart from it without colour.
+/// Where bins hold many values, their least to their greatest, in every second dot: beneath the line and told apart
+/// from it without colour. Between joined neighbours it is interpolated, so that a wide plot has no stripes.
 fn draw_envelope(buf: &mut Buffer, plot: &Plot, data: &ChartData<'_>, style: Style) {
     let mut dots = Dots::over(plot.area);
-    for point in data.points.iter().filter(|p| is_finite(p) && p.max > p.min) {
+    let inside: Vec<&Point> =
+        data.points.iter().filter(|p| is_finite(p) && p.max > p.min && plot.time.fraction(p.at).is_some()).collect();
+    for (i, point) in inside.iter().enumerate() {
         let Some(x) = plot.dot_column(point.at) else { continue };
-        for y in plot.dot_row(point.max)..=plot.dot_row(point.min) {
-            if (x + y) % 2 == 0 {
-                dots.set(x, y);
+        let (top, bottom) = (plot.dot_row(point.max), plot.dot_row(point.min));
+        let next = inside.get(i + 1).filter(|next| is_joined(point, next, data.gap_s));
+        let (to, top_to, bottom_to) = next
+            .and_then(|next| Some((plot.dot_column(next.at)?, plot.dot_row(next.max), plot.dot_row(next.min))))
+            .unwrap_or((x, top, bottom));
+        for column in x..=to {
+            let share = f64::from(column - x) / f64::from((to - x).max(1));
+            for y in part(top, top_to, share)..=part(bottom, bottom_to, share) {
+                if (column + y) % 2 == 0 {
+                    dots.set(column, y);
+                }
             }
         }
     }
     dots.paint(buf, plot.area, style);
+}
+
+/// `share` of the way from one row of dots to another.
+fn part(from: i32, to: i32, share: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "between two rows of dots")]
+    let part = (f64::from(from) + f64::from(to - from) * share).round() as i32;
+    part
 }
 
 fn draw_limits(buf: &mut Buffer, plot: &Plot, limits: &[Limit], theme: &Theme) {

@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::console::widgets::testing::text;
+use crate::console::fixture::text_of;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -44,7 +44,7 @@ fn drawn(data: &ChartData<'_>, width: u16, height: u16) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     render(&mut buf, area, data, &Theme::monochrome());
-    text(&buf)
+    text_of(&buf)
 }
 
 /// A rise from 10 to 16 °C with no data from 12:20 to 12:35.
@@ -92,7 +92,7 @@ fn one_point_no_point_and_a_constant() {
     let constant = minutes(&[Some((12.0, 12.0, 12.0)); 61]);
     let drawings =
         [drawn(&data(&one, &zone), 40, 6), drawn(&data(&[], &zone), 40, 6), drawn(&data(&constant, &zone), 40, 6)];
-    insta::assert_snapshot!(drawings.join("----\n"));
+    insta::assert_snapshot!(drawings.join("\n----\n"));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_few_rows_hold_a_chart_and_a_narrow_one_drops_its_axis() {
         drawn(&ChartData { time_axis: false, ..data(&points, &zone) }, 60, 2),
         drawn(&data(&points, &zone), 12, 4),
     ];
-    insta::assert_snapshot!(drawings.join("----\n"));
+    insta::assert_snapshot!(drawings.join("\n----\n"));
 }
 
 #[test]

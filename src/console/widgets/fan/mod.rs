@@ -68,6 +68,7 @@ pub fn render(buf: &mut Buffer, area: Rect, data: &FanData<'_>, theme: &Theme) {
     draw_issue_time(buf, &plot, data, theme);
     draw_median(buf, &plot, data, &leads, theme);
     plot.draw_line(buf, data.measured, data.gap_s, theme.series(data.series));
+    letter_issue_time(buf, &plot, data, theme);
 }
 
 /// What the marks mean, in one line.
@@ -132,11 +133,20 @@ fn draw_issue_time(buf: &mut Buffer, plot: &Plot, data: &FanData<'_>, theme: &Th
     for y in plot.area.y..plot.area.bottom() {
         put(buf, plot.area, x, y, "┊", theme.text);
     }
+}
+
+/// Letters the issue time at the top or else the bottom of its line, where nothing is drawn already.
+fn letter_issue_time(buf: &mut Buffer, plot: &Plot, data: &FanData<'_>, theme: &Theme) {
+    let Some(x) = plot.column(data.issued_at) else { return };
     let local = data.zone.to_datetime(data.issued_at);
     let label = format!("issued {} ", local.strftime("%H:%M"));
     let length = u16::try_from(width(&label)).unwrap_or(u16::MAX);
-    if x.saturating_sub(plot.area.x) >= length {
-        put(buf, plot.area, x - length, plot.area.y, &label, theme.dim);
+    if x.saturating_sub(plot.area.x) < length {
+        return;
+    }
+    let is_free = |y: &u16| (x - length..x).all(|x| buf.cell((x, *y)).is_some_and(|cell| cell.symbol() == " "));
+    if let Some(y) = [plot.area.y, plot.area.bottom() - 1].into_iter().find(is_free) {
+        put(buf, plot.area, x - length, y, &label, theme.dim);
     }
 }
 

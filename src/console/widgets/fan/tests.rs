@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::console::widgets::testing::text;
+use crate::console::fixture::text_of;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -65,7 +65,7 @@ fn drawn(data: &FanData<'_>, width: u16, height: u16) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     render(&mut buf, area, data, &Theme::monochrome());
-    text(&buf)
+    text_of(&buf)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_forecast_without_measurements_one_lead_and_nothing_at_all() {
         drawn(&data(&[], &leads[..1], &zone), 50, 5),
         drawn(&data(&[], &[], &zone), 50, 3),
     ];
-    insta::assert_snapshot!(drawings.join("----\n"));
+    insta::assert_snapshot!(drawings.join("\n----\n"));
 }
 
 #[test]
