@@ -28,8 +28,8 @@ def indexed(n):
     return tuple(0 if v == 0 else 55 + v * 40 for v in (n // 36, n // 6 % 6, n % 6))
 
 
-def cells(line, default):
-    style = dict(default)
+def cells(line, style, default):
+    """Characters of a line with their styles; `style` goes on into the next line, as tmux writes it."""
     for part in re.split(r"(\x1b\[[0-9;:]*m)", line):
         found = re.fullmatch(r"\x1b\[([0-9;:]*)m", part)
         if not found:
@@ -40,7 +40,8 @@ def cells(line, default):
         while codes:
             code = codes.pop(0)
             if code == 0:
-                style = dict(default)
+                style.clear()
+                style.update(default)
             elif code in (1, 2, 3, 4, 7):
                 style[{1: "bold", 2: "dim", 3: "italic", 4: "under", 7: "reverse"}[code]] = True
             elif code in (22, 24, 27):
@@ -72,7 +73,8 @@ def main():
     light = "--light" in sys.argv
     default = {"fg": (40, 40, 40) if light else (220, 220, 220), "bg": (255, 255, 255) if light else (16, 18, 24)}
     lines = sys.stdin.read().rstrip("\n").split("\n")
-    rows = [list(cells(line, default)) for line in lines]
+    style = dict(default)
+    rows = [list(cells(line, style, default)) for line in lines]
     image = Image.new("RGB", (max(map(len, rows)) * WIDTH, len(rows) * HEIGHT), default["bg"])
     draw = ImageDraw.Draw(image)
     fonts = {bold: ImageFont.truetype(FONT.format("-Bold" if bold else ""), SIZE) for bold in (False, True)}
