@@ -3,7 +3,7 @@
 //! Keeps the newest measurements in a bounded ring so that charts need no table; older history comes from
 //! the warehouse.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
 use super::warehouse::Warehouse;
 use crate::database::DatabaseError;
-use crate::station::{Message, Prediction, Variable, WeatherMeasurement};
+use crate::station::{DeviceHealth, Message, Prediction, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
 const RING: usize = 65_536;
@@ -46,6 +46,7 @@ struct State {
     recent: VecDeque<Arc<EnqueuedMessage>>,
     newest: Option<WeatherMeasurement>,
     prediction: Option<Prediction>,
+    health: BTreeMap<String, DeviceHealth>,
     received: u64,
     measurements: u64,
     arrivals: VecDeque<(Instant, u32)>,
@@ -58,6 +59,8 @@ pub struct FeedStatus {
     pub newest: Option<WeatherMeasurement>,
     /// The newest prediction.
     pub prediction: Option<Prediction>,
+    /// The newest health of each device heard of since the start.
+    pub health: BTreeMap<String, DeviceHealth>,
     /// Messages since the start.
     pub received: u64,
     /// Measurements since the start.
@@ -153,6 +156,9 @@ impl LiveFeed {
             {
                 state.prediction = Some(prediction);
             }
+            Some(Ok(Message::DeviceHealth(health))) => {
+                state.health.insert(health.device_id.clone(), health);
+            }
             _ => {}
         }
     }
@@ -165,6 +171,7 @@ impl LiveFeed {
             rate_per_s: state.rate(),
             newest: state.newest.clone(),
             prediction: state.prediction.clone(),
+            health: state.health.clone(),
             received: state.received,
             measurements: state.measurements,
         }

@@ -248,7 +248,6 @@ type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The hub runs for as long as its handle is held.
 async fn keep_hub(hub: Hub) {
-    tracing::info!(target: "hub", "listening on {}", hub.address());
     std::future::pending::<()>().await;
     drop(hub);
 }
