@@ -45,6 +45,11 @@ pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session
     match attach(context).await? {
         Some(client) => {
             if let Some(speed) = context.speed {
+                if context.loaded.settings.console.read_only {
+                    let words =
+                        "--speed: changes the replay for everybody, and a read-only console only looks; leave one out";
+                    return Err(Failure::new(Exit::Usage, words));
+                }
                 client.ask(Request::SetSpeed { speed }).await?;
             }
             Ok(Session { client, running: None })
