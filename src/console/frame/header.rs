@@ -126,6 +126,10 @@ fn messages_row(snapshot: &Snapshot) -> Option<jiff::Timestamp> {
 }
 
 fn clock(view: &View, theme: &Theme) -> Vec<Part> {
+    // An owner that is coming up doesn't know its clock yet.
+    if view.live.version == 0 {
+        return Vec::new();
+    }
     let zone = view.zone();
     match view.live.clock {
         ClockReading::Wall { .. } => {
