@@ -37,9 +37,7 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("first_frame");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.bench_function("fresh_folder", |b| {
-        b.iter_custom(|n| {
-            (0..n).map(|_| first_frame(tempfile::tempdir().expect("temporary folder").path())).sum()
-        });
+        b.iter_custom(|n| (0..n).map(|_| first_frame(tempfile::tempdir().expect("temporary folder").path())).sum());
     });
     let used = tempfile::tempdir().expect("temporary folder");
     first_frame(used.path());
