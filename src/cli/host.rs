@@ -92,7 +92,10 @@ pub async fn first_rows(client: &OwnerClient) {
 /// Shows the console until it is quit.
 #[cfg(feature = "console")]
 pub async fn show(session: &Session, settings: ConsoleSettings) -> Result<(), Failure> {
-    let options = console::RunOptions { config_dir: user_folder(), ..console::RunOptions::default() };
+    let pid = session.client.snapshots().borrow().owner.pid;
+    let greeting =
+        (!session.hosts()).then(|| format!("attached to process {pid}, which goes on when this console ends"));
+    let options = console::RunOptions { config_dir: user_folder(), greeting, ..console::RunOptions::default() };
     console::run(session.client.clone(), settings, options).await.map_err(|error| Failure::new(Exit::Failed, error))
 }
 
