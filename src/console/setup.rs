@@ -21,11 +21,13 @@ pub struct RunOptions {
     pub config_dir: Option<PathBuf>,
     /// The screen to start on.
     pub screen: ScreenName,
+    /// What the footer says first, unless something is wrong with the settings.
+    pub greeting: Option<String>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { config_dir: None, screen: ScreenName::Overview }
+        Self { config_dir: None, screen: ScreenName::Overview, greeting: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The containers: blobs in a folder, through the same interface as a storage account.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -144,7 +145,7 @@ impl BlobWriter {
     }
 
     fn failed(&self, error: &std::io::Error) -> StorageError {
-        StorageError::Blob { container: self.container.clone(), name: self.name.clone(), reason: error.to_string() }
+        StorageError::Blob { container: self.container.clone(), name: self.name.clone(), reason: reason(error) }
     }
 }
 
@@ -152,10 +153,27 @@ fn location(container: &str, name: &str) -> BlobPath {
     BlobPath::from(format!("{container}/{name}"))
 }
 
+/// A store's words; a full disk in our own, with what to do.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull) {
+            return "the disk is full; free some space, the write is tried again".to_owned();
+        }
+        // An error that an I/O error wraps isn't its source.
+        cause = match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    error.to_string()
+}
+
 fn blob_error(container: &str, name: &str, error: &object_store::Error) -> StorageError {
     let reason = match error {
         object_store::Error::NotFound { .. } => "not found".to_owned(),
-        other => other.to_string(),
+        other => reason(other),
     };
     StorageError::Blob { container: container.to_owned(), name: name.to_owned(), reason }
 }

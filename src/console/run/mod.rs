@@ -5,12 +5,14 @@
 //! - `input` – from what the terminal tells to actions
 //! - `clipboard` – the desktop's, or the terminal's own
 //! - `panic` – what a panic does to the terminal
+//! - `signals` – those that end it, and a new size
 
 mod asker;
 mod clipboard;
 mod input;
 mod painter;
 mod panic;
+mod signals;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -21,13 +23,13 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::asker::Asker;
 use self::clipboard::Clipboard;
 use self::painter::{Paint, Painted, Painter};
+use self::signals::{Signals, Told};
 use super::app::App;
 use super::export;
 use super::frame;
@@ -70,10 +72,14 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
     if !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal("input"));
     }
+    let signals = Signals::catch()?;
     let (width, height) = crossterm::terminal::size()?;
     let depth = setup::depth(&settings);
     let snapshot = client.snapshots().borrow_and_update().clone();
-    let app = setup::app(snapshot, &settings, &options, depth, Size { width, height });
+    let mut app = setup::app(snapshot, &settings, &options, depth, Size { width, height });
+    if let (Some(greeting), None) = (&options.greeting, app.notification()) {
+        app.notify(greeting);
+    }
     let (inner, received) = mpsc::unbounded_channel();
     let (painted, drawn) = mpsc::unbounded_channel();
     let hook = panic::Hook::install(inner.clone());
@@ -93,7 +99,7 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
         next_frame: Instant::now(),
         resize: None,
     };
-    let ended = console.run(&client, received, drawn).await;
+    let ended = console.run(&client, signals, received, drawn).await;
     drop(hook);
     ended
 }
@@ -126,13 +132,13 @@ impl Console {
     async fn run(
         mut self,
         client: &OwnerClient,
+        mut signals: Signals,
         mut received: mpsc::UnboundedReceiver<Inner>,
         mut drawn: mpsc::UnboundedReceiver<Painted>,
     ) -> Result<(), ConsoleError> {
         self.draw();
         let mut events = EventStream::new();
         let mut snapshots = client.snapshots();
-        let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let mut owner_here = true;
         self.ask();
         loop {
@@ -164,8 +170,10 @@ impl Console {
                     self.changed = true;
                     true
                 }
-                () = ended(&mut terminate) => false,
-                () = ended(&mut hang_up) => false,
+                told = signals.next() => match told {
+                    Told::End => false,
+                    Told::Resized => self.look_at_size()?,
+                },
             };
             if !goes_on {
                 return Ok(());
@@ -174,11 +182,6 @@ impl Console {
     }
 
     fn event(&mut self, event: &Event) -> GoesOn {
-        if let Event::Resize(width, height) = event {
-            self.resize = Some(Size { width: *width, height: *height });
-            self.changed = true;
-            return true;
-        }
         self.app.tick(Timestamp::now());
         let mut goes_on = true;
         for action in input::actions(event, &self.app) {
@@ -190,6 +193,14 @@ impl Console {
         }
         self.ask();
         goes_on
+    }
+
+    /// The next frame is made anew for the terminal as it is now.
+    fn look_at_size(&mut self) -> Result<GoesOn, ConsoleError> {
+        let (width, height) = crossterm::terminal::size()?;
+        self.resize = Some(Size { width, height });
+        self.changed = true;
+        Ok(true)
     }
 
     /// Asks for what the screen wants, where that has changed.
@@ -241,12 +252,7 @@ impl Console {
     fn painted(&mut self, painted: Painted) -> Result<GoesOn, ConsoleError> {
         match painted {
             Painted::Drawn => self.painting = false,
-            Painted::Resumed => {
-                let (width, height) = crossterm::terminal::size()?;
-                self.resize = Some(Size { width, height });
-                self.shown = None;
-                self.changed = true;
-            }
+            Painted::Resumed => return self.look_at_size(),
             Painted::Failed(error) => return Err(error.into()),
         }
         Ok(true)
@@ -297,6 +303,8 @@ impl Console {
         self.changed = false;
         let Size { width, height } = self.app.view.size;
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        #[cfg(debug_assertions)]
+        panic::on_purpose(self.app.up());
         panic::inside(|| frame::render(&self.app, &mut buffer));
         if self.shown.as_ref() == Some(&buffer) {
             return;
@@ -319,11 +327,5 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn ended(signal: &mut Signal) {
-    if signal.recv().await.is_none() {
-        std::future::pending::<()>().await;
     }
 }

@@ -1,6 +1,7 @@
 //! The thread that owns the terminal: it alone writes to it, so that a slow or stopped terminal holds up nobody else.
 
 use std::io::{self, BufWriter, Stdout, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use ratatui::buffer::Buffer;
 /// Button and wheel events in the SGR form; motion isn't asked for, as every move would wake the program.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// Whether the terminal is ours. Given back twice, it would put its cursor back twice too, over what was printed since.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// What the painter is told.
 pub(super) enum Paint {
@@ -54,7 +58,7 @@ pub(super) struct Painter {
 impl Painter {
     /// Takes the terminal and starts the thread; it tells `done` what it did.
     pub fn start(mouse: bool, done: tokio::sync::mpsc::UnboundedSender<Painted>) -> io::Result<Self> {
-        take(mouse)?;
+        take(mouse).inspect_err(|_| give_back())?;
         let screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
             .inspect_err(|_| give_back())?;
         let (orders, received) = mpsc::channel();
@@ -92,6 +96,8 @@ fn paint(
 ) -> io::Result<()> {
     while let Ok(order) = orders.recv() {
         match order {
+            // A panic has given the terminal back: what was to be shown isn't any more.
+            Paint::Frame(_) if !TAKEN.load(Ordering::SeqCst) => break,
             Paint::Frame(buffer) => {
                 draw(&mut screen, &buffer)?;
                 drop(done.send(Painted::Drawn));
@@ -137,6 +143,7 @@ fn write(screen: &mut Screen, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn take(mouse: bool) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let mut out = io::stdout();
     execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
@@ -146,8 +153,11 @@ fn take(mouse: bool) -> io::Result<()> {
     out.flush()
 }
 
-/// Gives the terminal back as it was. It may be gone, so that what fails here is of no use to anybody.
+/// Gives the terminal back as it was, once. It may be gone, so that what fails here is of no use to anybody.
 pub(super) fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let mut out = io::stdout();
     drop(out.write_all(MOUSE_OFF));
     drop(execute!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show));

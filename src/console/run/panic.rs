@@ -16,6 +16,24 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// In debug builds, for the tests of this file's promise: on the screen Sky, `SKYDECK_DEBUG_PANIC=console` panics in the
+/// console's own code, `SKYDECK_DEBUG_PANIC=elsewhere` in another thread.
+#[cfg(debug_assertions)]
+pub(super) fn on_purpose(up: crate::console::screens::ScreenName) {
+    #[expect(clippy::panic, reason = "that is what it is for")]
+    fn fail() {
+        panic!("on purpose, as SKYDECK_DEBUG_PANIC asked for");
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    if up == crate::console::screens::ScreenName::Sky {
+        match std::env::var("SKYDECK_DEBUG_PANIC").as_deref() {
+            Ok("console") => inside(fail),
+            Ok("elsewhere") => ONCE.call_once(|| drop(std::thread::spawn(fail).join())),
+            _ => {}
+        }
+    }
+}
+
 /// Runs a part of the console, so that a panic in it is known for the console's.
 pub(super) fn inside<T>(part: impl FnOnce() -> T) -> T {
     INSIDE.set(true);

@@ -133,8 +133,9 @@ impl Warehouse {
                 transaction.execute_batch("SAVEPOINT file")?;
                 let mut load = FileLoad::default();
                 if let Err(failure) = read_file(transaction, &file, &path, at, &mut load) {
-                    transaction.execute_batch("ROLLBACK TO file")?;
+                    // The database's own failure undoes the whole write, and is what has to be told.
                     let (text, line, column) = failure?;
+                    transaction.execute_batch("ROLLBACK TO file")?;
                     load = FileLoad {
                         rows_parsed: load.rows_parsed,
                         bytes: load.bytes,

@@ -1,0 +1,20 @@
+//! Whole journeys of the real binary: the console in a pseudo-terminal, several viewers, no terminal at all.
+//!
+//! - `place` – folders of a test's own, and commands run in them
+//! - `terminal` – a pseudo-terminal: keys in, a screen out
+//! - `walk` – the first start, every screen, keys, exports
+//! - `failed_file` – a file that can't be loaded, from its alarm to its line
+//! - `endings` – quit, signals, panics: the terminal is given back
+//! - `viewers` – several at one owner; one that only looks
+//! - `plain` – no colours, a tiny terminal, no terminal
+
+#![cfg(all(unix, feature = "console"))]
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
+mod endings;
+mod failed_file;
+mod place;
+mod plain;
+mod terminal;
+mod viewers;
+mod walk;
