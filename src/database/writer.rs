@@ -140,7 +140,7 @@ mod tests {
             database.write(move |t| t.query_row(&sql, [], |row| row.get::<_, i64>(0)))
         };
         pages(10).await.expect("bounded");
-        let insert = |key: i64, bytes: usize| {
+        let insert = |key: i64, bytes: i64| {
             database.write(move |t| {
                 t.execute("INSERT INTO t VALUES (?1, zeroblob(?2))", rusqlite::params![key, bytes]).map(|_| ())
             })
@@ -148,7 +148,7 @@ mod tests {
         // Holds the thread until all that shall be committed together waits.
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let held = database.write(move |_| {
-            drop(gate.recv());
+            let _ended = gate.recv();
             Ok(())
         });
         let release = async { drop(open) };
