@@ -26,7 +26,7 @@ const DRAWING: &[&str] = &["ratatui", "crossterm", "plotters", "arboard", "nucle
 const REACHING: &[&str] = &["std::fs", "std::net", "std::os::unix::net", "tokio::fs", "tokio::net"];
 
 /// The console's files that carry out effects or read before the first frame, and so may reach files.
-const CONSOLE_EFFECTS: &[&str] = &["console/run", "console/export", "console/theme", "console/keymap"];
+const CONSOLE_EFFECTS: &[&str] = &["console/run", "console/export", "console/setup", "console/theme"];
 
 /// Lines a file may have. Past 400 it should be looked at; here it fails.
 const MAX_LINES: usize = 600;

@@ -21,7 +21,9 @@ async fn demo(root: &Path) -> Running {
 }
 
 async fn start(root: &Path, settings: Settings) -> Result<Running, StartError> {
-    owner::start(EnvironmentName::demo(), settings, folders(root), LogBuffer::new()).await
+    let mut running = owner::start(EnvironmentName::demo(), settings, folders(root), LogBuffer::new()).await?;
+    running.ready().await?;
+    Ok(running)
 }
 
 /// Settings under which a batch window is half a second.

@@ -4,7 +4,6 @@
 //! with FILE for its path. FOLDER stands for the fixtures' folder.
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
-#![allow(clippy::panic, reason = "a test may panic in its helpers as well")]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

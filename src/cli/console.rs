@@ -17,8 +17,8 @@ pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failur
     if context.output.json || !std::io::stdout().is_terminal() {
         return lines(context).await;
     }
-    let session = host::attach_or_host(context, false).await?;
-    let shown = host::show(&session, context.loaded.settings.console.clone()).await;
+    let mut session = host::attach_or_host(context, false).await?;
+    let shown = host::show(&mut session, context.loaded.settings.console.clone()).await;
     session.end(&mut Signals::catch()?).await;
     shown.map(|()| Exit::Done)
 }

@@ -45,6 +45,11 @@ pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session
     match attach(context).await? {
         Some(client) => {
             if let Some(speed) = context.speed {
+                if context.loaded.settings.console.read_only {
+                    let words =
+                        "--speed: changes the replay for everybody, and a read-only console only looks; leave one out";
+                    return Err(Failure::new(Exit::Usage, words));
+                }
                 client.ask(Request::SetSpeed { speed }).await?;
             }
             Ok(Session { client, running: None })
@@ -53,13 +58,17 @@ pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session
     }
 }
 
-/// Becomes the environment's owner.
+/// Becomes the environment's owner. Headless it waits until everything runs; the console shows that happening.
 pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure> {
     context.embedded()?;
     context.folders.make()?;
     let log = super::logging::start(context, headless && context.verbose > 0)?;
     let settings = context.loaded.settings.clone();
-    let running = owner::start(context.environment.clone(), settings, context.folders.clone(), log).await?;
+    let mut running = owner::start(context.environment.clone(), settings, context.folders.clone(), log).await?;
+    if headless && let Err(error) = running.ready().await {
+        running.shutdown().await;
+        return Err(error.into());
+    }
     Ok(Session { client: running.client(), running: Some(running) })
 }
 
@@ -89,14 +98,26 @@ pub async fn first_rows(client: &OwnerClient) {
     drop(tokio::time::timeout(Duration::from_secs(10), has_rows).await);
 }
 
-/// Shows the console until it is quit.
+/// Shows the console until it is quit, or until the owner in this process fails to come up.
 #[cfg(feature = "console")]
-pub async fn show(session: &Session, settings: ConsoleSettings) -> Result<(), Failure> {
+pub async fn show(session: &mut Session, settings: ConsoleSettings) -> Result<(), Failure> {
     let pid = session.client.snapshots().borrow().owner.pid;
     let greeting =
         (!session.hosts()).then(|| format!("attached to process {pid}, which goes on when this console ends"));
     let options = console::RunOptions { config_dir: user_folder(), greeting, ..console::RunOptions::default() };
-    console::run(session.client.clone(), settings, options).await.map_err(|error| Failure::new(Exit::Failed, error))
+    let shown = console::run(session.client.clone(), settings, options);
+    let failed = async {
+        if let Some(running) = &mut session.running
+            && let Err(error) = running.ready().await
+        {
+            return error;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        shown = shown => shown.map_err(|error| Failure::new(Exit::Failed, error)),
+        error = failed => Err(error.into()),
+    }
 }
 
 /// One frame of the console as text.

@@ -306,6 +306,7 @@ pub fn snapshot() -> Snapshot {
             source: "replay of payerne_2016-06_1min.csv.gz at 60×".into(),
             source_ended: false,
             last_error: None,
+            health: None,
         }],
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),
         last_log: 8,

@@ -158,7 +158,7 @@ mod tests {
         let settings = ConsoleSettings::default();
         let text = frame_as_text(&client, ScreenName::Overview, 100, 30, &settings).await;
         assert_eq!(text.lines().count(), 30);
-        assert!(text.contains("DEMO") && text.contains("REPLAY 2016-06-") && text.contains("14.2 °C"), "{text}");
+        assert!(text.contains("DEMO") && text.contains("REPLAY 2016-06-") && text.contains("18.5 °C"), "{text}");
         assert!(!text.contains('\u{1b}'));
         let size = Size::new(100, 30);
         let options = RunOptions::default();

@@ -154,7 +154,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // After a burst the log is cut back to this many bytes.
     connection.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
     // KiB of page cache a connection, negative by SQLite's convention: a dozen connections stay small.
-    connection.pragma_update(None, "cache_size", -1000)?;
+    connection.pragma_update(None, "cache_size", -400)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -148,7 +148,7 @@ mod tests {
         // Holds the thread until all that shall be committed together waits.
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let held = database.write(move |_| {
-            let _ended = gate.recv();
+            let _ = gate.recv();
             Ok(())
         });
         let release = async { drop(open) };

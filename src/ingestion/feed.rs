@@ -3,7 +3,7 @@
 //! Keeps the newest measurements in a bounded ring so that charts need no table; older history comes from
 //! the warehouse.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,12 @@ use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
 use super::warehouse::Warehouse;
 use crate::database::DatabaseError;
-use crate::station::{Message, Prediction, Variable, WeatherMeasurement};
+use crate::station::{DeviceHealth, Message, Prediction, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
 const RING: usize = 65_536;
+/// Days of the table that the ring is filled from at a start.
+const REMEMBERED_DAYS: i32 = 31;
 /// Messages kept as received.
 const RECENT: usize = 200;
 /// Window of a rate.
@@ -46,6 +48,7 @@ struct State {
     recent: VecDeque<Arc<EnqueuedMessage>>,
     newest: Option<WeatherMeasurement>,
     prediction: Option<Prediction>,
+    health: BTreeMap<String, DeviceHealth>,
     received: u64,
     measurements: u64,
     arrivals: VecDeque<(Instant, u32)>,
@@ -58,6 +61,8 @@ pub struct FeedStatus {
     pub newest: Option<WeatherMeasurement>,
     /// The newest prediction.
     pub prediction: Option<Prediction>,
+    /// The newest health of each device heard of since the start.
+    pub health: BTreeMap<String, DeviceHealth>,
     /// Messages since the start.
     pub received: u64,
     /// Measurements since the start.
@@ -83,29 +88,53 @@ impl LiveFeed {
     /// A feed that already holds what table and log have of the newest measurements.
     pub async fn open(warehouse: &Warehouse, log: &EnqueuedLog) -> Result<Self, DatabaseError> {
         let feed = Self::default();
-        let rows = warehouse.measurements(Timestamp::MIN, Timestamp::MAX, RING).await?;
-        let newest_id = warehouse.find(None).await?;
+        if let Some(newest) = warehouse.newest_measurement().await? {
+            feed.remember(warehouse, newest).await?;
+        }
+        let row = warehouse.find(None).await?;
+        let body = row.and_then(|row| serde_json::from_str::<serde_json::Value>(&row.variant).ok());
+        if let Some(Ok(Message::WeatherMeasurement(newest))) =
+            body.map(|line| Message::from_json(line["Body"].to_string().as_bytes()))
         {
-            let mut state = feed.lock();
-            for (device, at_ms, values) in rows {
-                let device = state.device(&device);
-                state.insert(Sample { at_ms, device, values: values.map(|v| v.map_or(f32::NAN, narrow)) });
-            }
-            let body = newest_id.and_then(|row| serde_json::from_str::<serde_json::Value>(&row.variant).ok());
-            if let Some(Ok(Message::WeatherMeasurement(newest))) =
-                body.map(|line| Message::from_json(line["Body"].to_string().as_bytes()))
-            {
-                state.newest = Some(newest);
-            }
+            feed.lock().newest = Some(newest);
         }
         let prediction = warehouse.prediction(None).await?;
         feed.lock().prediction = prediction;
-        let mut waiting = log.newest(RECENT).await?;
-        waiting.reverse();
-        for message in waiting {
-            feed.take(&Arc::new(message), false);
-        }
+        feed.catch_up(log).await?;
+        let waiting = log.newest(RECENT).await?;
+        feed.lock().recent.extend(waiting.into_iter().rev().map(Arc::new));
         Ok(feed)
+    }
+
+    /// Takes in what waits in the log for a batch; what is known already stays as it is.
+    async fn catch_up(&self, log: &EnqueuedLog) -> Result<(), DatabaseError> {
+        for route in log.routes().as_slice() {
+            let mut after = 0;
+            loop {
+                let messages = log.messages(&route.container, after, i64::MAX, RECENT).await?;
+                let Some((last, _)) = messages.last() else { break };
+                after = *last;
+                for (_, message) in messages {
+                    self.decode(&message, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the ring from the table, a day at a time so that a long history costs no memory.
+    async fn remember(&self, warehouse: &Warehouse, newest: Timestamp) -> Result<(), DatabaseError> {
+        let a_day = SignedDuration::from_hours(24);
+        for day in (0..REMEMBERED_DAYS).rev() {
+            let to = newest - a_day * day;
+            let from = to - a_day + SignedDuration::from_millis(1);
+            for (device, at_ms, values) in warehouse.measurements(from, to, RING).await? {
+                let mut state = self.lock();
+                let device = state.device(&device);
+                state.insert(Sample { at_ms, device, values: values.map(|v| v.map_or(f32::NAN, narrow)) });
+            }
+        }
+        Ok(())
     }
 
     /// Follows the log for good.
@@ -113,9 +142,14 @@ impl LiveFeed {
         let mut arrivals = log.arrivals();
         loop {
             match arrivals.recv().await {
-                Ok(message) => self.take(&message, true),
-                // The ring is a view; what it missed in a burst is in the log and will be in the table.
-                Err(RecvError::Lagged(missed)) => self.lock().received += missed,
+                Ok(message) => self.take(&message),
+                // What a burst was too fast for is in the log still, or in the table already.
+                Err(RecvError::Lagged(missed)) => {
+                    self.lock().received += missed;
+                    if let Err(error) = self.catch_up(&log).await {
+                        tracing::warn!(target: "ingestion", "charts lack {missed} messages until the next start: {error}");
+                    }
+                }
                 Err(RecvError::Closed) => return,
             }
             self.changed.ring();
@@ -127,17 +161,22 @@ impl LiveFeed {
         self.changed.rung().await;
     }
 
-    fn take(&self, message: &Arc<EnqueuedMessage>, live: bool) {
-        let decoded = message.is_json().then(|| Message::from_json(&message.body));
-        let mut state = self.lock();
-        if live {
+    fn take(&self, message: &Arc<EnqueuedMessage>) {
+        {
+            let mut state = self.lock();
             state.received += 1;
             state.count_arrival();
+            if state.recent.len() == RECENT {
+                state.recent.pop_front();
+            }
+            state.recent.push_back(Arc::clone(message));
         }
-        if state.recent.len() == RECENT {
-            state.recent.pop_front();
-        }
-        state.recent.push_back(Arc::clone(message));
+        self.decode(message, true);
+    }
+
+    fn decode(&self, message: &EnqueuedMessage, live: bool) {
+        let decoded = message.is_json().then(|| Message::from_json(&message.body));
+        let mut state = self.lock();
         match decoded {
             Some(Ok(Message::WeatherMeasurement(measurement))) => {
                 let device = state.device(&measurement.device_id);
@@ -153,6 +192,9 @@ impl LiveFeed {
             {
                 state.prediction = Some(prediction);
             }
+            Some(Ok(Message::DeviceHealth(health))) => {
+                state.health.insert(health.device_id.clone(), health);
+            }
             _ => {}
         }
     }
@@ -165,6 +207,7 @@ impl LiveFeed {
             rate_per_s: state.rate(),
             newest: state.newest.clone(),
             prediction: state.prediction.clone(),
+            health: state.health.clone(),
             received: state.received,
             measurements: state.measurements,
         }

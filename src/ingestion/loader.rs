@@ -161,7 +161,7 @@ impl Loader {
             Some((text, line, _)) => {
                 tracing::warn!(target: "ingestion", pipe = pipe.name, "{name}, line {line}: {text}; the file is kept, nothing of it was loaded");
             }
-            None => tracing::debug!(target: "ingestion", pipe = pipe.name, rows = load.rows_loaded, "{name} loaded"),
+            None => tracing::info!(target: "ingestion", pipe = pipe.name, rows = load.rows_loaded, "{name} loaded"),
         }
         if let Some((line, reason)) = &load.first_invalid {
             tracing::warn!(target: "ingestion", pipe = pipe.name, "{name}: {} rows are no messages of the current schema, the first in line {line}: {reason}", load.invalid);

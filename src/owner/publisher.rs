@@ -219,6 +219,7 @@ impl Publisher {
             source: parts.agent.source.clone(),
             source_ended: parts.agent.source_ended,
             last_error: parts.uplink.last_error.clone().or_else(|| parts.agent.last_error.clone()),
+            health: parts.feed.health.get(&self.device_id).cloned(),
         };
         let others = parts.hub.last_seen.iter().filter(|(id, _)| **id != self.device_id).map(|(id, at)| Device {
             id: id.clone(),
@@ -234,6 +235,7 @@ impl Publisher {
             source: "a device of its own".to_owned(),
             source_ended: false,
             last_error: None,
+            health: parts.feed.health.get(id).cloned(),
         });
         std::iter::once(own).chain(others).collect()
     }

@@ -1,11 +1,12 @@
 //! Starting and ending an environment: everything that runs in it, in one place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use super::log_buffer::LogBuffer;
 use super::publisher::Publisher;
 use super::snapshot::Snapshot;
 use super::socket;
+use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError};
@@ -77,6 +79,7 @@ pub struct Running {
     client: OwnerClient,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
+    ready: Option<oneshot::Receiver<Result<(), StartError>>>,
     socket: PathBuf,
     _lock: FolderLock,
 }
@@ -86,6 +89,15 @@ impl Running {
     #[must_use]
     pub fn client(&self) -> OwnerClient {
         self.client.clone()
+    }
+
+    /// Waits until everything runs, or says why it can't. May be dropped and called again.
+    pub async fn ready(&mut self) -> Result<(), StartError> {
+        let Some(ready) = &mut self.ready else { return Ok(()) };
+        let outcome = ready.await;
+        self.ready = None;
+        // A sender that is gone was shut down before it was ready: nothing failed.
+        outcome.unwrap_or(Ok(()))
     }
 
     /// Ends everything in order: the agent and the hub first, then what drains them. What is durable stays
@@ -102,8 +114,9 @@ impl Running {
     }
 }
 
-/// Starts `environment`: takes its data folder, opens its stores, starts hub, agent, batcher, loader,
-/// verification, alarms and the socket.
+/// Starts `environment`. Answers as soon as its data folder is owned and its socket listens, so that a console
+/// can show its first frame; hub, agent, batcher, loader, verification and alarms come up behind it, and
+/// [`Running::ready`] tells when they have, or why not.
 pub async fn start(
     environment: EnvironmentName,
     settings: Settings,
@@ -117,12 +130,51 @@ pub async fn start(
     for folder in [&folders.runtime, &folders.state] {
         make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
+    let owner = super::snapshot::OwnerInfo {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: Timestamp::now(),
+        data_dir: folders.data.clone(),
+        hub_address: None,
+    };
+    let first = Snapshot::first(environment, owner, Clock::wall().reading(), &settings.station);
+    let snapshots = watch::Sender::new(Arc::new(first));
+    let (asks, asked) = mpsc::channel(64);
+    let client = OwnerClient::new(snapshots.subscribe(), asks);
+    let socket = folders.socket();
+    let listener = socket::listen(&socket)
+        .map_err(|error| StartError::Folder { path: socket.clone(), reason: error.to_string() })?;
     let shutdown = CancellationToken::new();
-    let stores = Stores::open(&folders)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(shutdown.clone().run_until_cancelled_owned(socket::serve(listener, client.clone())).map(drop));
+    let (ready, is_ready) = oneshot::channel();
+    let token = shutdown.clone();
+    tasks.spawn(async move {
+        match bring_up(&settings, &folders.data, log_buffer, snapshots, asked, &token).await {
+            Ok(mut parts) => {
+                // Nobody waiting for it is no fault.
+                drop(ready.send(Ok(())));
+                while parts.join_next().await.is_some() {}
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        }
+    });
+    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
+}
+
+/// Opens the stores and starts everything that runs on them.
+async fn bring_up(
+    settings: &Settings,
+    data: &Path,
+    log_buffer: LogBuffer,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    asked: mpsc::Receiver<Ask>,
+    shutdown: &CancellationToken,
+) -> Result<JoinSet<()>, StartError> {
+    let stores = Stores::open(data)?;
     let ledger = Ledger::default();
     let newest = stores.newest_time().await?;
-    let (agent, clock) =
-        Agent::open(&folders.data, &settings.station, &settings.source, &settings.agent, newest).await?;
+    let (agent, clock) = Agent::open(data, &settings.station, &settings.source, &settings.agent, newest).await?;
     let started_at = clock.now();
     let feed = LiveFeed::open(&stores.warehouse, &stores.log).await?;
 
@@ -130,10 +182,15 @@ pub async fn start(
         listen: settings.hub.listen,
         port: settings.hub.port,
         host_name: settings.hub.name.clone(),
-        folder: folders.data.join("hub"),
+        folder: data.join("hub"),
     };
     let hub = hub::start(hub_config, stores.log.clone(), clock.clone(), ledger.clone(), shutdown.clone()).await?;
     let key = hub.ensure_device(&settings.station.device_id).await?;
+    snapshots.send_modify(|snapshot| {
+        let snapshot = Arc::make_mut(snapshot);
+        snapshot.owner.hub_address = Some(hub.address().to_string());
+        snapshot.clock = clock.reading();
+    });
 
     let loader = Loader {
         notices: stores.notices.clone(),
@@ -172,21 +229,6 @@ pub async fn start(
         warehouse: stores.warehouse.clone(),
         changed: Pulse::default(),
     };
-    let first = Snapshot::first(
-        environment.clone(),
-        super::snapshot::OwnerInfo {
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: Timestamp::now(),
-            data_dir: folders.data.clone(),
-            hub_address: Some(hub.address().to_string()),
-        },
-        clock.reading(),
-        &settings.station,
-    );
-    let snapshots = watch::Sender::new(Arc::new(first));
-    let (asks, asked) = mpsc::channel(64);
-    let client = OwnerClient::new(snapshots.subscribe(), asks);
     let link = UplinkSettings {
         host: hub.address().ip().to_string(),
         port: hub.address().port(),
@@ -216,18 +258,8 @@ pub async fn start(
         started_at,
         snapshots,
     };
-    let socket_path = folders.socket();
-    let listener = socket::listen(&socket_path)
-        .map_err(|error| StartError::Folder { path: socket_path.clone(), reason: error.to_string() })?;
-
     let mut spawn = |task: Task| {
-        let shutdown = shutdown.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = shutdown.cancelled() => {}
-            }
-        });
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(task).map(drop));
     };
     spawn(Box::pin(feed.run(stores.log.clone())));
     spawn(Box::pin(batcher.run()));
@@ -235,20 +267,18 @@ pub async fn start(
     spawn(Box::pin(verifier.run()));
     spawn(Box::pin(publisher.run()));
     spawn(Box::pin(answer_asks(desk, asked)));
-    spawn(Box::pin(socket::serve(listener, client.clone())));
     spawn(Box::pin(agent.run(clock.clone(), ledger)));
     spawn(Box::pin(keep_hub(hub)));
     if let Some(days) = settings.ingestion.retention_days {
         spawn(Box::pin(forget_old(stores.warehouse, clock, days)));
     }
-    Ok(Running { client, shutdown, tasks, socket: socket_path, _lock: lock })
+    Ok(tasks)
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The hub runs for as long as its handle is held.
 async fn keep_hub(hub: Hub) {
-    tracing::info!(target: "hub", "listening on {}", hub.address());
     std::future::pending::<()>().await;
     drop(hub);
 }
@@ -265,7 +295,7 @@ async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
     }
 }
 
-async fn forget_old(warehouse: Warehouse, clock: crate::clock::Clock, days: u32) {
+async fn forget_old(warehouse: Warehouse, clock: Clock, days: u32) {
     loop {
         let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
         match warehouse.forget_before(before).await {
@@ -285,8 +315,7 @@ struct Stores {
 }
 
 impl Stores {
-    fn open(folders: &Folders) -> Result<Self, StartError> {
-        let data = &folders.data;
+    fn open(data: &Path) -> Result<Self, StartError> {
         make_private(&data.join("hub"))
             .map_err(|error| StartError::Folder { path: data.join("hub"), reason: error.to_string() })?;
         Ok(Self {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::ClockReading;
 use crate::ingestion::warehouse::ScoreRow;
 use crate::settings::{EnvironmentKind, EnvironmentName};
-use crate::station::{Prediction, StationMetadata, Variable, WeatherMeasurement};
+use crate::station::{DeviceHealth, Prediction, StationMetadata, Variable, WeatherMeasurement};
 
 /// Everything the console's frame and overview show. Long lists are asked for with [`super::Request`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -368,6 +368,8 @@ pub struct Device {
     pub source_ended: bool,
     /// The link's last error.
     pub last_error: Option<String>,
+    /// What it last said of its own health.
+    pub health: Option<DeviceHealth>,
 }
 
 /// A line of the owner's log.

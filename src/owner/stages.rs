@@ -74,8 +74,8 @@ pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp, 
                 StageName::Blob => blob(parts, lag(Hop::Batched)),
                 StageName::Event => event(parts, lag(Hop::Noticed)),
                 StageName::Pipe => pipe(parts, lag(Hop::Loaded)),
-                StageName::Table => table(parts),
-                StageName::Nowcast => nowcast(parts),
+                StageName::Table => table(parts, now),
+                StageName::Nowcast => nowcast(parts, now),
             };
             for alarm in alarms.iter().filter(|alarm| alarm.stage == name) {
                 let lamp = if alarm.severity == Severity::Critical { Lamp::Failed } else { Lamp::Warning };
@@ -214,14 +214,16 @@ fn pipe(parts: &Parts, lag: Option<f64>) -> Stage {
     Stage { rate_per_s: parts.rates.files, lag_s: lag, last_error, ..stage(StageName::Pipe, lamp, headline, detail) }
 }
 
-fn table(parts: &Parts) -> Stage {
+fn table(parts: &Parts, now: Timestamp) -> Stage {
     let rows: u64 = parts.loader.pipes.values().map(|p| p.counts.rows).sum();
     let lamp = if rows > 0 { Lamp::Ok } else { Lamp::Unknown };
-    let rate = parts.rates.rows.map_or_else(String::new, |rate| format!("+{rate:.1}/s"));
-    Stage { rate_per_s: parts.rates.rows, ..stage(StageName::Table, lamp, format!("{} rows", thousands(rows)), rate) }
+    let newest = parts.loader.pipes.get("WEATHER_PIPE_DQ").and_then(|pipe| pipe.counts.newest_row_at);
+    let headline = newest.map_or_else(|| "no row yet".to_owned(), |at| format!("row {}", age(now, at)));
+    let detail = format!("{} rows", thousands(rows));
+    Stage { rate_per_s: parts.rates.rows, ..stage(StageName::Table, lamp, headline, detail) }
 }
 
-fn nowcast(parts: &Parts) -> Stage {
+fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
     let Some(prediction) = &parts.feed.prediction else {
         let detail = "needs a day of readings".to_owned();
         return stage(StageName::Nowcast, Lamp::Unknown, "none yet".to_owned(), detail);
@@ -234,7 +236,18 @@ fn nowcast(parts: &Parts) -> Stage {
         .and_then(|score| score.skill);
     let detail =
         skill.map_or_else(|| "not verified yet".to_owned(), |skill| format!("skill 1 h {:+.0} %", skill * 100.0));
-    stage(StageName::Nowcast, Lamp::Ok, prediction.model_id.clone(), detail)
+    stage(StageName::Nowcast, Lamp::Ok, format!("{} old", age(now, prediction.measured_at)), detail)
+}
+
+/// An age in words. Seconds go by tens: the screen's own clock counts finer, and a snapshot a second of an idle
+/// pipeline would be waste.
+fn age(now: Timestamp, at: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{} s", seconds / 10 * 10),
+        60..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
 }
 
 fn per_second(rate: f64) -> String {

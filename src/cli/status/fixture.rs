@@ -157,6 +157,7 @@ fn device() -> Device {
         source: "replay of the carried month".into(),
         source_ended: false,
         last_error: None,
+        health: None,
     }
 }
 

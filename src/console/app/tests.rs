@@ -349,3 +349,24 @@ fn without_colour_everything_is_still_told_apart() {
     let shown = fixture::text_of(&buffer);
     assert!(shown.contains("▲ warning") && shown.contains("● ok") && shown.contains("▸1 Overview"));
 }
+
+#[test]
+fn the_environments_name_has_its_colour() {
+    let badge = |name: &str| {
+        let mut snapshot = fixture::snapshot();
+        snapshot.environment = name.parse().expect("a right name");
+        snapshot.environment_kind = snapshot.environment.kind();
+        let app = app_of(snapshot, 100, 30);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 100, 30));
+        frame::render(&app, &mut buffer);
+        let header: Vec<_> = (0..100).map(|x| &buffer[(x, 0)]).collect();
+        let text: String = header.iter().map(|cell| cell.symbol()).collect();
+        let at = text.find(&name.to_uppercase()).expect("the name is in the header");
+        header[at].bg
+    };
+    let theme = Theme::midnight();
+    assert_eq!(Some(badge("demo")), theme.badge_demo.bg);
+    assert_eq!(Some(badge("local")), theme.badge_local.bg);
+    assert_eq!(Some(badge("staging")), theme.badge_staging.bg);
+    assert_eq!(Some(badge("prod")), theme.badge_prod.bg);
+}

@@ -22,7 +22,9 @@ pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let (text, style) = said(app);
     let room = usize::from(area.width).saturating_sub(2);
-    let hints = hints(app, room.saturating_sub(if text.is_empty() { 0 } else { width(&text).min(room * 3 / 5) + 2 }));
+    // What is said passes, so that it may take the hints' room; an alarm stays, and leaves them some.
+    let most = if app.notification().is_some() { room } else { room * 3 / 5 };
+    let hints = hints(app, room.saturating_sub(if text.is_empty() { 0 } else { width(&text).min(most) + 2 }));
     let hints_width: usize = hints.iter().map(|(key, hint)| width(key) + width(hint) + 3).sum();
     let left = room.saturating_sub(hints_width + 1);
     buffer.set_stringn(area.x + 1, area.y, fit(&text, left), left, style);
@@ -60,25 +62,24 @@ fn said(app: &App) -> (String, Style) {
     }
 }
 
-/// As many hints as there is room for; the last ones are those that every screen has.
+/// As many hints as there is room for, the screen's own before those that every screen has. The palette's key has its
+/// room first, as any other action is found by name there.
 fn hints(app: &App, room: usize) -> Vec<(String, String)> {
     let hint = |action: Action| {
         let key = app.keymap().first_key(app.up(), action)?;
         Some((key, action.info()?.hint.to_owned()))
     };
-    let always: Vec<(String, String)> = ALWAYS.into_iter().filter_map(hint).collect();
-    let size = |hints: &[(String, String)]| -> usize { hints.iter().map(|(k, h)| width(k) + width(h) + 3).sum() };
-    let context = app.context();
-    let mut shown: Vec<(String, String)> = Vec::new();
-    for own in app.screen().hints(&context).into_iter().filter_map(hint) {
-        if size(&shown) + size(&always) + width(&own.0) + width(&own.1) + 3 <= room {
-            shown.push(own);
+    let wanted: Vec<Action> = app.screen().hints(&app.context()).into_iter().chain(ALWAYS).collect();
+    let mut by_worth = wanted.clone();
+    by_worth.sort_by_key(|action| *action != Action::Palette);
+    let mut left = room;
+    let mut chosen = Vec::new();
+    for action in by_worth {
+        let Some((key, text)) = hint(action) else { continue };
+        if let Some(rest) = left.checked_sub(width(&key) + width(&text) + 3) {
+            left = rest;
+            chosen.push(action);
         }
     }
-    for one in always {
-        if size(&shown) + width(&one.0) + width(&one.1) + 3 <= room {
-            shown.push(one);
-        }
-    }
-    shown
+    wanted.into_iter().filter(|action| chosen.contains(action)).filter_map(hint).collect()
 }

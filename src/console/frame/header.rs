@@ -19,6 +19,9 @@ struct Part {
     rank: u8,
 }
 
+/// Rank of the program's name.
+const NAME: u8 = 9;
+
 /// Draws the header. Where not everything fits, the least important parts give way and `…` says so.
 pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = &app.view.theme;
@@ -28,8 +31,8 @@ pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     let mut cut = false;
     while length(&parts) > room {
         let Some(goes) = (0..parts.len()).filter(|i| parts[*i].rank > 0).max_by_key(|i| parts[*i].rank) else { break };
-        parts.remove(goes);
-        cut = true;
+        // The program's own name is nobody's loss.
+        cut |= parts.remove(goes).rank < NAME;
     }
     let mut x = area.x + 1;
     for part in &parts {
@@ -56,7 +59,7 @@ fn parts(view: &View) -> Vec<Part> {
     let (snapshot, theme) = (&view.live, &view.theme);
     let now = pipeline_time(snapshot, view.lost_at().unwrap_or(view.now));
     let mut parts = vec![
-        Part { text: "skydeck".into(), style: theme.title, rank: 9 },
+        Part { text: "skydeck".into(), style: theme.title, rank: NAME },
         Part { text: badge(snapshot), style: badge_style(snapshot, theme), rank: 0 },
     ];
     let mut notice = |text: String| parts.push(Part { text, style: theme.notice, rank: 0 });
@@ -123,6 +126,10 @@ fn messages_row(snapshot: &Snapshot) -> Option<jiff::Timestamp> {
 }
 
 fn clock(view: &View, theme: &Theme) -> Vec<Part> {
+    // An owner that is coming up doesn't know its clock yet.
+    if view.live.version == 0 {
+        return Vec::new();
+    }
     let zone = view.zone();
     match view.live.clock {
         ClockReading::Wall { .. } => {

@@ -7,7 +7,7 @@ use ratatui::layout::{Margin, Rect};
 
 use super::{Verdict, open, place, typed};
 use crate::console::Action;
-use crate::console::action::{ACTIONS, ActionInfo};
+use crate::console::action::{ACTIONS, ActionInfo, Scope};
 use crate::console::app::App;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
 
@@ -91,6 +91,14 @@ impl Palette {
         let row = |i: usize| {
             let info = self.found[i];
             let keys: Vec<String> = app.keymap().keys(app.up(), info.action).iter().map(ToString::to_string).collect();
+            let elsewhere = match info.scope {
+                Scope::On(screens) if !screens.contains(&app.up()) => screens.first(),
+                _ => None,
+            };
+            if let Some(screen) = elsewhere {
+                let text = format!("on {}: {}", screen.label(), info.description);
+                return vec![info.name.into(), text.into(), Cell::styled(keys.join(" "), theme.key)];
+            }
             match app.disabled(info.action) {
                 Some(reason) => vec![
                     Cell::styled(info.name, theme.dim),

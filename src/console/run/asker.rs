@@ -119,3 +119,71 @@ impl Asker {
         self.in_flight = Some(task.abort_handle());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::console::fixture;
+    use crate::owner::{Answer, Ask};
+
+    /// An asker, what reaches the owner, and what comes back.
+    fn asker() -> (Asker, mpsc::Receiver<Ask>, mpsc::UnboundedReceiver<Inner>) {
+        let (asks, asked) = mpsc::channel(16);
+        let (_, snapshots) = tokio::sync::watch::channel(Arc::new(fixture::snapshot()));
+        let (inner, received) = mpsc::unbounded_channel();
+        (Asker::new(OwnerClient::new(snapshots, asks), inner), asked, received)
+    }
+
+    fn messages(limit: usize) -> Request {
+        Request::Messages { limit }
+    }
+
+    #[tokio::test]
+    async fn for_what_is_wanted_the_newest_wins() {
+        let (mut asker, mut asked, mut received) = asker();
+        asker.wants(ScreenName::Telemetry, vec![messages(1)]);
+        let first = asked.recv().await.expect("the first is asked");
+        asker.wants(ScreenName::Telemetry, vec![messages(1)]);
+        asker.wants(ScreenName::Telemetry, vec![messages(2)]);
+        let second = asked.recv().await.expect("the second is asked");
+        assert_eq!((first.request, second.request), (messages(1), messages(2)));
+        drop(first.answer.send(Ok(Answer::Messages { messages: Vec::new() })));
+        drop(second.answer.send(Ok(Answer::Messages { messages: Vec::new() })));
+        match received.recv().await.expect("an answer") {
+            Inner::Answered { request, round, .. } => assert!(request == messages(2) && asker.is_current(round)),
+            _ => panic!("expected an answer"),
+        }
+        assert!(matches!(received.recv().await, Some(Inner::RoundOver(2))));
+        assert!(!asker.is_current(Some(1)));
+    }
+
+    #[tokio::test]
+    async fn news_waits_for_the_round_that_is_under_way() {
+        let (mut asker, mut asked, _received) = asker();
+        asker.wants(ScreenName::Logs, vec![messages(1)]);
+        let _first = asked.recv().await.expect("the first is asked");
+        asker.news();
+        assert_eq!(asker.due(), None);
+        asker.over(1);
+        assert!(asker.due().is_some_and(|due| due > Instant::now()), "and not too soon after it");
+        asker.ask_again(ScreenName::Logs, vec![messages(1)]);
+        assert!(asked.recv().await.is_some());
+        assert_eq!(asker.due(), None);
+    }
+
+    #[tokio::test]
+    async fn commands_go_one_at_a_time_in_order() {
+        let (asker, mut asked, _received) = asker();
+        for speed in [1, 2] {
+            asker.once(ScreenName::Overview, Request::SetSpeed { speed });
+        }
+        let first = asked.recv().await.expect("the first is sent");
+        assert_eq!(first.request, Request::SetSpeed { speed: 1 });
+        let nothing = tokio::time::timeout(Duration::from_millis(30), asked.recv()).await;
+        assert!(nothing.is_err(), "the second waits for the first one's answer");
+        drop(first.answer.send(Ok(Answer::Done { message: String::new() })));
+        assert_eq!(asked.recv().await.expect("then it goes").request, Request::SetSpeed { speed: 2 });
+    }
+}

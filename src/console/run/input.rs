@@ -56,3 +56,56 @@ fn mouse_action(event: MouseEvent) -> Option<Action> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ratatui::layout::Size;
+
+    use super::*;
+    use crate::console::fixture;
+    use crate::console::keymap::Keymap;
+    use crate::console::theme::Theme;
+
+    fn app() -> App {
+        let snapshot = Arc::new(fixture::snapshot());
+        App::new(snapshot, Theme::midnight(), Keymap::default(), Size::new(100, 30), fixture::wall_now())
+    }
+
+    fn key(code: KeyCode, modifiers: KeyModifiers) -> Event {
+        Event::Key(KeyEvent::new(code, modifiers))
+    }
+
+    #[test]
+    fn keys_act_until_a_line_is_typed() {
+        let mut app = app();
+        let q = key(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert_eq!(actions(&q, &app), [Action::Back]);
+        app.update(Action::Filter);
+        assert_eq!(actions(&q, &app), [Action::Type('q')]);
+        assert_eq!(actions(&key(KeyCode::Char('Q'), KeyModifiers::SHIFT), &app), [Action::Type('Q')]);
+        assert_eq!(actions(&key(KeyCode::Esc, KeyModifiers::NONE), &app), [Action::Back]);
+        assert_eq!(actions(&key(KeyCode::Char('u'), KeyModifiers::CONTROL), &app), [Action::EraseLine]);
+        assert_eq!(actions(&key(KeyCode::Char('c'), KeyModifiers::CONTROL), &app), [Action::Quit]);
+    }
+
+    #[test]
+    fn what_is_pasted_is_typed_without_control_characters_and_never_acts() {
+        let mut app = app();
+        let paste = Event::Paste("Q\n\u{1b}x".into());
+        assert!(actions(&paste, &app).is_empty());
+        app.update(Action::Filter);
+        assert_eq!(actions(&paste, &app), [Action::Type('Q'), Action::Type('x')]);
+    }
+
+    #[test]
+    fn the_mouse_clicks_and_scrolls() {
+        let app = app();
+        let mouse = |kind| Event::Mouse(MouseEvent { kind, column: 3, row: 1, modifiers: KeyModifiers::NONE });
+        let click = Action::Click { column: 3, row: 1 };
+        assert_eq!(actions(&mouse(MouseEventKind::Down(MouseButton::Left)), &app), [click]);
+        assert_eq!(actions(&mouse(MouseEventKind::ScrollUp), &app), [Action::WheelUp { column: 3, row: 1 }]);
+        assert!(actions(&mouse(MouseEventKind::Moved), &app).is_empty());
+    }
+}

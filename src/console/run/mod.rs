@@ -153,7 +153,10 @@ impl Console {
                     self.snapshot(owner_here.then(|| snapshots.borrow_and_update().clone()))
                 }
                 Some(inner) = received.recv() => self.inner(inner),
-                Some(painted) = drawn.recv() => self.painted(painted)?,
+                painted = drawn.recv() => match painted {
+                    Some(painted) => self.painted(painted)?,
+                    None => return Err(io::Error::other("its thread has ended").into()),
+                },
                 () = tokio::time::sleep_until(self.next_frame), if self.changed && !self.painting => {
                     self.draw();
                     true

@@ -11,6 +11,7 @@ use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
 use crate::console::widgets::value::{self, fit};
 use crate::owner::{Answer, AskError, Device, Request};
+use crate::station::DeviceHealth;
 use crate::station::text::printable;
 
 /// The screen's state.
@@ -196,7 +197,22 @@ fn facts(device: &Device, ctx: &Context<'_>) -> Vec<(&'static str, String, Style
         ("set aside", format!("{} values or readings rejected", value::count(device.set_aside)), theme.text),
         ("model", device.model_id.as_deref().map_or_else(absent, printable), theme.text),
         ("agent", device.agent_version.as_deref().map_or_else(absent, printable), theme.text),
+        ("health", device.health.as_ref().map_or_else(absent, |health| health_words(health, ctx)), theme.text),
     ]
+}
+
+/// What the device said of itself, and when; what it couldn't read is left out.
+fn health_words(health: &DeviceHealth, ctx: &Context<'_>) -> String {
+    let figures = [
+        health.memory_used_pct.map(|pct| format!("memory {pct:.0} %")),
+        health.process_memory_mib.map(|mib| format!("agent {mib:.0} MiB")),
+        health.load_average.map(|load| format!("load {load:.2}")),
+        health.disk_free_mib.map(|mib| format!("disk free {:.1} GiB", mib / 1024.0)),
+        health.temperature_c.map(|celsius| format!("{celsius:.0} °C")),
+        Some(format!("up {}", value::seconds(health.agent_uptime_s))),
+    ];
+    let figures: Vec<_> = figures.into_iter().flatten().collect();
+    format!("{} ({} ago)", figures.join(", "), value::age(health.measured_at, ctx.pipeline_now()))
 }
 
 #[cfg(test)]

@@ -273,3 +273,6 @@ pub fn depth(mode: ColorMode, environment: impl Fn(&str) -> Option<String>) -> C
         ColorMode::Auto => ColorDepth::of_terminal(environment),
     }
 }
+
+#[cfg(test)]
+mod tests;

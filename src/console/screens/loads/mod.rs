@@ -291,11 +291,11 @@ fn words(question: &Question) -> (&'static str, Vec<String>) {
         Question::Refresh { pipe } => (
             "Refresh the pipe",
             vec![
-                format!("Queue again every file of the last 7 days that {} has not loaded?", printable(pipe)),
-                "What it can duplicate: nothing. Files that the copy history has as loaded are skipped, and a message \
-                 that is in the table already is counted as a duplicate and not stored again."
+                format!("Queue again every file of the last 7 days that {} hasn't seen?", printable(pipe)),
+                "What it can duplicate: nothing. Files in the copy history are skipped, and a message that is in the \
+                 table already is counted as a duplicate and not stored again."
                     .to_owned(),
-                "A file that failed is tried again; it fails again unless it was repaired.".to_owned(),
+                "A file that failed is in the history too: to load it, put it back mended under a new name.".to_owned(),
                 KEYS.to_owned(),
             ],
         ),

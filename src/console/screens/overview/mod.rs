@@ -211,8 +211,10 @@ impl Screen for Overview {
         }
     }
 
-    fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
-        vec![Action::Open, Action::FocusNext, Action::AcknowledgeAlarm]
+    fn hints(&self, ctx: &Context<'_>) -> Vec<Action> {
+        let open = self.selected_alarm(ctx).is_some_and(|alarm| alarm.acknowledged_at.is_none());
+        let acknowledge = (open && !ctx.read_only).then_some(Action::AcknowledgeAlarm);
+        [Action::Open].into_iter().chain(acknowledge).chain([Action::FocusNext]).collect()
     }
 
     fn disabled(&self, action: Action, ctx: &Context<'_>) -> Option<String> {

@@ -48,22 +48,25 @@ const fn sentence_rows(inner: Rect) -> u16 {
 
 fn render_stage(buffer: &mut Buffer, cell: Rect, stage: &Stage, selected: bool, last: bool, ctx: &Context<'_>) {
     let theme = ctx.theme;
-    let room = usize::from(cell.width);
+    // The space before the next stage's text parts the two.
+    let room = usize::from(cell.width).saturating_sub(1);
+    let narrow = cell.width < 12;
     let bottom = cell.bottom().saturating_sub(sentence_rows(cell));
     let mut y = cell.y;
     let mut put = |text: &str, style: Style| {
         if y < bottom {
-            buffer.set_stringn(cell.x + 1, y, fit(text, room.saturating_sub(2)), room.saturating_sub(2), style);
+            buffer.set_stringn(cell.x + 1, y, fit(text, room), room, style);
             y += 1;
         }
     };
     let lamp_style = lamp::style(stage.lamp, theme);
     put(stage.name.label(), if selected { theme.title.patch(theme.selection) } else { theme.title });
-    let word = if cell.width >= 12 { lamp::word(stage.lamp) } else { short_word(stage.lamp) };
+    let word = if narrow { short_word(stage.lamp) } else { lamp::word(stage.lamp) };
     put(&format!("{} {word}", lamp::glyph(stage.lamp)), lamp_style);
     put(&or_absent(&stage.headline), theme.text);
-    let detail_rows = if cell.height >= 8 { 2 } else { 1 };
-    let detail = wrap(&printable(&stage.detail), room.saturating_sub(2), detail_rows);
+    // Where it is narrow the sentence on the selected stage tells the detail.
+    let detail_rows = if narrow { 0 } else { 2 };
+    let detail = wrap(&printable(&stage.detail), room.saturating_sub(1), detail_rows);
     for i in 0..detail_rows {
         put(detail.get(i).map_or("", String::as_str), theme.dim);
     }

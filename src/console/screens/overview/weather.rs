@@ -58,11 +58,12 @@ pub(super) fn render_now(
     if tells_sky {
         shown.push((sky_line(ctx), ctx.theme.dim));
     }
-    // What is absent gives way first where not all fits.
+    // What is absent gives way first where not all fits, then what is derived.
     let room = usize::from(inner.height);
     while shown.len() > room {
-        let Some(absent) = shown.iter().position(|(line, _)| line.contains(value::ABSENT)) else { break };
-        shown.remove(absent);
+        let gives_way = |word: &str| shown.iter().position(|(line, _)| line.contains(word));
+        let Some(goes) = gives_way(value::ABSENT).or_else(|| gives_way("at sea level")) else { break };
+        shown.remove(goes);
     }
     if shown.len() > room && room > 0 {
         shown.truncate(room);
@@ -216,11 +217,11 @@ fn next_lines(view: &NowcastView, forecast: &VariableForecast, ctx: &Context<'_>
         let number = |v| value::number(forecast.variable, v);
         let unit = forecast.variable.unit();
         let hours = f64::from(lead.lead_minutes) / 60.0;
-        format!("in {hours:.0} h {} {unit}, 90 %: {} to {}", number(q.q50), number(q.q05), number(q.q95))
+        format!("{hours:.0} h: {} {unit}, 90 % {} to {}", number(q.q50), number(q.q05), number(q.q95))
     });
     let rain = match prediction.rain_probability {
         Some(p) => format!("rain within 4 h: {:.0} %", p * 100.0),
-        None => format!("rain: {} has no probability", printable(&prediction.model_id)),
+        None => "no rain probability".to_owned(),
     };
     [(last.unwrap_or_default(), ctx.theme.text), (rain, ctx.theme.dim)].into()
 }

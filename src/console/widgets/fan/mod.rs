@@ -1,11 +1,13 @@
 //! The fan chart: what was measured, the issue time, and the forecast's median with its 50 % and 90 % bands.
 //!
-//! The bands are told apart by their shading (`▒`, `░`), the median by its dashes: colour only helps.
+//! The 90 % band is shaded (`░`), the 50 % band is solid in colour and shaded darker (`▒`) without; the median is dashed. Colour only
+//! helps: on a solid band the lines over it stay whole.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::chart::dots::Dots;
@@ -67,7 +69,7 @@ pub fn render(buf: &mut Buffer, area: Rect, data: &FanData<'_>, theme: &Theme) {
     draw_bands(buf, &plot, data.issued_at, &leads, theme);
     draw_issue_time(buf, &plot, data, theme);
     draw_median(buf, &plot, data, &leads, theme);
-    plot.draw_line(buf, data.measured, data.gap_s, theme.series(data.series));
+    plot.draw_line(buf, data.measured, data.gap_s, over_a_band(theme.series(data.series)));
     letter_issue_time(buf, &plot, data, theme);
 }
 
@@ -79,8 +81,8 @@ pub fn legend(theme: &Theme, series: usize) -> Line<'static> {
         Span::styled("measured  ", theme.dim),
         Span::styled("╌╌ ", theme.text),
         Span::styled("median  ", theme.dim),
-        Span::styled("▒▒ ", theme.band50),
-        Span::styled("50 %  ", theme.dim),
+        Span::styled("▒▒", inner_band(theme)),
+        Span::styled(" 50 %  ", theme.dim),
         Span::styled("░░ ", theme.band90),
         Span::styled("90 %  ", theme.dim),
         Span::styled("┊ ", theme.text),
@@ -108,9 +110,19 @@ fn draw_bands(buf: &mut Buffer, plot: &Plot, issued_at: Timestamp, leads: &[&Lea
             let share = f64::from(x - left) / f64::from((right - left).max(1));
             let at = between(&near.quantiles, &far.quantiles, share);
             shade(buf, plot, x, (at.q05, at.q95), "░", theme.band90);
-            shade(buf, plot, x, (at.q25, at.q75), "▒", theme.band50);
+            shade(buf, plot, x, (at.q25, at.q75), "▒", inner_band(theme));
         }
     }
+}
+
+/// Style of the 50 % band: where there are colours, its own is its ground as well.
+fn inner_band(theme: &Theme) -> Style {
+    theme.band50.fg.map_or(theme.band50, |color| theme.band50.bg(color))
+}
+
+/// A line's style without a ground of its own, so that the band under it shows.
+const fn over_a_band(style: Style) -> Style {
+    Style { bg: None, ..style }
 }
 
 fn between(near: &Quantiles, far: &Quantiles, share: f64) -> Quantiles {
@@ -122,7 +134,7 @@ fn between(near: &Quantiles, far: &Quantiles, share: f64) -> Quantiles {
     Quantiles::ordered(values)
 }
 
-fn shade(buf: &mut Buffer, plot: &Plot, x: u16, (low, high): (f64, f64), glyph: &str, style: ratatui::style::Style) {
+fn shade(buf: &mut Buffer, plot: &Plot, x: u16, (low, high): (f64, f64), glyph: &str, style: Style) {
     for y in plot.row(high)..=plot.row(low) {
         put(buf, Rect { x, width: 1, ..plot.area }, x, y, glyph, style);
     }
@@ -158,13 +170,13 @@ fn draw_median(buf: &mut Buffer, plot: &Plot, data: &FanData<'_>, leads: &[&Lead
             dots.line(from, to, |x| x % 4 < 2);
         }
     }
-    dots.paint(buf, plot.area, theme.text);
+    dots.paint(buf, plot.area, over_a_band(theme.text));
     if let [only] = leads
         && let Some(x) = plot.column(valid_time(data.issued_at, only.lead_minutes))
     {
         shade(buf, plot, x, (only.quantiles.q05, only.quantiles.q95), "░", theme.band90);
-        shade(buf, plot, x, (only.quantiles.q25, only.quantiles.q75), "▒", theme.band50);
-        put(buf, plot.area, x, plot.row(only.quantiles.q50), "╌", theme.text);
+        shade(buf, plot, x, (only.quantiles.q25, only.quantiles.q75), "▒", inner_band(theme));
+        put(buf, plot.area, x, plot.row(only.quantiles.q50), "╌", over_a_band(theme.text));
     }
 }
 
