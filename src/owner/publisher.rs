@@ -78,9 +78,10 @@ impl Publisher {
         loop {
             let parts = self.gather(&mut rates);
             self.publish(&parts, &mut failures);
-            tokio::time::sleep(FLOOR).await;
-            // Whatever rang during the floor is answered at once.
-            drop(tokio::time::timeout(TICK - FLOOR, self.news()).await);
+            // News is answered after the floor, so that a burst is one snapshot; without news, ages and alarms are.
+            if tokio::time::timeout(TICK, self.news()).await.is_ok() {
+                tokio::time::sleep(FLOOR).await;
+            }
         }
     }
 

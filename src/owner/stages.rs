@@ -136,7 +136,8 @@ fn route(parts: &Parts, now: Timestamp, window_s: f64) -> Stage {
         || "no batch open".to_owned(),
         |(_, batch)| {
             let bytes: u64 = parts.open.iter().map(|(_, b)| b.bytes).sum();
-            let left = (window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0);
+            // By tens of seconds, as ages are.
+            let left = ((window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0) / 10.0).ceil() * 10.0;
             format!("batch {left:.0} s {}", bytes_in_words(bytes))
         },
     );
