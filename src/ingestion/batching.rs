@@ -15,14 +15,17 @@ use tokio::sync::watch;
 use super::enqueued::{CutBatch, EnqueuedLog, EnqueuedMessage};
 use super::notices::{BlobCreated, NoticeQueue};
 use super::storage::{Containers, StorageError};
-use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
+use crate::clock::{Clock, ClockReading};
 use crate::database::DatabaseError;
 
 /// Messages read from the log at a time while a batch is written.
 const CHUNK: usize = 500;
 /// Wall time before a batch that couldn't be written is tried again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// Wall time that is collected once a replay's clock stands still.
+const LAST_WINDOW: Duration = Duration::from_secs(1);
 
 /// How batches are cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +95,12 @@ impl Batcher {
         }
         loop {
             let next = self.log.open_batches().into_iter().map(|(_, b)| b.first_at + self.rules.window).min();
+            if let ClockReading::Replay { end, ended, .. } = self.clock.reading()
+                && (ended || next.is_some_and(|next| next > end))
+            {
+                self.cut_at_the_end(end, next.is_some()).await;
+                continue;
+            }
             tokio::select! {
                 () = sleep_until(&self.clock, next) => {}
                 () = self.log.grown() => {}
@@ -103,6 +112,17 @@ impl Batcher {
                 }
             }
         }
+    }
+
+    /// A replay's clock stands still at its end, where no window ends any more: what waits then, or comes later (from
+    /// an outbox that was full, say), is cut a moment after.
+    async fn cut_at_the_end(&self, end: Timestamp, waits: bool) {
+        self.clock.sleep_until(end).await;
+        if !waits {
+            self.log.grown().await;
+        }
+        tokio::time::sleep(LAST_WINDOW).await;
+        self.flush().await;
     }
 
     /// Cuts every waiting batch now, whatever its window says.

@@ -327,3 +327,21 @@ async fn what_no_route_takes_and_what_is_no_json_is_kept_aside() {
     assert_eq!(bench.batcher.status.borrow().unrouted, 1);
     assert_eq!(bench.loader.notices.status().depth, 0);
 }
+
+#[tokio::test]
+async fn what_comes_when_a_replay_has_ended_is_batched_all_the_same() {
+    let mut bench = bench();
+    let end = at("2016-06-08T00:00:00Z");
+    bench.batcher.clock = Clock::replay(end, 600, end);
+    let (log, status) = (bench.log.clone(), bench.batcher.status.subscribe());
+    let batcher = tokio::spawn(bench.batcher.run());
+    for batches in 1..=2 {
+        let message = Message::WeatherMeasurement(measurement(i64::try_from(batches).expect("small")));
+        log.append(enqueued(&message)).await.expect("appended");
+        let mut status = status.clone();
+        let cut = status.wait_for(|status| status.batches == batches);
+        tokio::time::timeout(std::time::Duration::from_secs(20), cut).await.expect("in time").expect("runs on");
+    }
+    batcher.abort();
+    assert!(log.open_batches().is_empty());
+}

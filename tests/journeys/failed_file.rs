@@ -49,8 +49,7 @@ fn a_bad_line_and_a_truncated_file_are_listed_and_the_next_file_loads() {
     // The screen: failed files only, the failing line beside its error.
     terminal.press("x", "Copy history · failed files");
     terminal.wait_until("only failed files", |text| text.contains("✖ Load failed") && !text.contains("● Loaded"));
-    terminal.keys("\t");
-    terminal.keys("G");
+    terminal.press("G", "✖ line 2, column 2");
     terminal.press("\r", "{oops");
     let shown = terminal.wait_for("line 2");
     assert!(shown.contains("00-01"), "{shown}");
@@ -72,7 +71,7 @@ fn a_bad_line_and_a_truncated_file_are_listed_and_the_next_file_loads() {
     terminal.wait_for("alarm load-errors acknowledged");
     assert!(place.run(&["alarms"]).out().contains("(acknowledged "), "{}", place.run(&["alarms"]).out());
     let again = place.run(&["alarms", "ack", "nonsense"]);
-    again.fails_with(1, &["alarm nonsense", "not raised", "`skydeck alarms`"]);
+    again.fails_with(9, &["alarm nonsense", "not raised", "raised now: load-errors"]);
     terminal.keys("Q");
     assert_eq!(terminal.ended(), 0);
 }

@@ -33,6 +33,8 @@ fn two_consoles_see_the_same_and_survive_the_owner() {
     let pid = owner.pid().to_string();
     for console in &mut consoles {
         console.wait_for(&format!("attached to process {pid}"));
+        // The newest state may be told a moment after the first.
+        console.wait_for("×1 ");
         console.press("5", "● Loaded");
     }
     let [one, other] = &mut consoles;

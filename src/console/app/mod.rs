@@ -121,6 +121,12 @@ impl App {
         self.notification = Some(Notification { text: crate::station::text::printable(text), until: None });
     }
 
+    /// The owner is gone. What was said before is less than that.
+    pub fn lose_owner(&mut self) {
+        self.view.lose_owner();
+        self.notification = None;
+    }
+
     /// Time passes; answers whether the footer changes by it.
     pub fn tick(&mut self, now: Timestamp) -> bool {
         self.view.now = now;

@@ -43,7 +43,8 @@ fn said(app: &App) -> (String, Style) {
         return (notification.text.clone(), theme.notice);
     }
     if app.view.lost_at().is_some() {
-        let text = "the owner has ended; this is the last state it told. Start it again with skydeck run";
+        // The next step has to be seen at 80 columns, too; since when is in the header.
+        let text = "the owner has ended: run `skydeck run` again";
         return (text.into(), theme.fail);
     }
     let filter = app.view.filter(app.up());

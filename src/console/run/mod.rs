@@ -218,7 +218,7 @@ impl Console {
                     self.asker.news();
                 }
             }
-            None => self.app.view.lose_owner(),
+            None => self.app.lose_owner(),
         }
         self.changed = true;
         true
