@@ -92,9 +92,12 @@ impl Keymap {
     #[must_use]
     pub fn keys(&self, screen: ScreenName, action: Action) -> Vec<Key> {
         let bound = self.bindings.iter().filter(|binding| binding.action == action);
-        let mut keys: Vec<Key> =
-            bound.map(|binding| binding.key).filter(|key| self.action(screen, *key) == Some(action)).collect();
-        keys.dedup();
+        let mut keys: Vec<Key> = Vec::new();
+        for key in bound.map(|binding| binding.key).filter(|key| self.action(screen, *key) == Some(action)) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
         keys
     }
 

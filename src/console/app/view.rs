@@ -10,7 +10,7 @@ use crate::console::filter::Filter;
 use crate::console::frame;
 use crate::console::screens::{Context, ScreenName, SizeClass};
 use crate::console::theme::Theme;
-use crate::owner::Snapshot;
+use crate::owner::{Lamp, Snapshot};
 
 /// What is looked at and how.
 #[derive(Debug)]
@@ -72,9 +72,14 @@ impl View {
     }
 
     /// The owner is gone: what is shown is the last there was.
-    pub const fn lose_owner(&mut self) {
+    pub fn lose_owner(&mut self) {
         if self.lost_at.is_none() {
             self.lost_at = Some(self.now);
+            // Nobody watches the stages any more, so nothing is known of them; a paused view shows that too.
+            darken(&mut self.live);
+            if let Some((snapshot, _)) = &mut self.frozen {
+                darken(snapshot);
+            }
         }
     }
 
@@ -98,12 +103,17 @@ impl View {
         self.filters[screen.index()] = filter;
     }
 
-    /// The context of a screen.
-    pub fn context(&self, screen: ScreenName) -> Context<'_> {
-        let (snapshot, now) = match &self.frozen {
+    /// The state that is shown, and the wall time it is shown at: both stand still while the view is paused.
+    pub fn shown(&self) -> (&Snapshot, Timestamp) {
+        match &self.frozen {
             Some((snapshot, at)) => (snapshot, *at),
             None => (&self.live, self.lost_at.unwrap_or(self.now)),
-        };
+        }
+    }
+
+    /// The context of a screen.
+    pub fn context(&self, screen: ScreenName) -> Context<'_> {
+        let (snapshot, now) = self.shown();
         Context {
             snapshot,
             theme: &self.theme,
@@ -115,6 +125,13 @@ impl View {
             now,
             stale: self.lost_at.is_some(),
         }
+    }
+}
+
+/// Makes every stage's lamp unknown.
+fn darken(snapshot: &mut Arc<Snapshot>) {
+    for stage in &mut Arc::make_mut(snapshot).stages {
+        stage.lamp = Lamp::Unknown;
     }
 }
 

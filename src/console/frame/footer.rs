@@ -3,17 +3,21 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget as _};
 
 use crate::console::Action;
 use crate::console::app::App;
 use crate::console::popup::Popup;
-use crate::console::widgets::value::{fit, width};
+use crate::console::widgets::value::{fit, width, wrap};
 use crate::station::text::printable;
 
 /// Hints that every screen ends with.
 const ALWAYS: [Action; 3] = [Action::Palette, Action::Filter, Action::Quit];
 
-/// Draws the footer.
+/// Rows that something said may take, the footer's own and those above it.
+const MOST_ROWS: usize = 3;
+
+/// Draws the footer. What passes or must be read whole takes the hints' room, and rows above where that isn't enough.
 pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = &app.view.theme;
     if let Some(Popup::Filter(line)) = app.popups().last() {
@@ -22,17 +26,33 @@ pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let (text, style) = said(app);
     let room = usize::from(area.width).saturating_sub(2);
-    // What is said passes, so that it may take the hints' room; an alarm stays, and leaves them some.
-    let most = if app.notification().is_some() { room } else { room * 3 / 5 };
+    let whole = app.notification().is_some() || app.view.lost_at().is_some();
+    if whole && width(&text) > room {
+        return render_rows(buffer, area, &wrap(&text, room, MOST_ROWS), style, theme.text);
+    }
+    // An alarm stays, and leaves the hints some room.
+    let most = if whole { room } else { room * 3 / 5 };
     let hints = hints(app, room.saturating_sub(if text.is_empty() { 0 } else { width(&text).min(most) + 2 }));
-    let hints_width: usize = hints.iter().map(|(key, hint)| width(key) + width(hint) + 3).sum();
+    let hints_width: usize = hints.iter().map(hint_width).sum();
     let left = room.saturating_sub(hints_width + 1);
+    let left = if hints.is_empty() { room } else { left };
     buffer.set_stringn(area.x + 1, area.y, fit(&text, left), left, style);
     let mut x = area.right().saturating_sub(u16::try_from(hints_width).unwrap_or(0));
     for (key, hint) in hints {
         (x, _) = buffer.set_stringn(x, area.y, &key, room, theme.key);
-        (x, _) = buffer.set_stringn(x + 1, area.y, &hint, room, theme.dim);
+        (x, _) = buffer.set_stringn(x + u16::from(!key.is_empty()), area.y, &hint, room, theme.dim);
         x += 2;
+    }
+}
+
+/// Draws lines whose last one is the footer's row; the others lie over the screen's last rows.
+fn render_rows(buffer: &mut Buffer, area: Rect, lines: &[String], style: Style, ground: Style) {
+    let above = u16::try_from(lines.len().saturating_sub(1)).unwrap_or(0).min(area.y);
+    let rows = Rect { y: area.y - above, height: above + 1, ..area };
+    Clear.render(rows, buffer);
+    buffer.set_style(rows, ground);
+    for (y, line) in (rows.y..rows.bottom()).zip(lines) {
+        buffer.set_stringn(area.x + 1, y, line, usize::from(area.width).saturating_sub(2), style);
     }
 }
 
@@ -62,24 +82,42 @@ fn said(app: &App) -> (String, Style) {
     }
 }
 
-/// As many hints as there is room for, the screen's own before those that every screen has. The palette's key has its
-/// room first, as any other action is found by name there.
+/// Columns of a hint and the space after it.
+fn hint_width((key, hint): &(String, String)) -> usize {
+    width(key) + usize::from(!key.is_empty()) + width(hint) + 2
+}
+
+/// As many whole hints as there is room for, the screen's own before those that every screen has; `…` says that there
+/// are more. The palette's key has its room first, as any other action is found by name there.
 fn hints(app: &App, room: usize) -> Vec<(String, String)> {
+    let context = app.context();
     let hint = |action: Action| {
         let key = app.keymap().first_key(app.up(), action)?;
-        Some((key, action.info()?.hint.to_owned()))
+        let here = app.screen().meaning(action, &context).map(|(hint, _)| hint);
+        Some((key, here.unwrap_or(action.info()?.hint).to_owned()))
     };
-    let wanted: Vec<Action> = app.screen().hints(&app.context()).into_iter().chain(ALWAYS).collect();
-    let mut by_worth = wanted.clone();
-    by_worth.sort_by_key(|action| *action != Action::Palette);
-    let mut left = room;
-    let mut chosen = Vec::new();
-    for action in by_worth {
-        let Some((key, text)) = hint(action) else { continue };
-        if let Some(rest) = left.checked_sub(width(&key) + width(&text) + 3) {
-            left = rest;
-            chosen.push(action);
+    let mut wanted: Vec<Action> = Vec::new();
+    for action in app.screen().hints(&context).into_iter().chain(ALWAYS) {
+        if !wanted.contains(&action) && hint(action).is_some() {
+            wanted.push(action);
         }
     }
-    wanted.into_iter().filter(|action| chosen.contains(action)).filter_map(hint).collect()
+    let fitting = |mut left: usize| {
+        let mut by_worth = wanted.clone();
+        by_worth.sort_by_key(|action| *action != Action::Palette);
+        by_worth.retain(|action| {
+            let rest = hint(*action).and_then(|hint| left.checked_sub(hint_width(&hint)));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        });
+        by_worth
+    };
+    let more = (String::new(), "…".to_owned());
+    let mut chosen = fitting(room);
+    let is_cut = chosen.len() < wanted.len();
+    if is_cut {
+        chosen = fitting(room.saturating_sub(hint_width(&more)));
+    }
+    let shown = wanted.into_iter().filter(|action| chosen.contains(action)).filter_map(hint);
+    shown.chain((is_cut && room >= hint_width(&more)).then_some(more)).collect()
 }

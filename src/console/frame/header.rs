@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::clock::ClockReading;
 use crate::console::app::{App, View};
-use crate::console::screens::pipeline_time;
+use crate::console::screens::{newest_measurement_row, pipeline_time};
 use crate::console::theme::Theme;
 use crate::console::widgets::{lamp, value};
 use crate::owner::{Lamp, Snapshot};
@@ -56,8 +56,10 @@ fn length(parts: &[Part]) -> usize {
 }
 
 fn parts(view: &View) -> Vec<Part> {
-    let (snapshot, theme) = (&view.live, &view.theme);
-    let now = pipeline_time(snapshot, view.lost_at().unwrap_or(view.now));
+    // A paused view's figures stand still, the header's too; only the clock runs on.
+    let (snapshot, now) = view.shown();
+    let theme = &view.theme;
+    let now = pipeline_time(snapshot, now);
     let mut parts = vec![
         Part { text: "skydeck".into(), style: theme.title, rank: NAME },
         Part { text: badge(snapshot), style: badge_style(snapshot, theme), rank: 0 },
@@ -76,7 +78,7 @@ fn parts(view: &View) -> Vec<Part> {
         parts.push(Part { text: format!("{} {word}", lamp::glyph(lamp)), style: lamp::style(lamp, theme), rank: 1 });
     }
     parts.push(Part { text: roof(snapshot), style: theme.text, rank: 6 });
-    let row = messages_row(snapshot).map_or_else(|| value::ABSENT.to_owned(), |at| value::age(at, now));
+    let row = newest_measurement_row(snapshot).map_or_else(|| value::ABSENT.to_owned(), |at| value::age(at, now));
     parts.push(Part { text: format!("row age {row}"), style: theme.text, rank: 4 });
     parts.extend(clock(view, theme));
     parts
@@ -117,12 +119,6 @@ fn roof(snapshot: &Snapshot) -> String {
         [device] => format!("{} +{}", crate::station::text::printable(&device.id), value::count(waiting)),
         devices => format!("{} devices +{}", devices.len(), value::count(waiting)),
     }
-}
-
-/// The newest row of measurements.
-fn messages_row(snapshot: &Snapshot) -> Option<jiff::Timestamp> {
-    let of_messages = snapshot.pipes.iter().find(|pipe| pipe.container.ends_with("-messages"));
-    of_messages.map_or_else(|| snapshot.pipes.iter().filter_map(|p| p.newest_row_at).max(), |pipe| pipe.newest_row_at)
 }
 
 fn clock(view: &View, theme: &Theme) -> Vec<Part> {

@@ -7,6 +7,7 @@ mod header;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
+use ratatui::style::Modifier;
 
 use super::app::App;
 use super::screens::ScreenName;
@@ -44,6 +45,10 @@ pub fn render(app: &App, buffer: &mut Buffer) {
     render_tabs(app, buffer, Rect { y: area.y + 1, height: 1, ..area });
     let context = app.context();
     app.screen().render(buffer, body(area), &context);
+    if context.stale {
+        // What is shown is the last there was: it recedes, so that nobody takes it for what is.
+        buffer.set_style(body(area), theme.dim.add_modifier(Modifier::DIM));
+    }
     footer::render(app, buffer, Rect { y: area.bottom() - 1, height: 1, ..area });
     for popup in app.popups() {
         popup.render(buffer, area, app);

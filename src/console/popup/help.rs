@@ -8,6 +8,14 @@ use crate::console::Action;
 use crate::console::action::{ACTIONS, ActionInfo, Scope};
 use crate::console::app::App;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
+use crate::console::widgets::value::wrap;
+
+const COLUMNS: [Column; 4] = [
+    Column::text("keys", 19),
+    Column::text("what it does", 30).fill(),
+    Column::text("where", 18).gives_way(2),
+    Column::text("name", 17).gives_way(1),
+];
 
 /// The help.
 #[derive(Debug, Default)]
@@ -19,7 +27,7 @@ pub struct Help {
 impl Help {
     pub(super) fn update(&mut self, action: Action, app: &mut App) -> Verdict {
         let area = Rect::new(0, 0, app.view.size.width, app.view.size.height);
-        let rows = rows(&self.query, app);
+        let rows = lines(&self.query, app, Self::place(area).width.saturating_sub(2));
         match action {
             Action::Type(c) => self.query.push(c),
             Action::Erase => drop(self.query.pop()),
@@ -43,7 +51,7 @@ impl Help {
     }
 
     fn place(area: Rect) -> Rect {
-        place(area, 96, area.height.saturating_sub(2).min(46))
+        place(area, area.width.saturating_sub(4).clamp(96, 150), area.height.saturating_sub(2).min(46))
     }
 
     const fn list(inner: Rect) -> Rect {
@@ -55,32 +63,44 @@ impl Help {
         let title = format!("Help: {}", app.up().label());
         let inner = open(buffer, Self::place(area), &title, "type a key or a word, esc closes", theme);
         typed(buffer, Rect { height: inner.height.min(1), ..inner }, "? ", &self.query, theme);
-        let found = rows(&self.query, app);
-        let columns = [
-            Column::text("keys", 17),
-            Column::text("what it does", 30).fill(),
-            Column::text("where", 17).gives_way(2),
-            Column::text("name", 17).gives_way(1),
-        ];
-        let row = |i: usize| {
-            let info = found[i];
-            let disabled = app.disabled(info.action).filter(|_| info.scope.includes(app.up()));
-            let (text, style) = match disabled {
-                Some(reason) => (format!("{}; now: {reason}", info.description), theme.dim),
-                None => (info.description.to_owned(), theme.text),
-            };
-            vec![
-                Cell::styled(keys(info, app).join(" "), theme.key),
-                Cell::styled(text, style),
-                Cell::styled(place_of(info.scope), theme.dim),
-                Cell::styled(info.name, theme.dim),
-            ]
-        };
-        table::render(buffer, Self::list(inner), &columns, found.len(), row, Some(self.selection), theme);
+        let found = lines(&self.query, app, inner.width);
+        let row = |i: usize| found[i].clone();
+        table::render(buffer, Self::list(inner), &COLUMNS, found.len(), row, Some(self.selection), theme);
         if found.is_empty() && inner.height > 2 {
             buffer.set_stringn(inner.x, inner.y + 2, "no key and no word like this", inner.width.into(), theme.dim);
         }
     }
+}
+
+/// The help's lines in `width` columns: an action's words take as many as they need.
+fn lines(query: &str, app: &App, width: u16) -> Vec<Vec<Cell>> {
+    let theme = &app.view.theme;
+    let room = usize::from(table::widths(&COLUMNS, width)[1]);
+    let mut lines = Vec::new();
+    for info in rows(query, app) {
+        let is_here = info.scope.includes(app.up());
+        let here = app.screen().meaning(info.action, &app.context()).filter(|_| is_here);
+        let description = here.map_or(info.description, |(_, description)| description);
+        let (text, style) = match app.disabled(info.action).filter(|_| is_here) {
+            Some(reason) => (format!("{description}; now: {reason}"), theme.dim),
+            None => (description.to_owned(), theme.text),
+        };
+        let keys = keys(info, app);
+        // Without a key an action is reached by its name.
+        let keys = if keys.is_empty() { format!(": {}", info.name) } else { keys.join(" ") };
+        let mut first = [
+            Cell::styled(keys, theme.key),
+            Cell::from(""),
+            Cell::styled(place_of(info.scope), theme.dim),
+            Cell::styled(info.name, theme.dim),
+        ];
+        for part in wrap(&text, room, 6) {
+            first[1] = Cell::styled(part, style);
+            lines.push(first.to_vec());
+            first = std::array::from_fn(|_| Cell::from(""));
+        }
+    }
+    lines
 }
 
 /// The keys that do an action where it means something.

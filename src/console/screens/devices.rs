@@ -7,10 +7,10 @@ use ratatui::style::Style;
 use super::{Context, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::{self, Exportable, Table};
-use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
 use crate::console::widgets::value::{self, fit};
-use crate::owner::{Answer, AskError, Device, Request};
+use crate::console::widgets::{lamp, pane};
+use crate::owner::{Answer, AskError, Device, Lamp, Request};
 use crate::station::DeviceHealth;
 use crate::station::text::printable;
 
@@ -28,6 +28,15 @@ fn shown<'a>(ctx: &Context<'a>) -> Vec<&'a Device> {
 
 const fn link(device: &Device) -> &'static str {
     if device.connected { "connected" } else { "disconnected" }
+}
+
+/// The link's lamp; nobody knows of it any more when the owner is gone.
+const fn lit(device: &Device, ctx: &Context<'_>) -> Lamp {
+    match (ctx.stale, device.connected) {
+        (true, _) => Lamp::Unknown,
+        (false, true) => Lamp::Ok,
+        (false, false) => Lamp::Failed,
+    }
 }
 
 fn split(area: Rect, devices: usize) -> [Rect; 2] {
@@ -128,8 +137,21 @@ impl Screen for Devices {
     }
 }
 
+const COLUMNS: [Column; 8] = [
+    Column::text("device", 10).fill(),
+    Column::text("link", 14),
+    Column::number("last seen", 10),
+    Column::number("outbox", 8),
+    Column::number("of its bound", 12).gives_way(2),
+    Column::number("set aside", 9).gives_way(3),
+    Column::text("model", 22).gives_way(4),
+    Column::text("agent", 8).gives_way(5),
+];
+
 fn render_fleet(buffer: &mut Buffer, area: Rect, devices: &[&Device], selection: Selection, ctx: &Context<'_>) {
-    let note = format!("{} of {}", devices.len(), ctx.snapshot.devices.len());
+    let count = format!("{} of {}", devices.len(), ctx.snapshot.devices.len());
+    let hidden = table::hidden(&COLUMNS, area.width.saturating_sub(2));
+    let note = [Some(count), hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let inner = pane::render_with_note(buffer, area, "Devices", &note, true, ctx.theme);
     if devices.is_empty() {
         let text =
@@ -137,24 +159,14 @@ fn render_fleet(buffer: &mut Buffer, area: Rect, devices: &[&Device], selection:
         buffer.set_stringn(inner.x + 1, inner.y, text, inner.width.saturating_sub(1).into(), ctx.theme.dim);
         return;
     }
-    let columns = [
-        Column::text("device", 10).fill(),
-        Column::text("link", 14),
-        Column::number("last seen", 10),
-        Column::number("outbox", 8),
-        Column::number("of its bound", 12).gives_way(2),
-        Column::number("set aside", 9).gives_way(3),
-        Column::text("model", 22).gives_way(4),
-        Column::text("agent", 8).gives_way(5),
-    ];
     let now = ctx.pipeline_now();
     let row = |i: usize| {
         let device = devices[i];
-        let (glyph, style) = if device.connected { ("●", ctx.theme.ok) } else { ("✖", ctx.theme.fail) };
+        let lit = lit(device, ctx);
         let absent = || value::ABSENT.to_owned();
         vec![
             printable(&device.id).into(),
-            Cell::styled(format!("{glyph} {}", link(device)), style),
+            Cell::styled(format!("{} {}", lamp::glyph(lit), link(device)), lamp::style(lit, ctx.theme)),
             device.last_seen_at.map_or_else(absent, |at| value::age(at, now)).into(),
             value::count(device.outbox_rows).into(),
             share(device.outbox_rows, device.outbox_max_rows).into(),
@@ -163,7 +175,7 @@ fn render_fleet(buffer: &mut Buffer, area: Rect, devices: &[&Device], selection:
             device.agent_version.as_deref().map_or_else(absent, printable).into(),
         ]
     };
-    table::render(buffer, inner, &columns, devices.len(), row, Some(selection), ctx.theme);
+    table::render(buffer, inner, &COLUMNS, devices.len(), row, Some(selection), ctx.theme);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share shown with one decimal")]
@@ -178,7 +190,7 @@ fn facts(device: &Device, ctx: &Context<'_>) -> Vec<(&'static str, String, Style
     let now = ctx.pipeline_now();
     let seen = device
         .last_seen_at
-        .map_or_else(absent, |at| format!("{} ({} ago)", value::date_time(at, ctx.zone), value::age(at, now)));
+        .map_or_else(absent, |at| format!("{} ({} ago)", value::date_time_zone(at, ctx.zone), value::age(at, now)));
     let outbox = format!(
         "{} messages, {}; bound {} messages",
         value::count(device.outbox_rows),
@@ -188,7 +200,7 @@ fn facts(device: &Device, ctx: &Context<'_>) -> Vec<(&'static str, String, Style
     let source = if device.source_ended { format!("{}; it has ended", device.source) } else { device.source.clone() };
     let given_up = if device.outbox_given_up == 0 { theme.text } else { theme.warn };
     vec![
-        ("link", link(device).into(), if device.connected { theme.ok } else { theme.fail }),
+        ("link", link(device).into(), lamp::style(lit(device, ctx), theme)),
         ("last error", device.last_error.as_deref().map_or_else(|| "none".into(), printable), theme.text),
         ("last seen", seen, theme.text),
         ("readings from", printable(&source), theme.text),

@@ -194,6 +194,13 @@ pub fn pipeline_time(snapshot: &Snapshot, now: Timestamp) -> Timestamp {
     }
 }
 
+/// `measuredAt` of the newest row of measurements; of any row where no pipe loads measurements.
+#[must_use]
+pub fn newest_measurement_row(snapshot: &Snapshot) -> Option<Timestamp> {
+    let of_messages = snapshot.pipes.iter().find(|pipe| pipe.container.ends_with("-messages"));
+    of_messages.map_or_else(|| snapshot.pipes.iter().filter_map(|p| p.newest_row_at).max(), |pipe| pipe.newest_row_at)
+}
+
 /// What a screen made of an action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -276,6 +283,11 @@ pub trait Screen: Send {
     /// Actions the footer hints at, most useful first.
     fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
         Vec::new()
+    }
+
+    /// What an action means here where that isn't what the table of actions says: its hint and its description.
+    fn meaning(&self, _action: Action, _ctx: &Context<'_>) -> Option<(&'static str, &'static str)> {
+        None
     }
 
     /// Why an action of this screen's scope can't be done now; absent where it can.

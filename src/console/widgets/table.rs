@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 
 use super::value::{fit, fit_end, width};
 use crate::console::Action;
@@ -152,13 +152,24 @@ pub fn render(
         let selected = selection.is_some_and(|selection| selection.row.min(count.saturating_sub(1)) == row);
         line(buffer, place, columns, &widths, &rows(row), theme.text);
         if selected {
-            buffer.set_style(place, theme.selection);
+            select(buffer, place, theme);
         }
     }
 }
 
+/// Says in a pane's note that columns gave way in `room` columns of the terminal; nothing where all are shown.
+#[must_use]
+pub fn hidden(columns: &[Column], room: u16) -> Option<String> {
+    match widths(columns, room).iter().filter(|width| **width == 0).count() {
+        0 => None,
+        1 => Some("1 column hidden, widen".to_owned()),
+        count => Some(format!("{count} columns hidden, widen")),
+    }
+}
+
 /// Each column's width; 0 where it gave way. Between two columns there is one space.
-fn widths(columns: &[Column], room: u16) -> Vec<u16> {
+#[must_use]
+pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|column| column.width).collect();
     let total = |widths: &[u16]| -> u16 {
         let shown = u16::try_from(widths.iter().filter(|w| **w > 0).count()).unwrap_or(u16::MAX);
@@ -179,6 +190,16 @@ fn widths(columns: &[Column], room: u16) -> Vec<u16> {
         }
     }
     widths
+}
+
+/// Marks a row. Where the mark swaps ink and ground, the whole row has one ink first: each cell's own would leave
+/// patches of ground.
+fn select(buffer: &mut Buffer, place: Rect, theme: &Theme) {
+    if theme.selection.add_modifier.contains(Modifier::REVERSED) {
+        let plain = Style::new().fg(theme.text.fg.unwrap_or(Color::Reset)).bg(theme.text.bg.unwrap_or(Color::Reset));
+        buffer.set_style(place, plain.remove_modifier(Modifier::all()));
+    }
+    buffer.set_style(place, theme.selection);
 }
 
 fn line(buffer: &mut Buffer, area: Rect, columns: &[Column], widths: &[u16], cells: &[Cell], base: Style) {
@@ -214,6 +235,9 @@ mod tests {
         assert_eq!(widths(&COLUMNS, 20), [13, 6, 0]);
         assert_eq!(widths(&COLUMNS, 10), [10, 0, 0]);
         assert_eq!(widths(&COLUMNS, 3), [3, 0, 0]);
+        assert_eq!(hidden(&COLUMNS, 30), None);
+        assert_eq!(hidden(&COLUMNS, 20).as_deref(), Some("1 column hidden, widen"));
+        assert_eq!(hidden(&COLUMNS, 3).as_deref(), Some("2 columns hidden, widen"));
     }
 
     #[test]

@@ -197,6 +197,12 @@ pub fn date_time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A local date and time with its zone: `2016-06-09 14:04 CEST`.
+#[must_use]
+pub fn date_time_zone(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
 /// A date and time in UTC: `2016-06-09 13:04Z`.
 #[must_use]
 pub fn date_time_utc(at: Timestamp) -> String {

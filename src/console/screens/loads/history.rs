@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use super::{Focus, Loads};
 use crate::console::export::{self, Exportable};
 use crate::console::screens::Context;
-use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Cell, Column};
-use crate::console::widgets::value::{bytes, count, fit, time, wrap};
-use crate::owner::LoadedFile;
+use crate::console::widgets::value::{ABSENT, bytes, count, fit, time, wrap};
+use crate::console::widgets::{lamp, pane};
+use crate::owner::{Lamp, LoadedFile};
 use crate::station::text::printable;
 
 const COLUMNS: [Column; 8] = [
@@ -28,13 +28,29 @@ pub fn is_loaded(file: &LoadedFile) -> bool {
     file.status == "Loaded"
 }
 
+/// Whether nothing has become of it yet.
+pub fn is_pending(file: &LoadedFile) -> bool {
+    file.status == "Pending"
+}
+
+/// How a file is doing.
+pub fn lit(file: &LoadedFile) -> Lamp {
+    match () {
+        () if is_loaded(file) => Lamp::Ok,
+        () if is_pending(file) => Lamp::Unknown,
+        () => Lamp::Failed,
+    }
+}
+
 /// Draws the history; the last row is for the selected file's first error.
 pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     let shown = screen.shown_files(ctx);
     let focused = screen.focus == Focus::History;
     let title = if screen.failed_only { "Copy history · failed files" } else { "Copy history" };
     let all = screen.files.as_ref().map_or(0, Vec::len);
-    let note = if shown.len() < all { format!("{} of {all} files", shown.len()) } else { format!("{all} files") };
+    let count = if shown.len() < all { format!("{} of {all} files", shown.len()) } else { format!("{all} files") };
+    let hidden = table::hidden(&COLUMNS, area.width.saturating_sub(2)).filter(|_| !shown.is_empty());
+    let note = [Some(count), hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let inner = pane::render_with_note(buf, area, title, &note, focused, ctx.theme);
     if inner.is_empty() {
         return;
@@ -69,16 +85,17 @@ fn why_empty(screen: &Loads) -> String {
 }
 
 fn cells(file: &LoadedFile, ctx: &Context<'_>) -> Vec<Cell> {
-    let (mark, style) = if is_loaded(file) { ("●", ctx.theme.ok) } else { ("✖", ctx.theme.fail) };
+    let lit = lit(file);
+    let loaded = if is_pending(file) { ABSENT.to_owned() } else { time(file.loaded_at, ctx.zone) };
     let rows = if is_loaded(file) { file.rows_loaded } else { file.rows_parsed };
     vec![
-        time(file.loaded_at, ctx.zone).into(),
+        loaded.into(),
         printable(&file.file).into(),
         printable(&file.pipe).into(),
         count(rows).into(),
         count(file.duplicates).into(),
         bytes(file.bytes).into(),
-        Cell::styled(format!("{mark} {}", printable(&file.status)), style),
+        Cell::styled(format!("{} {}", lamp::glyph(lit), printable(&file.status)), lamp::style(lit, ctx.theme)),
         first_error(file).unwrap_or_default().into(),
     ]
 }
@@ -93,7 +110,18 @@ pub fn first_error(file: &LoadedFile) -> Option<String> {
     })
 }
 
-/// What the filter is held against, and what is copied.
+/// What is to be done about a file that failed.
+pub const NEXT_STEP: &str = "to load it, put it back mended under a new name, then R";
+
+/// What is copied of a file: [`line`], and what is to be done where it failed.
+pub fn copied(file: &LoadedFile) -> String {
+    match lit(file) {
+        Lamp::Failed => format!("{}; {NEXT_STEP}", line(file)),
+        _ => line(file),
+    }
+}
+
+/// What the filter is held against.
 pub fn line(file: &LoadedFile) -> String {
     format!("{} {} {} {} {}", file.file, file.pipe, file.table, file.status, first_error(file).unwrap_or_default())
         .trim_end()
@@ -127,7 +155,7 @@ pub fn table(shown: &[&LoadedFile]) -> Exportable {
             Text(file.file.clone()),
             Text(file.pipe.clone()),
             Text(file.table.clone()),
-            Time(file.loaded_at),
+            if is_pending(file) { Absent } else { Time(file.loaded_at) },
             Text(file.status.clone()),
             whole(file.rows_parsed),
             whole(file.rows_loaded),

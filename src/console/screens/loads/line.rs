@@ -6,12 +6,12 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::history::{first_error, is_loaded};
+use super::history::{NEXT_STEP, copied, first_error, is_loaded, is_pending, lit};
 use crate::console::Action;
 use crate::console::screens::Context;
-use crate::console::widgets::pane;
 use crate::console::widgets::table::Selection;
-use crate::console::widgets::value::{bytes, count, date_time, fit, fit_end, wrap};
+use crate::console::widgets::value::{bytes, count, date_time_zone, fit, fit_end, wrap};
+use crate::console::widgets::{lamp, pane};
 use crate::owner::{Answer, AskError, LoadedFile, Request};
 use crate::station::text::printable;
 
@@ -72,11 +72,11 @@ impl LineView {
         }
     }
 
-    /// What `y` copies: the failing line, else the file's path.
+    /// What `y` copies: the file and its error, what to do, and the failing line where it is known.
     pub fn copy(&self) -> Option<String> {
         match &self.text {
-            Some(Ok(text)) => Some(text.clone()),
-            _ => Some(self.file.file.clone()),
+            Some(Ok(text)) => Some(format!("{}\n{text}", copied(&self.file))),
+            _ => Some(copied(&self.file)),
         }
     }
 
@@ -86,14 +86,13 @@ impl LineView {
             let text = fit(&text, room.saturating_sub(10)).into_owned();
             Line::from(vec![Span::styled(format!("{name:<10}"), ctx.theme.dim), Span::styled(text, ctx.theme.text)])
         };
-        let state = if is_loaded(file) { ctx.theme.ok } else { ctx.theme.fail };
-        let mark = if is_loaded(file) { "●" } else { "✖" };
+        let lit = lit(file);
         let mut lines = vec![
             Line::from(vec![
                 Span::styled(format!("{:<10}", "status"), ctx.theme.dim),
-                Span::styled(format!("{mark} {}", printable(&file.status)), state),
+                Span::styled(format!("{} {}", lamp::glyph(lit), printable(&file.status)), lamp::style(lit, ctx.theme)),
             ]),
-            fact("when", date_time(file.loaded_at, ctx.zone)),
+            fact(if is_pending(file) { "noticed" } else { "when" }, date_time_zone(file.loaded_at, ctx.zone)),
             fact("pipe", format!("{}, into {}", printable(&file.pipe), printable(&file.table))),
             fact(
                 "rows",
@@ -107,7 +106,11 @@ impl LineView {
             fact("size", bytes(file.bytes)),
         ];
         let Some(error) = first_error(file) else {
-            let text = if is_loaded(file) { "nothing failed in it" } else { "no error is recorded of it" };
+            let text = match () {
+                () if is_loaded(file) => "nothing failed in it",
+                () if is_pending(file) => "its pipe has not come to it yet",
+                () => "no error is recorded of it",
+            };
             lines.extend([Line::default(), Line::styled(text, ctx.theme.dim)]);
             return lines;
         };
@@ -115,6 +118,8 @@ impl LineView {
         lines.extend(wrap(&error, room, 6).into_iter().map(|part| Line::styled(part, ctx.theme.fail)));
         lines.push(Line::default());
         lines.extend(self.failing_line(ctx, room));
+        lines.push(Line::default());
+        lines.extend(wrap(NEXT_STEP, room, 3).into_iter().map(|part| Line::styled(part, ctx.theme.text)));
         lines
     }
 

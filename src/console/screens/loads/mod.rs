@@ -23,7 +23,7 @@ use crate::station::text::printable;
 /// Files asked for.
 const FILES: usize = 500;
 /// Columns of the side pane.
-const SIDE: u16 = 33;
+const SIDE: u16 = 35;
 
 /// Which pane the keys go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -246,7 +246,7 @@ impl Screen for Loads {
         }
         match self.focus {
             Focus::Pipes => self.selected_pipe(ctx).map(|pipe| pipe.name.clone()),
-            Focus::History => self.shown_files(ctx).get(self.file.row).map(|file| history::line(file)),
+            Focus::History => self.shown_files(ctx).get(self.file.row).map(|file| history::copied(file)),
         }
     }
 
@@ -260,7 +260,6 @@ impl Screen for Loads {
             Action::FailedOnly,
             Action::RefreshPipe,
             Action::PausePipe,
-            Action::Filter,
             Action::Export,
         ]
     }

@@ -43,7 +43,9 @@ fn columns(width: u16) -> Vec<Column> {
 pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     let pipes = &ctx.snapshot.pipes;
     let focused = screen.focus == Focus::Pipes;
-    let inner = pane::render_with_note(buf, area, "Pipes", "times are ages", focused, ctx.theme);
+    let hidden = table::hidden(&columns(area.width.saturating_sub(2)), area.width.saturating_sub(2));
+    let note = [Some("times are ages".to_owned()), hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let inner = pane::render_with_note(buf, area, "Pipes", &note, focused, ctx.theme);
     if inner.is_empty() {
         return;
     }
@@ -69,6 +71,7 @@ fn cells(pipe: &Pipe, ctx: &Context<'_>) -> Vec<Cell> {
     let now = ctx.pipeline_now();
     let since = |at: Option<Timestamp>| at.map_or_else(|| ABSENT.to_owned(), |at| age(at, now));
     let lit = match pipe.state.as_str() {
+        _ if ctx.stale => Lamp::Unknown,
         "RUNNING" => Lamp::Ok,
         "PAUSED" => Lamp::Warning,
         _ => Lamp::Failed,

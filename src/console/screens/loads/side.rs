@@ -1,11 +1,12 @@
 //! Beside the history: the queue, the newest row, and how long a message takes from roof to table.
 
+use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::console::export::{self, Exportable};
-use crate::console::screens::Context;
+use crate::console::screens::{Context, newest_measurement_row};
 use crate::console::widgets::histogram::{self, latency_bins};
 use crate::console::widgets::pane;
 use crate::console::widgets::value::{ABSENT, age, count, fit, seconds};
@@ -25,7 +26,7 @@ pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
         }
     };
     for (name, text) in figures(ctx) {
-        write(&format!("{name:<14}{text}"), ctx.theme.text);
+        write(&format!("{name:<15} {text}"), ctx.theme.text);
     }
     let latencies = &ctx.snapshot.roof_to_table_s;
     write("", ctx.theme.text);
@@ -40,14 +41,20 @@ pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     histogram::render(buf, rest, &latency_bins(latencies), ctx.theme);
 }
 
-fn figures(ctx: &Context<'_>) -> [(&'static str, String); 4] {
+fn figures(ctx: &Context<'_>) -> [(&'static str, String); 6] {
     let (notices, now) = (&ctx.snapshot.notices, ctx.pipeline_now());
-    let newest = ctx.snapshot.pipes.iter().filter_map(|pipe| pipe.newest_row_at).max();
+    let since = |at: Option<Timestamp>| at.map_or_else(|| ABSENT.to_owned(), |at| age(at, now));
+    let newest = newest_measurement_row(ctx.snapshot);
+    // Files wait at their pipes once their notices have been taken: a paused pipe has many, and the queue none.
+    let pending: u64 = ctx.snapshot.pipes.iter().map(|pipe| pipe.pending_files).sum();
+    let oldest_pending = ctx.snapshot.pipes.iter().filter_map(|pipe| pipe.oldest_pending_at).min();
     [
         ("queue", format!("{} notices", count(notices.depth))),
-        ("oldest notice", notices.oldest_at.map_or_else(|| ABSENT.to_owned(), |at| age(at, now))),
+        ("oldest notice", since(notices.oldest_at)),
         ("set aside", format!("{} notices", count(notices.set_aside))),
-        ("newest row", newest.map_or_else(|| ABSENT.to_owned(), |at| format!("{} old", age(at, now)))),
+        ("pending", format!("{} files", count(pending))),
+        ("oldest pending", since(oldest_pending)),
+        ("newest measurement row", newest.map_or_else(|| ABSENT.to_owned(), |at| age(at, now))),
     ]
 }
 

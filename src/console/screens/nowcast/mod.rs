@@ -142,6 +142,15 @@ impl Screen for Nowcast {
         }
     }
 
+    fn meaning(&self, action: Action, _ctx: &Context<'_>) -> Option<(&'static str, &'static str)> {
+        match (action, &self.verification) {
+            (Action::TimeForward, Some(_)) => Some(("variable", "The next variable's scores")),
+            (Action::TimeBack, Some(_)) => Some(("variable", "The scores of the variable before")),
+            (Action::Verification, Some(_)) => Some(("forecast", "Return to the forecast")),
+            _ => None,
+        }
+    }
+
     fn disabled(&self, action: Action, _ctx: &Context<'_>) -> Option<String> {
         match action {
             Action::TimeForward | Action::TimeNow if self.verification.is_none() && self.at.is_none() => {

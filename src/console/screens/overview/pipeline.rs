@@ -61,7 +61,11 @@ fn render_stage(buffer: &mut Buffer, cell: Rect, stage: &Stage, selected: bool, 
     };
     let lamp_style = lamp::style(stage.lamp, theme);
     put(stage.name.label(), if selected { theme.title.patch(theme.selection) } else { theme.title });
-    let word = if narrow { short_word(stage.lamp) } else { lamp::word(stage.lamp) };
+    let word = match () {
+        () if ctx.stale => "stale",
+        () if narrow => short_word(stage.lamp),
+        () => lamp::word(stage.lamp),
+    };
     put(&format!("{} {word}", lamp::glyph(stage.lamp)), lamp_style);
     put(&or_absent(&stage.headline), theme.text);
     // Where it is narrow the sentence on the selected stage tells the detail.
