@@ -268,7 +268,42 @@ fn an_owner_that_is_gone_is_said_and_its_last_state_stays() {
     app.tick(fixture::wall_now() + SignedDuration::from_secs(65));
     let shown = text(&app);
     assert!(shown.contains("OWNER GONE 65 s") && shown.contains("14:05Z"), "{shown}");
-    assert!(shown.contains("the owner has ended") && shown.contains("RUNNING"));
+    assert!(shown.contains("the owner has ended: run `skydeck run` again") && shown.contains("RUNNING"));
+    assert!(shown.contains("○ stale") && !shown.contains("● ok") && !shown.contains("healthy"), "{shown}");
+}
+
+#[test]
+fn what_is_said_is_said_to_its_end() {
+    let mut app = app_of(fixture::snapshot(), 80, 24);
+    app.notify(&format!("{}take the last step", "something long is said of what went wrong; ".repeat(3)));
+    let shown = text(&app);
+    assert!(shown.lines().count() == 24 && shown.contains("last step"), "{shown}");
+    assert!(!shown.contains(": palette"));
+}
+
+#[test]
+fn no_footer_has_a_hint_twice_or_cuts_one() {
+    for columns in 60..140 {
+        let mut app = app_of(fixture::snapshot(), columns, 24);
+        for screen in ScreenName::ALL {
+            open(&mut app, screen);
+            let shown = text(&app);
+            let footer = shown.lines().last().expect("a footer").to_owned();
+            for hint in ["/ filter", ": palette", "enter open"] {
+                assert!(footer.matches(hint).count() <= 1, "{footer}");
+            }
+            assert!(footer.ends_with('…') || footer.contains("Q quit"), "{footer}");
+        }
+    }
+}
+
+#[test]
+fn a_paused_views_ages_stand_still_in_the_header_too() {
+    let mut app = app();
+    app.update(Action::Pause);
+    app.tick(fixture::wall_now() + SignedDuration::from_secs(65));
+    let shown = text(&app);
+    assert!(shown.contains("PAUSED") && shown.contains("row age 4 min"), "{shown}");
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Axes {
             .chain(limits)
             .filter(|(low, high)| low.is_finite() && high.is_finite())
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let rules = ScaleRules { min_span: chart.min_span, bounds: chart.bounds, max_ticks: 8 };
+        let rules = ScaleRules { min_span: chart.min_span, bounds: chart.bounds, max_ticks: 8, least_gap: 0.0 };
         Self { time, values: ValueScale::around(extent, rules) }
     }
 

@@ -35,6 +35,8 @@ pub struct Logs {
     follows: bool,
     selection: Selection,
     fault: Option<String>,
+    /// The line that is read whole.
+    opened: Option<LogLine>,
 }
 
 impl Default for Logs {
@@ -46,6 +48,7 @@ impl Default for Logs {
             follows: true,
             selection: Selection::default(),
             fault: None,
+            opened: None,
         }
     }
 }
@@ -90,7 +93,15 @@ impl Screen for Logs {
 
     fn update(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
         let shown = self.shown(ctx).len();
+        if self.opened.is_some() {
+            if !matches!(action, Action::Open | Action::Back) {
+                return Outcome::Ignored;
+            }
+            self.opened = None;
+            return Outcome::done();
+        }
         match action {
+            Action::Open => self.opened = self.shown(ctx).get(self.row(shown).row).map(|line| (*line).clone()),
             Action::Follow => {
                 self.selection = self.row(shown);
                 self.follows = !self.follows;
@@ -144,11 +155,15 @@ impl Screen for Logs {
     }
 
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>) {
+        if let Some(line) = &self.opened {
+            return render_line(buffer, area, line, ctx);
+        }
         let shown = self.shown(ctx);
         let level = if self.level == 0 { "every level".to_owned() } else { format!("{} or worse", LEVELS[self.level]) };
         let follows = if self.follows { "following" } else { "still" };
         let note = format!("{} of {} lines · {level} · {follows}", shown.len(), self.lines.len());
-        let inner = pane::render_with_note(buffer, area, "Owner's log", &note, true, ctx.theme);
+        let title = format!("Owner's log · wall time {}", ctx.now.to_zoned(ctx.zone.clone()).strftime("%Z"));
+        let inner = pane::render_with_note(buffer, area, &title, &note, true, ctx.theme);
         if shown.is_empty() {
             let text = match &self.fault {
                 Some(fault) => printable(fault),
@@ -199,12 +214,29 @@ impl Screen for Logs {
 
     fn copy(&self, ctx: &Context<'_>) -> Option<String> {
         let shown = self.shown(ctx);
-        let line = shown.get(self.row(shown.len()).row)?;
+        let line = self.opened.as_ref().or_else(|| shown.get(self.row(shown.len()).row).copied())?;
         Some(format!("{} {} {} {}", line.at, line.level, printable(&line.target), printable(&line.message)))
     }
 
     fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
-        vec![Action::Follow, Action::Level, Action::Copy]
+        match self.opened {
+            Some(_) => vec![Action::Back, Action::Copy],
+            None => vec![Action::Open, Action::Follow, Action::Level, Action::Copy],
+        }
+    }
+}
+
+/// Draws one line whole.
+fn render_line(buffer: &mut Buffer, area: Rect, line: &LogLine, ctx: &Context<'_>) {
+    let at = line.at.to_zoned(ctx.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+    let inner = pane::render_with_note(buffer, area, &at, "esc returns to the log", true, ctx.theme);
+    let room = usize::from(inner.width).saturating_sub(2);
+    let head = [(line.level.clone(), level_style(&line.level, ctx.theme)), (printable(&line.target), ctx.theme.dim)];
+    let words = value::wrap(&printable(&line.message), room, inner.height.saturating_sub(3).into());
+    let blank = (String::new(), ctx.theme.text);
+    let rows = head.into_iter().chain([blank]).chain(words.into_iter().map(|text| (text, ctx.theme.text)));
+    for (y, (text, style)) in (inner.y..inner.bottom()).zip(rows) {
+        buffer.set_stringn(inner.x + 1, y, text, room, style);
     }
 }
 
@@ -226,6 +258,28 @@ mod tests {
     use super::*;
     use crate::console::filter::Filter;
     use crate::console::fixture::{self, body, feed, snapshot, with_context};
+
+    #[test]
+    fn a_line_is_read_whole() {
+        let mut snapshot = snapshot();
+        snapshot.last_log = 1;
+        with_context(&snapshot, 60, 15, |ctx| {
+            let mut logs = Logs::default();
+            let message = format!("{}its end", "a word and another ".repeat(12));
+            let line = LogLine { seq: 1, at: ctx.now, level: "WARN".into(), target: "skydeck::owner".into(), message };
+            logs.take(&[line]);
+            let drawn = |logs: &Logs| {
+                let mut buffer = Buffer::empty(Rect::new(0, 0, 60, 15));
+                logs.render(&mut buffer, Rect::new(0, 0, 60, 15), ctx);
+                fixture::text_of(&buffer)
+            };
+            assert!(!drawn(&logs).contains("its end"));
+            logs.update(Action::Open, ctx);
+            assert!(drawn(&logs).contains("its end"), "{}", drawn(&logs));
+            logs.update(Action::Back, ctx);
+            assert!(!drawn(&logs).contains("its end"));
+        });
+    }
 
     #[test]
     fn the_log_at_three_sizes() {

@@ -63,7 +63,7 @@ pub fn render(buf: &mut Buffer, area: Rect, bins: &[Bin], theme: &Theme) {
         let start = area.x.saturating_add(u16::try_from(label_width + 1).unwrap_or(u16::MAX));
         let bar = bar(bin.count, most, bar_width);
         let end = start.saturating_add(u16::try_from(width(&bar)).unwrap_or(u16::MAX));
-        put(buf, area, start, y, &bar, theme.series(0));
+        put(buf, area, start, y, &bar, theme.ok);
         let gap = u16::from(!bar.is_empty());
         put(buf, area, end.saturating_add(gap), y, &bin.count.to_string(), theme.text);
     }

@@ -14,7 +14,8 @@ pub fn render(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, theme
     render_with_note(buffer, area, title, "", focused, theme)
 }
 
-/// As [`render`], with a note at the right end of the title's line, left out where both don't fit.
+/// As [`render`], with a note at the right end of the title's line. Where both don't fit, the parts of the note between
+/// ` · ` are left out from the first on.
 pub fn render_with_note(
     buffer: &mut Buffer,
     area: Rect,
@@ -35,10 +36,19 @@ pub fn render_with_note(
     if used > 0 {
         block = block.title_top(Line::styled(format!(" {title} "), theme.title));
     }
-    if !note.is_empty() && used + super::value::width(note) + 4 <= room {
+    if let Some(note) = fitting_note(note, room.saturating_sub(used + 4)) {
         block = block.title_top(Line::styled(format!(" {note} "), theme.dim).right_aligned());
     }
     let inner = block.inner(area);
     block.render(area, buffer);
     inner
+}
+
+/// As many of the note's last parts as there is room for.
+fn fitting_note(note: &str, room: usize) -> Option<&str> {
+    let mut rest = Some(note);
+    while let Some(note) = rest.filter(|note| super::value::width(note) > room) {
+        rest = note.split_once(" · ").map(|(_, rest)| rest);
+    }
+    rest.filter(|note| !note.is_empty())
 }

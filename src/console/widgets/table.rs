@@ -143,14 +143,14 @@ pub fn render(
     }
     let widths = widths(columns, area.width);
     let titles: Vec<Cell> = columns.iter().map(|column| Cell::styled(column.title, theme.dim)).collect();
-    line(buffer, Rect { height: 1, ..area }, columns, &widths, &titles, theme.dim);
+    line(buffer, Rect { height: 1, ..area }, columns, &widths, &titles, theme);
     let height = usize::from(area.height) - 1;
     let first = selection.map_or(0, |selection| selection.first(count, height));
     for (i, row) in (first..count).take(height).enumerate() {
         let Ok(offset) = u16::try_from(i + 1) else { break };
         let place = Rect { y: area.y + offset, height: 1, ..area };
         let selected = selection.is_some_and(|selection| selection.row.min(count.saturating_sub(1)) == row);
-        line(buffer, place, columns, &widths, &rows(row), theme.text);
+        line(buffer, place, columns, &widths, &rows(row), theme);
         if selected {
             select(buffer, place, theme);
         }
@@ -202,7 +202,7 @@ fn select(buffer: &mut Buffer, place: Rect, theme: &Theme) {
     buffer.set_style(place, theme.selection);
 }
 
-fn line(buffer: &mut Buffer, area: Rect, columns: &[Column], widths: &[u16], cells: &[Cell], base: Style) {
+fn line(buffer: &mut Buffer, area: Rect, columns: &[Column], widths: &[u16], cells: &[Cell], theme: &Theme) {
     let mut x = area.x;
     for ((column, cell_width), cell) in columns.iter().zip(widths).zip(cells) {
         if *cell_width == 0 || x >= area.right() {
@@ -217,7 +217,10 @@ fn line(buffer: &mut Buffer, area: Rect, columns: &[Column], widths: &[u16], cel
             Alignment::Right => free,
         };
         let at = x + u16::try_from(indent).unwrap_or(0);
-        buffer.set_stringn(at, area.y, &text, room, base.patch(cell.style));
+        let mut style = theme.text.patch(cell.style);
+        // What lies beneath keeps its ground: a popup's isn't the screen's.
+        style.bg = style.bg.filter(|ground| theme.text.bg != Some(*ground));
+        buffer.set_stringn(at, area.y, &text, room, style);
         x = x.saturating_add(*cell_width).saturating_add(1);
     }
 }

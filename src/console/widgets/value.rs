@@ -51,8 +51,14 @@ pub fn fit_end(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(tail.into_iter().rev().collect())
 }
 
-/// `text` in lines of at most `columns`, broken at spaces, at most `lines` of them; the last ends in `…` where more
-/// would come.
+/// Units that stay with the figure before them when a text is broken.
+const UNITS: [&str; 20] = [
+    "ms", "s", "min", "h", "d", "B", "KiB", "MiB", "GiB", "k", "M", "G", "%", "°C", "hPa", "lx", "mm", "m/s", "dB",
+    "rows",
+];
+
+/// `text` in lines of at most `columns`, broken at spaces but not between a figure and its unit, at most `lines` of
+/// them; the last ends in `…` where more would come. A word longer than a line goes on in the next.
 #[must_use]
 pub fn wrap(text: &str, columns: usize, lines: usize) -> Vec<String> {
     let mut wrapped: Vec<String> = Vec::new();
@@ -60,29 +66,50 @@ pub fn wrap(text: &str, columns: usize, lines: usize) -> Vec<String> {
         return wrapped;
     }
     let mut line = String::new();
-    let mut words = text.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let needed = if line.is_empty() { word.width() } else { line.width() + 1 + word.width() };
-        if needed <= columns || line.is_empty() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        } else {
-            if wrapped.len() + 1 == lines {
-                line.push(' ');
-                line.push_str(word);
-                words.by_ref().for_each(drop);
+    for mut word in unbroken(text, columns) {
+        let needed = line.width() + usize::from(!line.is_empty()) + word.width();
+        if !line.is_empty() && (needed <= columns || wrapped.len() + 1 == lines) {
+            line.push(' ');
+            line.push_str(&word);
+            continue;
+        }
+        if !line.is_empty() {
+            wrapped.push(std::mem::take(&mut line));
+        }
+        while word.width() > columns && wrapped.len() + 1 < lines {
+            let part = head(&word, columns);
+            if part.is_empty() {
                 break;
             }
-            wrapped.push(fit(&line, columns).into_owned());
-            line = word.to_owned();
+            word.drain(..part.len());
+            wrapped.push(part);
         }
+        line = word;
     }
     if !line.is_empty() {
         wrapped.push(fit(&line, columns).into_owned());
     }
     wrapped
+}
+
+/// The words of a text, a figure with its unit being one where a line has room for both.
+fn unbroken(text: &str, columns: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
+        match words.last_mut() {
+            Some(figure)
+                if UNITS.contains(&bare)
+                    && figure.ends_with(|c: char| c.is_ascii_digit())
+                    && figure.width() + 1 + word.width() <= columns =>
+            {
+                figure.push(' ');
+                figure.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 fn head(text: &str, columns: usize) -> String {
@@ -223,6 +250,9 @@ mod tests {
         assert_eq!(fit_end("skydeck-hub/00/file.json", 10), "…file.json");
         assert_eq!(wrap("one two three four", 9, 5), ["one two", "three", "four"]);
         assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
+        assert_eq!(wrap("batch 180 s 8.8 KiB", 8, 5), ["batch", "180 s", "8.8 KiB"]);
+        assert_eq!(wrap("a skydeck-hub/00", 8, 5), ["a", "skydeck-", "hub/00"]);
+        assert_eq!(wrap("a skydeck-hub/00", 8, 2), ["a", "skydeck…"]);
     }
 
     #[test]

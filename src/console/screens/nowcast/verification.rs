@@ -106,7 +106,13 @@ impl Verification {
             .map(|v| if v == variable { format!("[{}, {}]", v.label(), v.unit()) } else { v.label().to_owned() })
             .collect();
         let title = format!("Verification · {}", names.join(" "));
-        let note = format!("MAE, RMSE, bias in {}", variable.unit());
+        let unit = format!("MAE, RMSE, bias in {}", variable.unit());
+        let hidden = table::hidden(&COLUMNS, area.width.saturating_sub(2));
+        let note = [Some(unit), hidden.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        // The names of the others give way to what is hidden.
+        let room = usize::from(area.width).saturating_sub(8 + hidden.as_deref().map_or(0, width));
+        let short = format!("Verification · ◂ {}, {} ▸", variable.label(), variable.unit());
+        let title = if width(&title) <= room { title } else { short };
         let inner = pane::render_with_note(buf, area, &title, &note, true, ctx.theme);
         let scores = self.scores(ctx);
         if scores.is_empty() {

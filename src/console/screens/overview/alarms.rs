@@ -26,13 +26,31 @@ const fn word(severity: Severity) -> &'static str {
     }
 }
 
+/// The columns in `room` columns of the terminal: what is wrong is told whole before anything else.
+fn columns(alarms: &[&Alarm], room: u16) -> [Column; 6] {
+    let longest = alarms.iter().map(|alarm| value::width(&printable(&alarm.message))).max().unwrap_or(0);
+    // Time and level, and the spaces after them.
+    let most = room.saturating_sub(12).max(20);
+    [
+        Column::text("since", 5),
+        Column::text("level", 5),
+        Column::text("rule", 18).gives_way(2),
+        Column::text("what is wrong", u16::try_from(longest).unwrap_or(most).clamp(20, most)).fill(),
+        Column::text("acknowledged", 12).gives_way(3),
+        Column::text("enter opens", 11).gives_way(1),
+    ]
+}
+
 /// Draws the alarms.
 pub(super) fn render(buffer: &mut Buffer, area: Rect, selection: Selection, focused: bool, ctx: &Context<'_>) {
     if area.is_empty() {
         return;
     }
     let alarms = shown(ctx);
-    let inner = pane::render_with_note(buffer, area, "Alarms", &count(ctx), focused, ctx.theme);
+    let columns = columns(&alarms, area.width.saturating_sub(2));
+    let hidden = table::hidden(&columns, area.width.saturating_sub(2)).filter(|_| !alarms.is_empty());
+    let note = [Some(count(ctx)), hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let inner = pane::render_with_note(buffer, area, "Alarms", &note, focused, ctx.theme);
     if alarms.is_empty() {
         let text = if ctx.filter.is_active() && !ctx.snapshot.alarms.is_empty() {
             "no alarm passes the filter"
@@ -42,14 +60,6 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, selection: Selection, focu
         buffer.set_stringn(inner.x + 1, inner.y, text, inner.width.saturating_sub(1).into(), ctx.theme.ok);
         return;
     }
-    let columns = [
-        Column::text("since", 5),
-        Column::text("level", 5),
-        Column::text("rule", 18).gives_way(2),
-        Column::text("what is wrong", 20).fill(),
-        Column::text("acknowledged", 12).gives_way(3),
-        Column::text("enter opens", 11).gives_way(1),
-    ];
     let row = |i: usize| {
         let alarm = alarms[i];
         let style = match (alarm.acknowledged_at, alarm.severity) {

@@ -49,8 +49,8 @@ impl Layout {
         ])
         .areas(area);
         let widths = match ctx.size {
-            SizeClass::Small => [Constraint::Length(32), Constraint::Fill(1), Constraint::Length(0)],
-            SizeClass::Medium => [Constraint::Length(41), Constraint::Fill(1), Constraint::Length(23)],
+            SizeClass::Small => [Constraint::Length(36), Constraint::Fill(1), Constraint::Length(0)],
+            SizeClass::Medium => [Constraint::Length(44), Constraint::Fill(1), Constraint::Length(22)],
             SizeClass::Large => [Constraint::Length(56), Constraint::Fill(1), Constraint::Length(48)],
         };
         let [now, next, sky] = Split::horizontal(widths).areas(weather);

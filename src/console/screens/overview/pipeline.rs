@@ -70,7 +70,7 @@ fn render_stage(buffer: &mut Buffer, cell: Rect, stage: &Stage, selected: bool, 
     put(&or_absent(&stage.headline), theme.text);
     // Where it is narrow the sentence on the selected stage tells the detail.
     let detail_rows = if narrow { 0 } else { 2 };
-    let detail = wrap(&printable(&stage.detail), room.saturating_sub(1), detail_rows);
+    let detail = wrap(&printable(&stage.detail), room, detail_rows);
     for i in 0..detail_rows {
         put(detail.get(i).map_or("", String::as_str), theme.dim);
     }

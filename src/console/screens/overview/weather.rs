@@ -80,7 +80,17 @@ fn now_line(
     ctx: &Context<'_>,
 ) -> (String, Style) {
     let Some(value) = measurement.get(variable) else {
-        return (format!("{:>10} {}", value::ABSENT, variable.label()), ctx.theme.dim);
+        let known = series.iter().find(|series| series.variable == variable);
+        // A reading without it doesn't make the sensor's last value unknown.
+        let text = match known.and_then(|series| series.points.last()) {
+            Some(last) => {
+                let figure = value::measured(variable, last.mean);
+                let age = value::age(last.at, ctx.pipeline_now());
+                format!("{figure:>10} {} {age} ago", variable.label())
+            }
+            None => format!("{:>10} {}", value::ABSENT, variable.label()),
+        };
+        return (text, ctx.theme.dim);
     };
     let figure = format!("{:>10}", value::measured(variable, value));
     if variable == Variable::WindSpeed {
@@ -91,17 +101,27 @@ fn now_line(
     let tendency = tendency.map_or_else(String::new, |(_, change)| tendency_text(variable, *change));
     // Label, course and change share what the figure leaves.
     let room = usize::from(width).saturating_sub(11 + value::width(&tendency) + 2);
-    let label_width = if room >= 20 { 12 } else { 0 };
-    let label = if label_width > 0 { format!("{:<11} ", variable.label()) } else { String::new() };
-    let course = course(variable, series, room.saturating_sub(label_width + 1).min(24));
-    if course.is_empty() && label.is_empty() {
+    let (label, label_width) = if width >= 42 { (variable.label(), 12) } else { (short(variable), 6) };
+    let course_width = room.saturating_sub(label_width + 1).min(24);
+    let course = course(variable, series, course_width);
+    if course.is_empty() {
         return (format!("{figure} {} {tendency}", variable.label()), ctx.theme.text);
     }
-    let course = format!("{course:<width$}", width = room.saturating_sub(label_width + 1).min(24));
-    (format!("{figure} {label}{course} {tendency}"), ctx.theme.text)
+    let label = format!("{label:<columns$} ", columns = label_width - 1);
+    (format!("{figure} {label}{course:<course_width$} {tendency}"), ctx.theme.text)
 }
 
-/// A change per hour with its sign; pressure's in a word too, as it foretells.
+/// A variable's name where there is no room for it; those without a course have the room.
+const fn short(variable: Variable) -> &'static str {
+    match variable {
+        Variable::Temperature => "temp",
+        Variable::Humidity => "hum",
+        Variable::Pressure => "press",
+        other => other.label(),
+    }
+}
+
+/// A change per hour with its sign and unit: `−0.6 hPa/h`.
 fn tendency_text(variable: Variable, change: f64) -> String {
     let number = value::number(variable, change.abs());
     let none = number.chars().all(|c| matches!(c, '0' | '.'));
@@ -112,7 +132,7 @@ fn tendency_text(variable: Variable, change: f64) -> String {
     } else {
         "+"
     };
-    format!("{sign}{number}/h")
+    format!("{sign}{number} {}/h", variable.unit())
 }
 
 fn course(variable: Variable, series: &[Series], width: usize) -> String {
@@ -280,9 +300,9 @@ mod tests {
 
     #[test]
     fn a_change_has_its_sign() {
-        assert_eq!(tendency_text(Variable::Temperature, 0.83), "+0.8/h");
-        assert_eq!(tendency_text(Variable::Humidity, -3.1), "−3/h");
-        assert_eq!(tendency_text(Variable::Pressure, -0.04), "±0.0/h");
+        assert_eq!(tendency_text(Variable::Temperature, 0.83), "+0.8 °C/h");
+        assert_eq!(tendency_text(Variable::Humidity, -3.1), "−3 %/h");
+        assert_eq!(tendency_text(Variable::Pressure, -0.04), "±0.0 hPa/h");
     }
 
     #[test]

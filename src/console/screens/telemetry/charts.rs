@@ -12,7 +12,7 @@ use crate::console::screens::Context;
 use crate::console::widgets::chart::plot::nearest;
 use crate::console::widgets::chart::{self, ChartData};
 use crate::console::widgets::pane;
-use crate::console::widgets::value::{date_time, fit, hour_minute, measured, number, time, width};
+use crate::console::widgets::value::{age, date_time, fit, hour_minute, measured, number, time, width};
 use crate::owner::{Point, Series};
 use crate::station::text::printable;
 use crate::station::{QcFlag, Variable};
@@ -39,7 +39,7 @@ fn absence(screen: &Telemetry, variable: Variable, ctx: &Context<'_>) -> Option<
         Some(m) => match m.qc.get(&variable) {
             Some(QcFlag::OutOfRange) => "last value rejected: outside its physical range",
             Some(QcFlag::NotFinite) => "last value rejected: not a number",
-            _ => "no sensor",
+            _ => "no value in this window",
         },
     })
 }
@@ -198,6 +198,11 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         if let Some((_, change)) = now.tendency_per_h.iter().find(|(v, _)| *v == variable) {
             parts.push(Span::styled(format!("  {} {}/h", signed(variable, *change), variable.unit()), ctx.theme.text));
         }
+    }
+    let last = screen.series.get(&variable).and_then(|series| series.points.last());
+    if let Some(last) = last.filter(|_| current.is_none() && is_shown && screen.window.is_live()) {
+        parts.push(Span::styled(measured(variable, last.mean), ctx.theme.dim));
+        parts.push(Span::styled(format!("  {} ago", age(last.at, ctx.pipeline_now())), ctx.theme.dim));
     }
     if let Some((min, max)) = screen.series.get(&variable).and_then(|s| min_max(&s.points)) {
         let (min, max) = (number(variable, min), number(variable, max));

@@ -26,7 +26,9 @@ const COLUMNS: [Column; 6] = [
 pub fn render(screen: &Telemetry, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     let shown = screen.shown_messages(ctx);
     let title = format!("Messages as received · newest {}", screen.messages.len());
-    let note = if shown.len() == screen.messages.len() { String::new() } else { format!("{} shown", shown.len()) };
+    let count = (shown.len() < screen.messages.len()).then(|| format!("{} shown", shown.len()));
+    let hidden = table::hidden(&COLUMNS, area.width.saturating_sub(2)).filter(|_| !shown.is_empty());
+    let note = [count, hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let inner = pane::render_with_note(buf, area, &title, &note, true, ctx.theme);
     if shown.is_empty() {
         let reason = match (&screen.failure, screen.messages.is_empty()) {

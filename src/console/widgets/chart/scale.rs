@@ -25,6 +25,8 @@ pub struct ScaleRules {
     pub bounds: (f64, f64),
     /// Ticks at most.
     pub max_ticks: usize,
+    /// Least distance of two ticks, as a share of the axis; 0 where any will do.
+    pub least_gap: f64,
 }
 
 impl ValueScale {
@@ -46,7 +48,7 @@ impl ValueScale {
         } else {
             (low, high)
         };
-        let step = nice_step(low, high, rules.max_ticks.max(1));
+        let step = nice_step(low, high, rules);
         Some(Self { low, high, ticks: multiples(low, high, step), decimals: decimals_of(step) })
     }
 
@@ -80,16 +82,22 @@ pub fn number(value: f64, decimals: usize) -> String {
     if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that leaves at most `max_ticks` multiples in the interval.
-fn nice_step(low: f64, high: f64, max_ticks: usize) -> f64 {
+/// The least of 1, 2 and 5 times a power of ten that leaves at most the allowed multiples in the interval, and them far
+/// enough apart. Where that leaves none, the greatest that leaves a single one.
+fn nice_step(low: f64, high: f64, rules: ScaleRules) -> f64 {
+    let max_ticks = rules.max_ticks.max(1);
     #[expect(clippy::cast_precision_loss, reason = "a terminal has few rows")]
     let rough = (high - low) / max_ticks as f64;
     let power = 10_f64.powf(rough.log10().floor());
-    [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
-        .into_iter()
-        .map(|factor| factor * power)
-        .find(|step| count(low, high, *step) <= max_ticks)
-        .unwrap_or(power * 50.0)
+    let steps = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0].map(|factor| factor * power);
+    // A hair less, so that rounding doesn't refuse a step of exactly the least.
+    let least = (high - low) * rules.least_gap * (1.0 - 1e-9);
+    let far_enough = |step: &f64| *step >= least && count(low, high, *step) <= max_ticks;
+    let chosen = steps.into_iter().find(far_enough).unwrap_or(power * 50.0);
+    if count(low, high, chosen) > 0 {
+        return chosen;
+    }
+    steps.into_iter().rev().find(|step| count(low, high, *step) == 1).unwrap_or(chosen)
 }
 
 fn count(low: f64, high: f64, step: f64) -> usize {
@@ -122,7 +130,7 @@ fn decimals_of(step: f64) -> usize {
 mod tests {
     use super::*;
 
-    const FREE: ScaleRules = ScaleRules { min_span: 1.0, bounds: (f64::MIN, f64::MAX), max_ticks: 5 };
+    const FREE: ScaleRules = ScaleRules { min_span: 1.0, bounds: (f64::MIN, f64::MAX), max_ticks: 5, least_gap: 0.0 };
 
     #[test]
     fn ticks_are_round_and_inside() {
@@ -136,10 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn ticks_are_as_far_apart_as_asked_and_none_is_left_out() {
+        // 0 to 100 with its margin is -5 to 105; a third of that is 36.7, so 50 is the next round step.
+        let far = ScaleRules { least_gap: 1.0 / 3.0, ..FREE };
+        assert_eq!(ValueScale::around(Some((0.0, 100.0)), far).expect("has data").ticks, vec![0.0, 50.0, 100.0]);
+        // 11.5 to 12.5: no multiple of 5 or 2 that is far enough but 12.
+        let whole = ScaleRules { least_gap: 1.0, ..FREE };
+        assert_eq!(ValueScale::around(Some((12.0, 12.0)), whole).expect("has data").ticks, vec![12.0]);
+    }
+
+    #[test]
     fn a_constant_value_gets_the_least_span_and_bounds_hold() {
         let scale = ValueScale::around(Some((12.0, 12.0)), FREE).expect("has data");
         assert_eq!((scale.low, scale.high), (11.5, 12.5));
-        let full = ScaleRules { min_span: 10.0, bounds: (0.0, 100.0), max_ticks: 4 };
+        let full = ScaleRules { min_span: 10.0, bounds: (0.0, 100.0), max_ticks: 4, least_gap: 0.0 };
         let saturated = ValueScale::around(Some((100.0, 100.0)), full).expect("has data");
         assert_eq!((saturated.low, saturated.high), (90.0, 100.0));
         let dark = ValueScale::around(Some((0.0, 0.0)), full).expect("has data");
