@@ -72,7 +72,8 @@ impl Loads {
     fn panes(area: Rect, ctx: &Context<'_>) -> Panes {
         let pipes = u16::try_from(ctx.snapshot.pipes.len()).unwrap_or(u16::MAX);
         // Frame, titles, one row a pipe, and the selected one's error.
-        let height = pipes.saturating_add(4).min((area.height / 2).max(5));
+        let errors = pipes::error_rows(&ctx.snapshot.pipes, area.width);
+        let height = pipes.saturating_add(3 + errors).min((area.height / 2).max(5));
         let [pipes, below] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
         let side = if area.width >= 72 { SIDE + area.width.saturating_sub(120).min(40) / 2 } else { 0 };
         let [history, side] = Layout::horizontal([Constraint::Min(0), Constraint::Length(side)]).areas(below);

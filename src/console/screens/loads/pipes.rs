@@ -8,7 +8,7 @@ use super::{Focus, Loads};
 use crate::console::export::{self, Exportable};
 use crate::console::screens::Context;
 use crate::console::widgets::table::{self, Cell, Column};
-use crate::console::widgets::value::{ABSENT, age, count, fit};
+use crate::console::widgets::value::{ABSENT, age, count, fit, wrap};
 use crate::console::widgets::{lamp, pane};
 use crate::owner::{Lamp, Pipe};
 use crate::station::text::printable;
@@ -57,14 +57,27 @@ pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     }
     let selected = screen.selected_pipe(ctx).filter(|_| inner.width < WIDE);
     let error = selected.and_then(|pipe| pipe.last_error.as_ref());
-    let height = inner.height.saturating_sub(u16::from(error.is_some() && inner.height > 2));
+    let lines = error.map_or_else(Vec::new, |error| wrap(&last_error(error), room, 2));
+    let foot = u16::try_from(lines.len()).unwrap_or(0);
+    let height = if inner.height > foot + 1 { inner.height - foot } else { inner.height };
     let row = |i: usize| pipes.get(i).map(|pipe| cells(pipe, ctx)).unwrap_or_default();
     let selected = focused.then_some(screen.pipe);
     table::render(buf, Rect { height, ..inner }, &columns(inner.width), pipes.len(), row, selected, ctx.theme);
-    if let Some(error) = error.filter(|_| height < inner.height) {
-        let text = fit(&format!("✖ last error: {}", printable(error)), room).into_owned();
-        buf.set_stringn(inner.x, inner.bottom() - 1, text, room, ctx.theme.fail);
+    for (y, text) in (inner.y + height..inner.bottom()).zip(lines) {
+        buf.set_stringn(inner.x, y, text, room, ctx.theme.fail);
     }
+}
+
+fn last_error(error: &str) -> String {
+    format!("✖ last error: {}", printable(error))
+}
+
+/// Rows that the longest last error takes in a pane of `columns`.
+pub fn error_rows(pipes: &[Pipe], columns: u16) -> u16 {
+    let room = usize::from(columns.saturating_sub(2));
+    let errors = pipes.iter().filter_map(|pipe| pipe.last_error.as_ref());
+    let rows = errors.map(|error| wrap(&last_error(error), room, 2).len()).max().unwrap_or(0);
+    u16::try_from(rows).unwrap_or(1).max(1)
 }
 
 fn cells(pipe: &Pipe, ctx: &Context<'_>) -> Vec<Cell> {

@@ -19,9 +19,11 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, selected: usize, focused: 
     if inner.is_empty() || ctx.snapshot.stages.is_empty() {
         return;
     }
+    let foot = sentence_rows(inner, ctx.snapshot.stages.get(selected));
+    let above = Rect { height: inner.height.saturating_sub(foot), ..inner };
     for (i, stage) in ctx.snapshot.stages.iter().enumerate() {
         let last = i + 1 == ctx.snapshot.stages.len();
-        render_stage(buffer, cell(inner, i, ctx.snapshot.stages.len()), stage, i == selected, last, ctx);
+        render_stage(buffer, cell(above, i, ctx.snapshot.stages.len()), stage, i == selected, last, ctx);
     }
     if let Some(stage) = ctx.snapshot.stages.get(selected) {
         render_sentence(buffer, inner, stage, ctx);
@@ -41,9 +43,10 @@ pub(super) fn stage_at(area: Rect, column: u16) -> Option<usize> {
     (0..8).find(|i| (cell(inner, *i, 8).left()..cell(inner, *i, 8).right()).contains(&column))
 }
 
-/// Rows that the sentence on the selected stage has at the pane's foot.
-const fn sentence_rows(inner: Rect) -> u16 {
-    if inner.height >= 8 { 2 } else { 1 }
+/// Rows that the sentence on the selected stage has at the pane's foot: an error's next step stands at its end.
+fn sentence_rows(inner: Rect, selected: Option<&Stage>) -> u16 {
+    let has_error = selected.is_some_and(|stage| stage.last_error.is_some());
+    if inner.height >= 8 || (has_error && inner.height >= 5) { 2 } else { 1 }
 }
 
 fn render_stage(buffer: &mut Buffer, cell: Rect, stage: &Stage, selected: bool, last: bool, ctx: &Context<'_>) {
@@ -51,7 +54,7 @@ fn render_stage(buffer: &mut Buffer, cell: Rect, stage: &Stage, selected: bool, 
     // The space before the next stage's text parts the two.
     let room = usize::from(cell.width).saturating_sub(1);
     let narrow = cell.width < 12;
-    let bottom = cell.bottom().saturating_sub(sentence_rows(cell));
+    let bottom = cell.bottom();
     let mut y = cell.y;
     let mut put = |text: &str, style: Style| {
         if y < bottom {
@@ -104,7 +107,7 @@ fn or_absent(text: &str) -> String {
 }
 
 fn render_sentence(buffer: &mut Buffer, inner: Rect, stage: &Stage, ctx: &Context<'_>) {
-    let rows = sentence_rows(inner);
+    let rows = sentence_rows(inner, Some(stage));
     if inner.height <= rows {
         return;
     }

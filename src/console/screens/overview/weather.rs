@@ -276,7 +276,7 @@ pub(in crate::console::screens) fn sun(ctx: &Context<'_>) -> String {
 }
 
 fn sky_line(ctx: &Context<'_>) -> String {
-    format!("{}, no camera", sun(ctx))
+    format!("{}, no camera", sun(ctx).replace("the horizon", "horizon"))
 }
 
 /// The newest measurement in a sentence.

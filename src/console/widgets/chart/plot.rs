@@ -59,9 +59,8 @@ impl Plot {
         }
         let has_times = axes.time_axis && area.height >= LOW;
         let height = area.height - u16::from(has_times);
-        // Two rows a tick, so that each is at its own row and a linear axis reads so; in two rows there is no room for it.
-        let rows_apart = if height > 2 { 2.0 } else { 1.0 };
-        let least_gap = rows_apart / f64::from(height.saturating_sub(1).max(1));
+        // Two rows a tick, so that each is at its own row and a linear axis reads so.
+        let least_gap = 2.0 / f64::from(height.saturating_sub(1).max(1));
         let rules =
             ScaleRules { min_span: axes.min_span, bounds: axes.bounds, max_ticks: usize::from(height), least_gap };
         let values = ValueScale::around(axes.extent, rules)?;

@@ -83,7 +83,7 @@ pub fn number(value: f64, decimals: usize) -> String {
 }
 
 /// The least of 1, 2 and 5 times a power of ten that leaves at most the allowed multiples in the interval, and them far
-/// enough apart. Where that leaves none, the greatest that leaves a single one.
+/// enough apart. Where that leaves fewer than two, a step that leaves two half as far apart, else a single one.
 fn nice_step(low: f64, high: f64, rules: ScaleRules) -> f64 {
     let max_ticks = rules.max_ticks.max(1);
     #[expect(clippy::cast_precision_loss, reason = "a terminal has few rows")]
@@ -94,10 +94,14 @@ fn nice_step(low: f64, high: f64, rules: ScaleRules) -> f64 {
     let least = (high - low) * rules.least_gap * (1.0 - 1e-9);
     let far_enough = |step: &f64| *step >= least && count(low, high, *step) <= max_ticks;
     let chosen = steps.into_iter().find(far_enough).unwrap_or(power * 50.0);
-    if count(low, high, chosen) > 0 {
-        return chosen;
+    let with = |ticks: usize, least: f64| {
+        steps.into_iter().rev().find(|step| *step >= least && count(low, high, *step) == ticks)
+    };
+    match count(low, high, chosen) {
+        0 => with(2, least / 2.0).or_else(|| with(1, 0.0)).unwrap_or(chosen),
+        1 => with(2, least / 2.0).unwrap_or(chosen),
+        _ => chosen,
     }
-    steps.into_iter().rev().find(|step| count(low, high, *step) == 1).unwrap_or(chosen)
 }
 
 fn count(low: f64, high: f64, step: f64) -> usize {
