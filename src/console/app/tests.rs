@@ -279,6 +279,10 @@ fn what_is_said_is_said_to_its_end() {
     let shown = text(&app);
     assert!(shown.lines().count() == 24 && shown.contains("last step"), "{shown}");
     assert!(!shown.contains(": palette"));
+    app.update(Action::Filter);
+    type_in(&mut app, "clip(");
+    let shown = text(&app);
+    assert!(shown.contains("/clip(") && shown.contains(" before it"), "{shown}");
 }
 
 #[test]
@@ -295,6 +299,17 @@ fn no_footer_has_a_hint_twice_or_cuts_one() {
             assert!(footer.ends_with('…') || footer.contains("Q quit"), "{footer}");
         }
     }
+}
+
+#[test]
+fn an_action_is_named_by_what_it_means_here() {
+    let mut app = app_on(ScreenName::Nowcast);
+    assert!(text(&app).contains("right later"));
+    app.update(Action::Verification);
+    assert!(text(&app).contains("right variable") && !text(&app).contains("right later"), "{}", text(&app));
+    app.update(Action::Help);
+    type_in(&mut app, "right");
+    assert!(text(&app).contains("The next variable's scores"), "{}", text(&app));
 }
 
 #[test]

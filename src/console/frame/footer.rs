@@ -22,6 +22,12 @@ pub(super) fn render(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = &app.view.theme;
     if let Some(Popup::Filter(line)) = app.popups().last() {
         super::super::popup::filter_prompt(buffer, area, line, theme);
+        // What is wrong with it stands above it, to its end.
+        if let Some(fault) = line.fault() {
+            let room = usize::from(area.width).saturating_sub(2);
+            let above = Rect { y: area.y.saturating_sub(1), ..area };
+            render_rows(buffer, above, &wrap(fault, room, MOST_ROWS), theme.fail, theme.text);
+        }
         return;
     }
     let (text, style) = said(app);

@@ -138,14 +138,7 @@ fn typed(buffer: &mut Buffer, area: Rect, prompt: &str, text: &str, theme: &Them
     }
 }
 
-/// The filter line where the footer is, with what is wrong in it.
+/// The filter line where the footer is.
 pub fn filter_prompt(buffer: &mut Buffer, area: Rect, line: &FilterLine, theme: &Theme) {
-    let room = usize::from(area.width);
-    let fault = line.fault().map(|fault| super::widgets::value::fit(fault, room / 2));
-    let width = fault.as_ref().map_or(0, |fault| super::widgets::value::width(fault) + 1);
-    let width = u16::try_from(width).unwrap_or(0).min(area.width);
-    typed(buffer, Rect { x: area.x + 1, width: area.width.saturating_sub(width + 1), ..area }, "/", line.text(), theme);
-    if let Some(fault) = fault {
-        buffer.set_stringn(area.right() - width, area.y, fault, usize::from(width), theme.fail);
-    }
+    typed(buffer, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, "/", line.text(), theme);
 }

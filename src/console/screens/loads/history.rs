@@ -16,7 +16,7 @@ const COLUMNS: [Column; 8] = [
     Column::text("loaded", 8),
     Column::text("file", 16).fill().keep_end(),
     Column::text("pipe", 24).gives_way(6),
-    Column::number("rows", 5),
+    Column::number("rows", 6),
     Column::number("duplicates", 10).gives_way(4),
     Column::number("size", 9).gives_way(3),
     Column::text("status", 14),
