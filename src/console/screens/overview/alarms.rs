@@ -54,6 +54,8 @@ pub(super) fn render(buffer: &mut Buffer, area: Rect, selection: Selection, focu
     if alarms.is_empty() {
         let text = if ctx.filter.is_active() && !ctx.snapshot.alarms.is_empty() {
             "no alarm passes the filter"
+        } else if ctx.stale {
+            "○ no alarm was raised"
         } else {
             "● no alarm is raised"
         };
