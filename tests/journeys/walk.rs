@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 const SCREENS: [(&str, &str, &str); 8] = [
     ("1", "▸1 Overview", "Next 4 hours"),
     ("2", "▸2 Plans", "built-in topology"),
-    ("3", "▸3 Telemetry", "no sensor"),
+    ("3", "▸3 Telemetry", "no value in this window"),
     ("4", "▸4 Sky", "No camera is set up"),
     ("5", "▸5 Loads", "Copy history"),
     ("6", "▸6 Nowcast", "median"),
