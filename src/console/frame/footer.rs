@@ -69,7 +69,9 @@ fn hints(app: &App, room: usize) -> Vec<(String, String)> {
         let key = app.keymap().first_key(app.up(), action)?;
         Some((key, action.info()?.hint.to_owned()))
     };
-    let wanted: Vec<Action> = app.screen().hints(&app.context()).into_iter().chain(ALWAYS).collect();
+    let own = app.screen().hints(&app.context());
+    let always = ALWAYS.into_iter().filter(|action| !own.contains(action));
+    let wanted: Vec<Action> = own.iter().copied().chain(always).collect();
     let mut by_worth = wanted.clone();
     by_worth.sort_by_key(|action| *action != Action::Palette);
     let mut left = room;
