@@ -43,6 +43,12 @@ fn the_first_start_shows_the_week_and_every_screen() {
 
     for size in [(80, 24), (100, 30)] {
         terminal.resize(size);
+        // A key in the same moment as a new size waits in crossterm for the next one (its mio source is edge-triggered
+        // and returns at the first token), so that the new size has to be seen first.
+        terminal.wait_until("a frame of that size", |text| {
+            text.lines().count() == usize::from(size.1)
+                && text.lines().last().is_some_and(|line| line.contains("Q quit"))
+        });
         for (key, tab, words) in SCREENS {
             terminal.keys(key);
             let text = terminal.wait_until(words, |text| text.contains(tab) && text.contains(words));
