@@ -163,6 +163,39 @@ async fn a_series_that_ends_says_so_and_everything_of_it_is_loaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_failure_raises_nothing_after_a_restart_and_a_paused_pipe_does() {
+    let root = tempfile::tempdir().expect("temporary folder");
+    let mut settings = fast();
+    settings.alarms.hold_s = 0;
+    settings.alarms.notice_age_s = 60;
+    let running = start(root.path(), settings.clone()).await.expect("starts");
+    let client = running.client();
+    let raised = |snapshot: &owner::Snapshot, rule: &str| snapshot.alarms.iter().any(|alarm| alarm.rule == rule);
+    let pipe = || "WEATHER_PIPE_DQ".to_owned();
+    let bad = root.path().join("data/containers/json-blob-messages/skydeck-hub/0/bad");
+    std::fs::create_dir_all(bad.parent().expect("a folder")).expect("made");
+    std::fs::write(
+        &bad, "{oops
+",
+    )
+    .expect("written");
+    client.ask(Request::RefreshPipe { pipe: pipe() }).await.expect("refreshed");
+    wait_for(&client, "the failure's alarm", |s| raised(s, "load-errors")).await;
+    client.ask(Request::PausePipe { pipe: pipe(), paused: true }).await.expect("paused");
+    wait_for(&client, "the paused pipe's alarm", |s| raised(s, "notice-age")).await;
+    client.ask(Request::PausePipe { pipe: pipe(), paused: false }).await.expect("resumed");
+    wait_for(&client, "both alarms gone", |s| !raised(s, "notice-age") && !raised(s, "load-errors")).await;
+    running.shutdown().await;
+
+    let again = start(root.path(), settings).await.expect("starts again");
+    let client = again.client();
+    wait_for(&client, "the old failure in the counts", |s| s.pipes.iter().any(|p| p.files_failed == 1)).await;
+    wait_for(&client, "more rows", |s| rows(s, "WEATHER_PIPE_DQ") > 1450).await;
+    assert!(!raised(&client.snapshots().borrow(), "load-errors"), "an hour ago is old news");
+    again.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readings_that_another_program_appends_are_taken_in_and_rubbish_is_kept_aside() {
     let root = tempfile::tempdir().expect("temporary folder");
     let file = root.path().join("readings.jsonl");

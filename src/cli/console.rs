@@ -25,6 +25,10 @@ pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failur
 
 #[cfg(feature = "console")]
 async fn once(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> {
+    if context.output.json {
+        let words = "--once: draws text, not JSON; `skydeck status SECTION --json` has every screen's content";
+        return Err(Failure::new(Exit::Usage, words));
+    }
     let session = host::attach_or_host(context, true).await?;
     if session.hosts() {
         host::first_rows(&session.client).await;

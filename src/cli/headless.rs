@@ -47,6 +47,7 @@ struct Line<'a> {
 pub async fn follow(session: &Session, output: Output, signals: &mut Signals) -> Result<Exit, Failure> {
     let mut snapshots = session.client.snapshots();
     let mut before = None;
+    let mut unread = std::pin::pin!(nobody_reads());
     loop {
         let now = snapshots.borrow_and_update().clone();
         for change in changes(before.as_deref(), &now) {
@@ -60,7 +61,25 @@ pub async fn follow(session: &Session, output: Output, signals: &mut Signals) ->
                 return Ok(Exit::Done);
             },
             exit = signals.next() => return Ok(exit),
+            () = &mut unread => return Ok(Exit::Done),
         }
+    }
+}
+
+/// Waits until standard output's reader is gone, so that `| head` ends at once and not with the next change.
+async fn nobody_reads() {
+    let (gone, is_gone) = tokio::sync::oneshot::channel();
+    let watch = move || {
+        let output = std::io::stdout();
+        // Without events asked for, only an error or a hang-up is told.
+        let mut descriptor = [rustix::event::PollFd::new(&output, rustix::event::PollFlags::empty())];
+        while let Err(rustix::io::Errno::INTR) = rustix::event::poll(&mut descriptor, None) {}
+        // Whoever waited may have gone as well.
+        let _ = gone.send(());
+    };
+    let watching = std::thread::Builder::new().name("output-watch".into()).spawn(watch);
+    if watching.is_err() || is_gone.await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -218,7 +218,8 @@ impl Agent {
                     let (measurement, rejected) = WeatherMeasurement::from_reading(&self.device_id, &reading);
                     if !rejected.is_empty() {
                         let reasons: Vec<_> = rejected.iter().map(ToString::to_string).collect();
-                        chunk.aside.push((format!("{reading:?}"), reasons.join("; ")));
+                        let words = format!("of the reading of {}, the rest of which went on: ", reading.measured_at);
+                        chunk.aside.push((format!("{reading:?}"), words + &reasons.join("; ")));
                     }
                     self.take(measurement, &mut chunk);
                 }
@@ -276,7 +277,7 @@ impl Agent {
             self.failed(&error).await;
         }
         for (raw, reason) in &chunk.aside {
-            tracing::warn!(target: "agent", "a reading was kept aside: {reason}");
+            tracing::warn!(target: "agent", "kept aside: {reason}");
             while let Err(error) = self.outbox.set_aside(raw.clone(), reason.clone(), clock.now()).await {
                 self.failed(&error).await;
             }

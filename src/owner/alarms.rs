@@ -21,7 +21,7 @@ pub struct Inputs {
     pub telemetry_at: Option<Timestamp>,
     /// When the last batch was cut.
     pub batch_at: Option<Timestamp>,
-    /// When the oldest waiting notice was queued.
+    /// When the oldest notice was queued that waits in the queue, or whose file waits in its pipe.
     pub oldest_notice_at: Option<Timestamp>,
     /// Files that failed to load within the last hour.
     pub failed_files: u64,
@@ -67,7 +67,7 @@ const RULES: [Rule; 7] = [
         name: "notice-age",
         severity: Severity::Warn,
         stage: StageName::Event,
-        condition: |i, s| age(i.now, i.oldest_notice_at?, s.notice_age_s, "oldest notice waits"),
+        condition: |i, s| age(i.now, i.oldest_notice_at?, s.notice_age_s, "oldest file waits"),
     },
     Rule {
         name: "load-errors",

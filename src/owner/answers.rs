@@ -340,11 +340,16 @@ fn series(
         .iter()
         .filter_map(|bin| {
             let at = Timestamp::from_millisecond(bin.from_ms).ok()? + label_at;
-            Some(Point { at, mean: bin.mean, min: bin.min, max: bin.max })
+            Some(Point { at, mean: rounded(bin.mean), min: rounded(bin.min), max: rounded(bin.max) })
         })
         .collect();
     let step = typical.unwrap_or(width).max(width);
     Series { variable, points, gap_s: 2.5 * step.as_secs_f64() }
+}
+
+/// To a thousandth: finer than any sensor, and without what single precision adds behind it.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn received(message: &EnqueuedMessage) -> ReceivedMessage {

@@ -74,10 +74,9 @@ impl Publisher {
     /// Runs for good.
     pub async fn run(mut self) {
         let mut rates = Rates::default();
-        let mut failures = FailedFiles::default();
         loop {
             let parts = self.gather(&mut rates);
-            self.publish(&parts, &mut failures);
+            self.publish(&parts);
             // News is answered after the floor, so that a burst is one snapshot; without news, ages and alarms are.
             if tokio::time::timeout(TICK, self.news()).await.is_ok() {
                 tokio::time::sleep(FLOOR).await;
@@ -130,10 +129,10 @@ impl Publisher {
         parts
     }
 
-    fn publish(&self, parts: &Parts, failures: &mut FailedFiles) {
+    fn publish(&self, parts: &Parts) {
         let clock = self.desk.clock.reading();
         let now = clock.now();
-        let inputs = self.alarm_inputs(parts, now, failures);
+        let inputs = self.alarm_inputs(parts, now);
         let alarms = self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
         self.snapshots.send_if_modified(|current| {
             let mut next = Snapshot {
@@ -166,9 +165,11 @@ impl Publisher {
         });
     }
 
-    fn alarm_inputs(&self, parts: &Parts, now: Timestamp, failures: &mut FailedFiles) -> Inputs {
+    fn alarm_inputs(&self, parts: &Parts, now: Timestamp) -> Inputs {
         let measurements = parts.loader.pipes.get("WEATHER_PIPE_DQ");
-        let failed: u64 = parts.loader.pipes.values().map(|p| p.counts.failed).sum();
+        let counts = || parts.loader.pipes.values().map(|pipe| &pipe.counts);
+        let an_hour = SignedDuration::from_hours(1);
+        let failed = counts().flat_map(|c| &c.failed_at).filter(|at| now.duration_since(**at) <= an_hour).count();
         let bound = parts.outbox.max_rows.max(1);
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         let outbox_pct = parts.outbox.rows as f64 * 100.0 / bound as f64;
@@ -178,8 +179,8 @@ impl Publisher {
             expects_readings: !parts.agent.source_ended && (parts.agent.has_source || parts.feed.received > 0),
             telemetry_at: parts.hub.last_seen.values().max().copied(),
             batch_at: parts.batch.last.as_ref().map(|(.., at)| *at),
-            oldest_notice_at: parts.queue.oldest_at,
-            failed_files: failures.within_the_hour(failed, now),
+            oldest_notice_at: counts().filter_map(|c| c.oldest_pending_at).chain(parts.queue.oldest_at).min(),
+            failed_files: failed as u64,
             row_at: measurements.and_then(|p| p.counts.newest_row_at),
             prediction_at: parts.feed.prediction.as_ref().map(|p| p.measured_at),
             outbox_pct,
@@ -266,25 +267,5 @@ fn pipe(status: &PipeStatus) -> Pipe {
         files_failed: counts.failed,
         duplicates: counts.duplicates,
         last_error: status.stalled.clone().or_else(|| counts.last_error.clone()),
-    }
-}
-
-/// Remembers when files failed, so that the alarm can look an hour back.
-#[derive(Default)]
-struct FailedFiles {
-    total: Option<u64>,
-    at: Vec<(Timestamp, u64)>,
-}
-
-impl FailedFiles {
-    fn within_the_hour(&mut self, total: u64, now: Timestamp) -> u64 {
-        // What had failed before the start is old news.
-        let before = *self.total.get_or_insert(total);
-        if total > before {
-            self.at.push((now, total - before));
-            self.total = Some(total);
-        }
-        self.at.retain(|(at, _)| now.duration_since(*at) <= SignedDuration::from_hours(1));
-        self.at.iter().map(|(_, count)| count).sum()
     }
 }

@@ -177,6 +177,7 @@ fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
 
 fn event(parts: &Parts, lag: Option<f64>) -> Stage {
     let queue = &parts.queue;
+    let pending: u64 = parts.loader.pipes.values().map(|p| p.counts.pending).sum();
     let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed).sum();
     let lamp = match (queue.set_aside > 0, queue.received > 0 || files > 0) {
         (true, _) => Lamp::Warning,
@@ -189,7 +190,7 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
         rate_per_s: parts.rates.notices,
         lag_s: lag,
         last_error: aside,
-        ..stage(StageName::Event, lamp, format!("{} queued", queue.depth), String::new())
+        ..stage(StageName::Event, lamp, format!("{} queued", queue.depth), format!("{pending} in pipes"))
     }
 }
 
@@ -206,7 +207,7 @@ fn pipe(parts: &Parts, lag: Option<f64>) -> Stage {
         (Lamp::Warning, format!("{paused} PAUSED"))
     } else if pipes.is_empty() {
         (Lamp::Unknown, String::new())
-    } else if last_error.is_some() {
+    } else if pipes.values().any(|p| p.counts.is_failing) {
         (Lamp::Warning, "RUNNING".to_owned())
     } else {
         (Lamp::Ok, "RUNNING".to_owned())
@@ -226,7 +227,7 @@ fn table(parts: &Parts, now: Timestamp) -> Stage {
 
 fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
     let Some(prediction) = &parts.feed.prediction else {
-        let detail = "needs a day of readings".to_owned();
+        let detail = "needs four hours".to_owned();
         return stage(StageName::Nowcast, Lamp::Unknown, "none yet".to_owned(), detail);
     };
     // One figure for the overview: temperature an hour ahead; the Nowcast screen has them all.

@@ -32,16 +32,23 @@ fn the_first_start_shows_the_week_and_every_screen() {
     let place = Place::new();
     let mut terminal = Terminal::start(&place, &[], (80, 24));
     let first = terminal.wait_for("▸1 Overview");
-    assert!(first.contains("DEMO") && first.contains("REPLAY 2016-06-08"), "{first}");
-    // Seven days are 10,080 readings.
+    assert!(first.contains("DEMO"), "{first}");
     terminal.resize((100, 30));
+    terminal.wait_for("REPLAY 2016-06-08");
+    // Seven days are 10,080 readings.
     let thousands = regex::Regex::new(r"1\d,\d{3} +rows|1\d,\d{3} ").expect("a pattern");
     terminal.wait_until("the week's rows on the Overview", |text| thousands.is_match(text));
     assert!(rows(&place) >= 10_000, "{}", rows(&place));
-    terminal.wait_until("a weather", |text| text.contains("°C") && text.contains("in 4 h "));
+    terminal.wait_until("a weather", |text| text.contains("°C") && text.contains("4 h: "));
 
     for size in [(80, 24), (100, 30)] {
         terminal.resize(size);
+        // A key in the same moment as a new size waits in crossterm for the next one (its mio source is edge-triggered
+        // and returns at the first token), so that the new size has to be seen first.
+        terminal.wait_until("a frame of that size", |text| {
+            text.lines().count() == usize::from(size.1)
+                && text.lines().last().is_some_and(|line| line.contains("Q quit"))
+        });
         for (key, tab, words) in SCREENS {
             terminal.keys(key);
             let text = terminal.wait_until(words, |text| text.contains(tab) && text.contains(words));
@@ -74,16 +81,20 @@ fn help_palette_filter_and_theme() {
     terminal.press(":", "Palette");
     terminal.press("goto-logs", "Go to Logs");
     terminal.press("\r", "▸8 Logs");
-    terminal.wait_for("listening on 127.0.0.1:");
+    terminal.wait_for("loaded pipe=");
 
     terminal.press("/", "/");
     terminal.keys("hub listens\r");
-    let filtered = terminal.wait_without("listening on");
-    assert!(filtered.contains("the local hub listens") && filtered.contains("/hub listens"), "{filtered}");
+    let footer = |text: &str| text.lines().last().unwrap_or_default().trim_end().to_owned();
+    let filtered = terminal.wait_until("the filter in the footer", |text| {
+        footer(text).starts_with(" /hub listens ") && !text.contains("loaded pipe=")
+    });
+    assert!(filtered.contains("the local hub listens"), "{filtered}");
     terminal.press("/", "hub listens");
     terminal.keys("\x15!hub listens\r");
-    let inverted = terminal.wait_for("listening on");
-    assert!(!inverted.contains("the local hub listens"), "{inverted}");
+    terminal.wait_until("the rest of the log", |text| {
+        text.contains("loaded pipe=") && !text.contains("the local hub listens")
+    });
     terminal.keys("q");
     terminal.wait_for("the local hub listens");
 

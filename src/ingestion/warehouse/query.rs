@@ -73,7 +73,11 @@ pub struct PipeCounts {
     pub last_received_at: Option<Timestamp>,
     /// When the last file was loaded.
     pub last_loaded_at: Option<Timestamp>,
-    /// The last file's error, where the last file failed.
+    /// When the newest failed files failed, newest first, at most 100.
+    pub failed_at: Vec<Timestamp>,
+    /// Whether the last file failed.
+    pub is_failing: bool,
+    /// The newest failed file's error.
     pub last_error: Option<String>,
 }
 
@@ -112,11 +116,25 @@ impl Warehouse {
                 counts.last_error = connection
                     .prepare_cached(
                         "SELECT file, first_error, first_error_line FROM copy_history
-                         WHERE pipe = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
+                         WHERE pipe = ?1 AND status = 'Load failed' ORDER BY id DESC LIMIT 1",
                     )?
                     .query_row([pipe.name], last_error)
                     .optional()?
                     .flatten();
+                counts.is_failing = connection
+                    .prepare_cached(
+                        "SELECT status = 'Load failed' FROM copy_history
+                         WHERE pipe = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
+                    )?
+                    .query_row([pipe.name], |row| row.get(0))
+                    .optional()?
+                    .unwrap_or(false);
+                let mut failures = connection.prepare_cached(
+                    "SELECT loaded_at FROM copy_history WHERE pipe = ?1 AND status = 'Load failed'
+                     ORDER BY id DESC LIMIT 100",
+                )?;
+                let times = failures.query_map([pipe.name], |row| time(row, 0))?;
+                counts.failed_at = times.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
                 Ok(counts)
             })
             .await
