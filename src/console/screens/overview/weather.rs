@@ -193,7 +193,7 @@ pub(super) fn render_next(
     let Some((view, forecast)) = forecast else {
         let text = match &ctx.snapshot.nowcast {
             Some(_) => "the nowcast is on its way here",
-            None => "no nowcast yet: the device makes the first once it has measurements of a day",
+            None => "no nowcast yet: the device makes the first once it has four hours of measurements",
         };
         let room = usize::from(inner.width).saturating_sub(1);
         lines(buffer, inner, value::wrap(text, room, 3).into_iter().map(|line| (line, ctx.theme.dim)));
