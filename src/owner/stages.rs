@@ -136,8 +136,8 @@ fn route(parts: &Parts, now: Timestamp, window_s: f64) -> Stage {
         || "no batch open".to_owned(),
         |(_, batch)| {
             let bytes: u64 = parts.open.iter().map(|(_, b)| b.bytes).sum();
-            // By tens of seconds, as ages are.
-            let left = ((window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0) / 10.0).ceil() * 10.0;
+            // By half minutes, for the reason that ages go by minutes.
+            let left = ((window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0) / 30.0).ceil() * 30.0;
             format!("batch {left:.0} s {}", bytes_in_words(bytes))
         },
     );
@@ -241,12 +241,12 @@ fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
     stage(StageName::Nowcast, Lamp::Ok, format!("{} old", age(now, prediction.measured_at)), detail)
 }
 
-/// An age in words. Seconds go by tens: the screen's own clock counts finer, and a snapshot a second of an idle
-/// pipeline would be waste.
+/// An age in words. Below a minute it stands still: the screen's own clock counts finer, and a snapshot for every
+/// second of an idle pipeline would be waste.
 fn age(now: Timestamp, at: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs().max(0);
     match seconds {
-        0..60 => format!("{} s", seconds / 10 * 10),
+        0..60 => "<1 min".to_owned(),
         60..7200 => format!("{} min", seconds / 60),
         _ => format!("{} h", seconds / 3600),
     }
