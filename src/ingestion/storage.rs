@@ -12,6 +12,10 @@ use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
+/// Bytes of a blob held in memory while it is written; what is longer goes to the disk in pieces of that size. The
+/// store's own default is ten times that, for stores that are far away.
+const BUFFER: usize = 1024 * 1024;
+
 /// What can go wrong with a container.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -68,7 +72,7 @@ impl Containers {
     pub fn create(&self, container: &str, name: &str) -> BlobWriter {
         let store: Arc<dyn ObjectStore> = Arc::clone(&self.store) as _;
         BlobWriter {
-            writer: BufWriter::new(store, location(container, name)),
+            writer: BufWriter::with_capacity(store, location(container, name), BUFFER),
             container: container.to_owned(),
             name: name.to_owned(),
             bytes: 0,
