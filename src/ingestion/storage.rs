@@ -181,3 +181,39 @@ fn blob_error(container: &str, name: &str, error: &object_store::Error) -> Stora
     };
     StorageError::Blob { container: container.to_owned(), name: name.to_owned(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_of_many_pieces_appears_whole_and_only_at_its_end() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let containers = Containers::open(folder.path()).expect("opens");
+        let piece: Vec<u8> = (0..=u8::MAX).cycle().take(BUFFER / 3 + 7).collect();
+        let mut blob = containers.create("c", "a/b");
+        for _ in 0..8 {
+            blob.write(&piece).await.expect("written");
+            assert!(!containers.exists("c", "a/b").await.expect("looked"));
+        }
+        let bytes = blob.finish().await.expect("finished");
+        let content = containers.read("c", "a/b").await.expect("read");
+        assert_eq!(bytes, 8 * piece.len() as u64);
+        assert!(content == piece.repeat(8), "the content isn't what was written");
+        let listed = containers.list("c").await.expect("listed");
+        assert_eq!(listed.len(), 1, "{listed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_is_given_up_half_way_is_never_seen() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let containers = Containers::open(folder.path()).expect("opens");
+        let mut blob = containers.create("c", "a");
+        for _ in 0..3 {
+            blob.write(&vec![b'x'; BUFFER]).await.expect("written");
+        }
+        drop(blob);
+        assert!(!containers.exists("c", "a").await.expect("looked"));
+        assert_eq!(containers.list("c").await.expect("listed"), []);
+    }
+}

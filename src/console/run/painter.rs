@@ -202,3 +202,47 @@ fn stop_process() {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+
+    fn frame(text: &str) -> Paint {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 1));
+        buffer.set_string(0, 0, text, ratatui::style::Style::default());
+        Paint::Frame(buffer)
+    }
+
+    fn words(order: Paint) -> String {
+        match order {
+            Paint::Frame(buffer) => buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect(),
+            Paint::Clear => "clear".to_owned(),
+            Paint::Stop => "stop".to_owned(),
+            _ => "another".to_owned(),
+        }
+    }
+
+    #[test]
+    fn of_frames_that_wait_the_newest_is_shown_and_nothing_overtakes() {
+        let orders = Orders::default();
+        for order in [frame("one"), frame("two"), Paint::Clear, frame("three"), frame("four"), Paint::Stop] {
+            orders.put(order);
+        }
+        let taken: Vec<_> = (0..4).map(|_| words(orders.take()).trim_end().to_owned()).collect();
+        assert_eq!(taken, ["two", "clear", "four", "stop"]);
+    }
+
+    #[test]
+    fn who_waits_for_an_order_is_woken_by_it() {
+        let orders = Arc::new(Orders::default());
+        let taker = std::thread::spawn({
+            let orders = Arc::clone(&orders);
+            move || words(orders.take())
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        orders.put(Paint::Stop);
+        assert_eq!(taker.join().expect("joins"), "stop");
+    }
+}
