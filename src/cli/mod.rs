@@ -20,6 +20,7 @@ mod logging;
 mod man;
 mod output;
 mod run;
+mod runner;
 mod signals;
 mod speed;
 mod status;
@@ -106,6 +107,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),
+        Command::Runner { number, job } => block_on(runner::run(&context()?, number, job)),
     }
 }
 

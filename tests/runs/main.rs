@@ -1,0 +1,6 @@
+//! Terraform runs, with the real Terraform and real processes: planned, applied, failed, interrupted, killed.
+
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
+mod place;
+mod way;
