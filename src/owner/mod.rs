@@ -26,7 +26,7 @@ pub use protocol::{
     Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Reply, Request, Series, Trace,
     TraceHop,
 };
-pub use running::{Running, StartError, start};
+pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
 };

@@ -2,5 +2,8 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+mod failing;
+mod owners;
 mod place;
+mod queueing;
 mod way;

@@ -38,7 +38,7 @@ impl Place {
         std::fs::create_dir(folder.path().join("module")).expect("made");
         let config = format!("[provisioning]\nmodule = \"module\"\n{settings}\n");
         std::fs::write(folder.path().join("skydeck.toml"), config).expect("written");
-        let provisioner = provisioner(folder.path());
+        let provisioner = provisioner(folder.path(), ProvisioningSettings::default());
         let place = Self { folder, provisioner };
         place.write_module(module);
         place
@@ -58,7 +58,14 @@ impl Place {
 
     /// A provisioner of its own, as another process would have it.
     pub fn another(&self) -> Provisioner {
-        provisioner(self.path())
+        self.another_with(|_| {})
+    }
+
+    /// The same, with other settings.
+    pub fn another_with(&self, change: impl FnOnce(&mut ProvisioningSettings)) -> Provisioner {
+        let mut settings = ProvisioningSettings::default();
+        change(&mut settings);
+        provisioner(self.path(), settings)
     }
 
     pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
@@ -154,7 +161,7 @@ impl Place {
     }
 }
 
-fn provisioner(root: &Path) -> Provisioner {
+fn provisioner(root: &Path, settings: ProvisioningSettings) -> Provisioner {
     let arguments = ["--data-dir", "d", "--config", "skydeck.toml"];
     let arguments = arguments.iter().map(|argument| match *argument {
         "d" | "skydeck.toml" => root.join(argument).into_os_string(),
@@ -162,7 +169,7 @@ fn provisioner(root: &Path) -> Provisioner {
     });
     let runner = RunnerCommand { program: env!("CARGO_BIN_EXE_skydeck").into(), arguments: arguments.collect() };
     let roots = Roots::one(&root.join("d")).expect("roots");
-    Provisioner::new(roots, runner, ProvisioningSettings::default())
+    Provisioner::new(roots, runner, settings)
 }
 
 pub fn demo() -> EnvironmentName {

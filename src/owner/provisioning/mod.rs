@@ -1,6 +1,7 @@
 //! Provisioning as an owner and the command line drive it. Runs are asked for here and carried out by a process of
 //! their own; what is known of them is read from the folders they write to.
 
+mod follow; // into the snapshots
 mod look; // how an environment stands, read from its folder
 mod watching; // noticing that something changed
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+pub(super) use self::follow::follow;
 use self::look::Looker;
 use self::watching::Watching;
 use super::client::AskError;
@@ -71,6 +73,11 @@ impl Provisioner {
             looker.look(&stores, !is_watched || is_dirty)
         });
         ProvisioningStatus { terraform, environments: environments.await.unwrap_or_default() }
+    }
+
+    /// Makes the folder of an environment's runs, so that whatever another process does there is noticed.
+    pub fn prepare(&self, environment: &EnvironmentName) -> Result<(), ProvisioningError> {
+        self.store(environment)?.make()
     }
 
     /// Waits until something of a run, a lock or a state has changed since the last call. The first call answers at

@@ -1,7 +1,7 @@
 //! Noticing that something of a run, a lock or a state has changed, without polling.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 use crate::database::FolderWatch;
 use crate::provisioning::runs::queue;
 use crate::provisioning::runs::store::Store;
+use crate::provisioning::terraform::lock;
 
-/// A bell that folders ring when something is written to them, and tickets when their process ends.
+/// A bell that folders ring when something is written to them, and locks when their process ends.
 #[derive(Debug, Default)]
 pub struct Watching {
     bell: Arc<Bell>,
@@ -24,8 +25,8 @@ struct Bell {
     rung: Notify,
     /// Whether something changed since the last look.
     dirty: AtomicBool,
-    /// Tickets that a thread waits for.
-    tickets: Mutex<BTreeSet<PathBuf>>,
+    /// Locked files that a thread waits for.
+    locks: Mutex<BTreeSet<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,8 +45,8 @@ impl Bell {
 }
 
 impl Bell {
-    fn tickets(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locks(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +80,7 @@ impl Watching {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_new = !std::mem::replace(&mut watched.has_begun, true);
         for store in stores {
-            self.watch_tickets(store);
+            self.watch_locks(store);
             if watched.folders.contains(store.folder()) || !store.folder().is_dir() {
                 continue;
             }
@@ -102,23 +103,37 @@ impl Watching {
         is_new
     }
 
-    /// A process that is killed writes nothing. Its lock is waited for, by a thread that a blocking call holds.
-    fn watch_tickets(&self, store: &Store) {
-        for ticket in queue::held(store).unwrap_or_default() {
-            if !self.bell.tickets().insert(ticket.clone()) {
-                continue;
-            }
-            let bell = Arc::downgrade(&self.bell);
-            let waiting = std::thread::Builder::new().name("ticket".into()).spawn(move || {
-                queue::wait_for(&ticket);
-                if let Some(bell) = Weak::upgrade(&bell) {
-                    bell.tickets().remove(&ticket);
-                    bell.ring();
+    /// A process that ends or is killed writes nothing then. The locks that it holds are waited for: its ticket, its
+    /// Terraform's turn, and the state's, which may be somebody else's.
+    fn watch_locks(&self, store: &Store) {
+        for lock in queue::held(store).unwrap_or_default() {
+            self.watch_lock(lock, queue::wait_for);
+        }
+        let workspace = store.workspace();
+        if let Some(state) = workspace.local_state().filter(|state| lock::of_local_state(state).is_some()) {
+            self.watch_lock(state.to_owned(), |state| {
+                if let Err(error) = lock::wait_for_local(state) {
+                    tracing::debug!(target: "provisioning", "{}: {error}", state.display());
                 }
             });
-            if let Err(error) = waiting {
-                tracing::warn!(target: "provisioning", "ticket: {error}");
+        }
+    }
+
+    /// Rings when `wait` comes back. A blocking call needs a thread of its own.
+    fn watch_lock(&self, lock: PathBuf, wait: fn(&Path)) {
+        if !self.bell.locks().insert(lock.clone()) {
+            return;
+        }
+        let bell = Arc::downgrade(&self.bell);
+        let waiting = std::thread::Builder::new().name("lock".into()).spawn(move || {
+            wait(&lock);
+            if let Some(bell) = Weak::upgrade(&bell) {
+                bell.locks().remove(&lock);
+                bell.ring();
             }
+        });
+        if let Err(error) = waiting {
+            tracing::warn!(target: "provisioning", "lock: {error}");
         }
     }
 }

@@ -9,7 +9,6 @@ use super::log::LogWriter;
 use super::queue::{Job, Ticket};
 use super::seen::{self, Living};
 use super::store::{Store, StoreLock, Stored};
-use crate::database::FolderWatch;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::{LogLevel, Phase, Run, RunRequest};
@@ -204,21 +203,21 @@ pub async fn unlock_local(store: &Store, id: &str) -> Result<String, Provisionin
     let Some(pid) = found.pid else {
         return refused(format!("lock {id}: held by a process that can't be seen from here; end it where it runs"));
     };
-    let watch = FolderWatch::start(store.folder())?;
     interrupt(pid).map_err(|error| {
         ProvisioningError::Refused(format!(
             "lock {id}: its process {pid} can't be interrupted: {error}; end it yourself"
         ))
     })?;
-    let freed = async {
-        while find()?.is_some_and(|now| now.pid == Some(pid)) {
-            watch.changed().await;
-        }
-        Ok::<_, ProvisioningError>(())
-    };
-    match tokio::time::timeout(GRACE, freed).await {
-        Ok(freed) => freed.map(|()| format!("lock {id}: process {pid} was interrupted and has let go of it")),
-        Err(_) => refused(format!(
+    let (freed, is_free) = tokio::sync::oneshot::channel();
+    let workspace = store.workspace();
+    // A thread of its own: one that waits for good keeps nobody from ending.
+    std::thread::spawn(move || {
+        // Whoever asked may have gone.
+        drop(freed.send(workspace.local_state().is_some_and(|state| lock::wait_for_local(state).is_ok())));
+    });
+    match tokio::time::timeout(GRACE, is_free).await {
+        Ok(Ok(true)) => Ok(format!("lock {id}: process {pid} was interrupted and has let go of it")),
+        _ => refused(format!(
             "lock {id}: process {pid} was interrupted and holds it still; wait for it, or end it with `kill {pid}`"
         )),
     }

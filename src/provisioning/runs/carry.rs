@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::ask;
 use super::queue::{Holder, Job, Ticket, Turn};
 use super::record::{Recorder, settle};
+use super::seen;
 use super::store::Store;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
@@ -92,9 +93,14 @@ impl Carrier {
                 self.recorder.rest(Phase::Discarded)?;
                 Ok(None)
             }
-            turn = waiting => turn
-                .map_err(|_| ProvisioningError::Refused(format!("run {number}: waiting was cut off; ask again")))?
-                .map(Some),
+            turn = waiting => {
+                let cut_off =
+                    |_| ProvisioningError::Refused(format!("run {number}: waiting was cut off; ask again"));
+                let turn = turn.map_err(cut_off)??;
+                // Nobody else is at work now: what a killed process has left can be written down.
+                seen::bury(&self.store, &self.store.lock()?)?;
+                Ok(Some(turn))
+            }
         }
     }
 

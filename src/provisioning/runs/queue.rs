@@ -200,9 +200,10 @@ pub fn holders(store: &Store) -> Result<Vec<Holder>, ProvisioningError> {
     Ok(held.filter_map(|(_, path)| read(&path)).collect())
 }
 
-/// Paths of the tickets that are held: whoever wants to know when a process ends waits for their locks.
+/// Files that are locked by a run's process or its Terraform: whoever wants to know when one ends waits for the lock.
 pub fn held(store: &Store) -> Result<Vec<PathBuf>, ProvisioningError> {
-    Ok(tickets(store)?.into_iter().map(|(_, path)| path).filter(|path| !is_free(path)).collect())
+    let files = tickets(store)?.into_iter().map(|(_, path)| path).chain([store.working()]);
+    Ok(files.filter(|path| !is_free(path)).collect())
 }
 
 /// Blocks until the process that holds the lock of `path` has ended.

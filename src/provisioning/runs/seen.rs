@@ -54,12 +54,16 @@ pub fn read(store: &Store, number: u32, living: &Living) -> Result<Stored, Provi
     Ok(Stored { revision: stored.revision + 1, run: ended(store, stored.run, living) })
 }
 
-/// Writes down that runs are gone whose process is.
+/// Writes down that runs are gone whose process is. One whose Terraform is still at work has time: what that does is to
+/// be told as well.
 pub fn bury(store: &Store, _lock: &StoreLock) -> Result<(), ProvisioningError> {
     let living = Living::look(store)?;
     for number in store.numbers()? {
         // A run whose file can't be read is in nobody's way.
         let Ok(stored) = store.read(number) else { continue };
+        if living.worker.is_some_and(|worker| worker.run == number) {
+            continue;
+        }
         let mut seen = read(store, number, &living)?;
         if seen.run.phase != stored.run.phase && stored.run.phase.is_active() && seen.revision == stored.revision + 1 {
             seen.revision = stored.revision;

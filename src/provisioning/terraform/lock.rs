@@ -85,6 +85,13 @@ pub fn of_local_state(state: &Path) -> Option<LocalLock> {
     Some(LocalLock { holder, pid })
 }
 
+/// Blocks until nobody holds the lock of the local state at `state`.
+pub fn wait_for_local(state: &Path) -> std::io::Result<()> {
+    let file = std::fs::File::open(state)?;
+    // Taken for a moment, and let go of with the file.
+    Ok(rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockShared)?)
+}
+
 fn info_name(state: &Path) -> String {
     format!(".{}.lock.info", state.file_name().unwrap_or_default().to_string_lossy())
 }
