@@ -14,7 +14,7 @@ use crate::provisioning::files;
 use crate::provisioning::run::{LogLevel, Phase, Run, RunRequest};
 use crate::provisioning::status::LockHolder;
 use crate::provisioning::terraform::lock;
-use crate::settings::{EnvironmentKind, ProvisioningSettings};
+use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
 
 /// How long the holder of a local lock has to end after it was asked to.
@@ -212,8 +212,10 @@ pub async fn unlock_local(store: &Store, id: &str) -> Result<String, Provisionin
     let workspace = store.workspace();
     // A thread of its own: one that waits for good keeps nobody from ending.
     std::thread::spawn(move || {
-        // Whoever asked may have gone.
-        drop(freed.send(workspace.local_state().is_some_and(|state| lock::wait_for_local(state).is_ok())));
+        let is_free = workspace.local_state().is_some_and(|state| lock::wait_for_local(state).is_ok());
+        if freed.send(is_free).is_err() {
+            tracing::debug!(target: "provisioning", "whoever asked for the lock has gone");
+        }
     });
     match tokio::time::timeout(GRACE, is_free).await {
         Ok(Ok(true)) => Ok(format!("lock {id}: process {pid} was interrupted and has let go of it")),
@@ -287,11 +289,9 @@ fn check(request: &RunRequest) -> Result<(), ProvisioningError> {
     Ok(())
 }
 
-/// Whether anything of an environment is at work, so that its data must stay where they are.
-pub fn is_active(
-    data: &Path,
-    environment: &crate::settings::EnvironmentName,
-) -> Result<Option<u32>, ProvisioningError> {
-    let living = Living::look(&Store::of(environment, data))?;
+/// The run that is at work or waits in the data folder `data`, so that its files must stay where they are.
+pub fn at_work(data: &Path) -> Result<Option<u32>, ProvisioningError> {
+    // Whose folder it is makes no difference to who holds its locks.
+    let living = Living::look(&Store::of(&EnvironmentName::demo(), data))?;
     Ok(living.holders.first().map(|holder| holder.run).or(living.worker.map(|worker| worker.run)))
 }

@@ -154,9 +154,9 @@ impl Recorder {
         self.save()
     }
 
-    /// Ends the step that was begun last.
+    /// Ends the step that was begun last, if it hasn't ended.
     pub fn end(&mut self, succeeded: bool) {
-        if let Some(step) = self.stored.run.steps.last_mut() {
+        if let Some(step) = self.stored.run.steps.last_mut().filter(|step| step.ended_at.is_none()) {
             step.ended_at = Some(Timestamp::now());
             step.succeeded = Some(succeeded);
         }

@@ -11,6 +11,15 @@ use crate::provisioning::run::Run;
 use crate::provisioning::workspace::Workspace;
 use crate::settings::EnvironmentName;
 
+/// Whether the file or folder at `path` of a data folder is made anew by every run, or only means something to processes
+/// that live: no part of a backup.
+#[must_use]
+pub fn is_passing(path: &Path) -> bool {
+    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+    parts.next().as_deref() == Some("provisioning")
+        && matches!(parts.next().as_deref(), Some("module" | "home" | "queue" | "working" | "lock"))
+}
+
 /// One environment's folder of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -11,6 +12,9 @@ use crate::station::text::printable;
 
 /// The oldest version that is used, major and minor.
 pub const OLDEST: (u32, u32) = (1, 6);
+
+/// How long Terraform may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Terraform on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +38,7 @@ impl Terraform {
             None => on_the_path().ok_or(ProvisioningError::TerraformMissing)?,
         };
         let unusable = |reason: String| ProvisioningError::TerraformUnusable { path: path.clone(), reason };
-        let output = tokio::process::Command::new(&path)
+        let asked = tokio::process::Command::new(&path)
             .args(["version", "-json"])
             // Its answer also names the providers of the folder it is asked in: there are none here. The look for
             // newer versions goes over the network.
@@ -45,8 +49,11 @@ impl Terraform {
             .env_remove("TF_CLI_ARGS")
             .env_remove("TF_CLI_ARGS_version")
             .stdin(std::process::Stdio::null())
-            .output()
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(PATIENCE, asked)
             .await
+            .map_err(|_| unusable(format!("doesn't tell its version within {} s", PATIENCE.as_secs())))?
             .map_err(|error| unusable(format!("can't be started: {error}")))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let version: Version = serde_json::from_str(&text).map_err(|_| {
@@ -84,7 +91,9 @@ pub fn status_of(found: &Result<Terraform, ProvisioningError>) -> TerraformStatu
 
 fn on_the_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| is_program(program))
+    let programs = std::env::split_paths(&path).map(|folder| folder.join("terraform"));
+    // It is started in another folder than this one.
+    programs.filter_map(|program| std::path::absolute(program).ok()).find(|program| is_program(program))
 }
 
 fn is_program(path: &Path) -> bool {
