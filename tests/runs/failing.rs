@@ -1,6 +1,6 @@
 //! Runs that go wrong: what fails, what is interrupted, what is killed, and what is left to do then.
 
-use skydeck::owner::Request;
+use skydeck::owner::{Answer, Request};
 use skydeck::provisioning::run::{Phase, Progress};
 
 use super::place::{Place, change, demo, has_terraform, plan};
@@ -171,7 +171,12 @@ async fn terraform_killed_half_way_leaves_no_lock_and_a_plan_of_the_rest() {
     assert!(matches!(change(&run, "terraform_data.slow").progress, Progress::Failed { .. }));
     let status = place.status().await;
     assert_eq!(status.lock, None, "the lock ended with its process");
-    assert!(place.data().join(".terraform.tfstate.lock.info").exists(), "but its file was left behind");
+    let left =
+        std::fs::read_to_string(place.data().join(".terraform.tfstate.lock.info")).expect("but its file is there");
+    let left: serde_json::Value = serde_json::from_str(&left).expect("JSON");
+    let id = left["ID"].as_str().expect("an id").to_owned();
+    let unlocked = place.ask(Request::Unlock { environment: demo(), id }).await;
+    assert!(matches!(unlocked, Ok(Answer::Done { message }) if message.contains("nobody held it any more")));
     let next = place.plan(plan()).await;
     assert_eq!(next.phase, Phase::Planned, "{next:#?}\n{}", place.log_text(next.number).await);
 }
