@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::SPEED_RANGE;
+use crate::owner::runner::Job;
 use crate::settings::EnvironmentName;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
@@ -244,6 +245,32 @@ pub enum Command {
     /// Versions, folders, features, themes and what skydeck is built on
     #[command(after_help = "Examples:\n  skydeck info\n  skydeck info --json")]
     Info,
+    /// Terraform on the emulated providers, for whoever works on a module
+    ///
+    /// Runs the terraform on the PATH with the arguments after `--`. azurerm and snowflake are emulated: nothing is
+    /// downloaded, no account is touched, no credential of the environment is passed on. Exits as terraform does.
+    #[command(
+        after_help = "Examples:\n  skydeck terraform --chdir config/terraform -- init -backend=false\n  skydeck terraform --chdir config/terraform -- test\n  skydeck terraform --cloud /tmp/cloud -- apply"
+    )]
+    Terraform {
+        /// The folder terraform works in
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        chdir: PathBuf,
+        /// Keep what is applied in this folder; without it the cloud is gone when terraform ends
+        #[arg(long, value_name = "DIR")]
+        cloud: Option<PathBuf>,
+        /// Terraform's own arguments
+        #[arg(last = true, required = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
+    /// The process of one run; skydeck starts it itself
+    #[command(hide = true)]
+    Runner {
+        /// The run's number
+        number: u32,
+        /// What is done for it: plan or apply
+        job: Job,
+    },
 }
 
 /// The demo environment.

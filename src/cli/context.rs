@@ -3,6 +3,7 @@
 use super::args::{ConsoleFlags, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use crate::owner::provisioning::{Provisioner, RunnerCommand};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, Loaded, Roots, load};
 
 /// What most commands need.
@@ -20,6 +21,8 @@ pub struct Context {
     pub speed: Option<u32>,
     /// How often `-v` was given.
     pub verbose: u8,
+    /// Where runs are asked for and looked at.
+    pub provisioner: Provisioner,
 }
 
 impl Context {
@@ -39,10 +42,13 @@ impl Context {
 
     fn with(global: &Global, layers: Layers) -> Result<Self, Failure> {
         let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
+        let loaded = load(&global.env, &layers)?;
+        let provisioning = loaded.settings.provisioning.clone();
         Ok(Self {
             environment: global.env.clone(),
-            loaded: load(&global.env, &layers)?,
+            loaded,
             folders: roots.of(&global.env)?,
+            provisioner: Provisioner::new(roots, runner_command(global)?, provisioning),
             output: Output::new(global.json, global.no_color),
             speed: global.speed,
             verbose: global.verbose,
@@ -62,6 +68,18 @@ impl Context {
             }
         }
     }
+}
+
+/// This program, and the flags that lead to the same settings and folders from anywhere.
+fn runner_command(global: &Global) -> Result<RunnerCommand, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("skydeck: {error}; start it by its path"));
+    let mut arguments = Vec::new();
+    for (flag, path) in [("--config", &global.config), ("--data-dir", &global.data_dir)] {
+        if let Some(path) = path {
+            arguments.extend([flag.into(), std::path::absolute(path).map_err(failed)?.into_os_string()]);
+        }
+    }
+    Ok(RunnerCommand { program: std::env::current_exe().map_err(failed)?, arguments })
 }
 
 /// The layers of settings with the flags of every command on top.

@@ -65,7 +65,7 @@ fn words(contents: Contents) -> String {
 impl From<ArchiveError> for Failure {
     fn from(error: ArchiveError) -> Self {
         let exit = match error {
-            ArchiveError::Lock(LockError::Owned { .. }) => Exit::Locked,
+            ArchiveError::Lock(LockError::Owned { .. }) | ArchiveError::Run { .. } => Exit::Locked,
             ArchiveError::Empty { .. } => Exit::NotFound,
             _ => Exit::Failed,
         };

@@ -64,7 +64,9 @@ pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure>
     context.folders.make()?;
     let log = super::logging::start(context, headless && context.verbose > 0)?;
     let settings = context.loaded.settings.clone();
-    let mut running = owner::start(context.environment.clone(), settings, context.folders.clone(), log).await?;
+    let (environment, folders) = (context.environment.clone(), context.folders.clone());
+    let provisioner = Some(context.provisioner.clone());
+    let mut running = owner::start_with(environment, settings, folders, log, provisioner).await?;
     if headless && let Err(error) = running.ready().await {
         running.shutdown().await;
         return Err(error.into());

@@ -9,6 +9,7 @@ use super::alarms::Alarms;
 use super::client::AskError;
 use super::log_buffer::LogBuffer;
 use super::protocol::{Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop};
+use super::provisioning::Provisioner;
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
@@ -52,6 +53,8 @@ pub struct Desk {
     pub loader: Loader,
     /// The warehouse.
     pub warehouse: Warehouse,
+    /// Runs; absent in an owner that was started without them.
+    pub provisioner: Option<Provisioner>,
     /// Rung when a command changed something that snapshots show.
     pub changed: Pulse,
 }
@@ -90,14 +93,10 @@ impl Desk {
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
                 )))
             }
-            Request::StartRun { .. }
-            | Request::ApplyRun { .. }
-            | Request::CancelRun { .. }
-            | Request::Unlock { .. }
-            | Request::Run { .. }
-            | Request::RunLog { .. }
-            | Request::State { .. }
-            | Request::StateShow { .. } => Err(AskError::Refused("runs: not answered yet".into())),
+            runs => match &self.provisioner {
+                Some(provisioner) => provisioner.answer(runs).await,
+                None => Err(AskError::Refused("runs: this owner was started without them".into())),
+            },
         }
     }
 

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::lock::{FolderLock, LockError, make_private};
 use crate::database::{self, DatabaseError};
+use crate::provisioning::runs;
 use crate::settings::Folders;
 
 /// Why data can't be archived, restored or deleted.
@@ -40,6 +41,14 @@ pub enum ArchiveError {
         path: PathBuf,
         /// The system's words.
         reason: String,
+    },
+    /// A Terraform run works in it.
+    #[error("{}: run {run} is at work there; wait until it has ended, or end it", folder.display())]
+    Run {
+        /// The data folder.
+        folder: PathBuf,
+        /// The run.
+        run: u32,
     },
     /// The archive would overwrite a file.
     #[error("{}: is there already and is not overwritten; name another file", path.display())]
@@ -118,6 +127,7 @@ pub fn restore(folders: &Folders, file: &Path) -> Result<(Contents, Option<PathB
     let data = &folders.data;
     let had_data = data.join("owner.lock").exists();
     let lock = FolderLock::take(data)?;
+    refuse_a_run(data)?;
     let fresh = with_suffix(data, ".restoring");
     drop(std::fs::remove_dir_all(&fresh));
     make_private(&fresh).map_err(|error| failed(&fresh, &error))?;
@@ -145,6 +155,7 @@ pub fn delete(folders: &Folders) -> Result<bool, ArchiveError> {
         return Ok(false);
     }
     let lock = FolderLock::take(&folders.data)?;
+    refuse_a_run(&folders.data)?;
     for folder in [&folders.data, &folders.state] {
         match std::fs::remove_dir_all(folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(folder, &error)),
@@ -153,6 +164,16 @@ pub fn delete(folders: &Folders) -> Result<bool, ArchiveError> {
     }
     drop(lock);
     Ok(true)
+}
+
+/// A run belongs to a process of its own, which works in the folder without owning it.
+fn refuse_a_run(data: &Path) -> Result<(), ArchiveError> {
+    let folder = data.to_owned();
+    match runs::ask::at_work(data) {
+        Ok(None) => Ok(()),
+        Ok(Some(run)) => Err(ArchiveError::Run { folder, run }),
+        Err(error) => Err(ArchiveError::File { path: folder, reason: error.to_string() }),
+    }
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> ArchiveError {
@@ -181,8 +202,8 @@ fn upstream_first(path: &Path) -> u8 {
     }
 }
 
-/// Every file below `folder`, relative to it, less what SQLite keeps beside a database, the owner's lock and
-/// files that are being written (`name#1`, by the object store's convention).
+/// Every file below `folder`, relative to it, less what SQLite keeps beside a database, the owner's lock, what runs lay
+/// out and lock anew each time, and files that are being written (`name#1`, by the object store's convention).
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -198,6 +219,9 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let passing =
                 name == "owner.lock" || name.contains('#') || name.ends_with("-wal") || name.ends_with("-shm");
+            if runs::store::is_passing(entry.path().strip_prefix(folder).unwrap_or(Path::new(""))) {
+                continue;
+            }
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() && !passing {
@@ -296,98 +320,4 @@ fn unpack(file: &Path, to: &Path) -> Result<Contents, ArchiveError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folders(base: &Path) -> Folders {
-        Folders { data: base.join("data"), runtime: base.join("run"), state: base.join("state") }
-    }
-
-    fn with_data(base: &Path) -> Folders {
-        let folders = folders(base);
-        std::fs::create_dir_all(folders.data.join("hub")).expect("made");
-        std::fs::create_dir_all(folders.data.join("containers/json-blob-messages")).expect("made");
-        let open = |path: &str| {
-            database::Database::open(&folders.data.join(path), &["CREATE TABLE t(a INTEGER) STRICT"]).expect("opens")
-        };
-        for path in ["warehouse.db", "hub/enqueued.db", "outbox.db"] {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            let database = open(path);
-            runtime.block_on(database.write(|t| t.execute("INSERT INTO t VALUES (7)", []))).expect("written");
-        }
-        std::fs::write(folders.data.join("containers/json-blob-messages/a.json"), "{}\n").expect("written");
-        std::fs::write(folders.data.join("containers/json-blob-messages/b.json#1"), "{").expect("written");
-        folders
-    }
-
-    fn value(path: &Path) -> i64 {
-        let connection = Connection::open(path).expect("opens");
-        connection.query_row("SELECT a FROM t", [], |row| row.get(0)).expect("a row")
-    }
-
-    #[test]
-    fn a_backup_comes_back_and_what_was_there_is_kept_aside() {
-        let base = tempfile::tempdir().expect("temporary folder");
-        let folders = with_data(base.path());
-        let file = base.path().join("backup.tar.gz");
-        // An owner may run.
-        let owner = FolderLock::take(&folders.data).expect("free");
-        assert_eq!(back_up(&folders, &file).expect("backed up").files, 4);
-        assert!(matches!(back_up(&folders, &file), Err(ArchiveError::Exists { .. })));
-        assert!(matches!(restore(&folders, &file), Err(ArchiveError::Lock(LockError::Owned { .. }))));
-        drop(owner);
-        let connection = Connection::open(folders.data.join("warehouse.db")).expect("opens");
-        connection.execute("UPDATE t SET a = 8", []).expect("changed");
-        drop(connection);
-        let (contents, aside) = restore(&folders, &file).expect("restored");
-        assert_eq!(contents.files, 4);
-        assert_eq!(value(&folders.data.join("warehouse.db")), 7);
-        assert_eq!(value(&aside.expect("kept").join("warehouse.db")), 8);
-        assert!(folders.data.join("containers/json-blob-messages/a.json").exists());
-        assert!(!folders.data.join("containers/json-blob-messages/b.json#1").exists());
-        assert!(check(&folders).expect("checked").iter().all(|checked| checked.faults.is_empty()));
-    }
-
-    #[test]
-    fn upstream_goes_in_first() {
-        let base = tempfile::tempdir().expect("temporary folder");
-        let folders = with_data(base.path());
-        let file = base.path().join("backup.tar.gz");
-        back_up(&folders, &file).expect("backed up");
-        let mut archive = tar::Archive::new(GzDecoder::new(File::open(&file).expect("there")));
-        let names: Vec<_> = archive
-            .entries()
-            .expect("entries")
-            .map(|entry| entry.expect("whole").path().expect("a path").display().to_string())
-            .collect();
-        assert_eq!(names, ["outbox.db", "hub/enqueued.db", "containers/json-blob-messages/a.json", "warehouse.db"]);
-    }
-
-    #[test]
-    fn a_damaged_backup_changes_nothing() {
-        let base = tempfile::tempdir().expect("temporary folder");
-        let folders = with_data(base.path());
-        let file = base.path().join("backup.tar.gz");
-        back_up(&folders, &file).expect("backed up");
-        let bytes = std::fs::read(&file).expect("read");
-        for damaged in [&bytes[..bytes.len() / 2], b"rubbish", b""] {
-            std::fs::write(&file, damaged).expect("written");
-            assert!(matches!(restore(&folders, &file), Err(ArchiveError::Damaged { .. })));
-            assert_eq!(value(&folders.data.join("warehouse.db")), 7);
-        }
-    }
-
-    #[test]
-    fn nothing_to_archive_is_said_and_deleting_takes_all() {
-        let base = tempfile::tempdir().expect("temporary folder");
-        let empty = folders(base.path());
-        assert!(matches!(back_up(&empty, &base.path().join("x")), Err(ArchiveError::Empty { .. })));
-        assert!(!delete(&empty).expect("nothing"));
-        let folders = with_data(base.path());
-        let owner = FolderLock::take(&folders.data).expect("free");
-        assert!(matches!(delete(&folders), Err(ArchiveError::Lock(LockError::Owned { .. }))));
-        drop(owner);
-        assert!(delete(&folders).expect("deleted"));
-        assert!(!folders.data.exists());
-    }
-}
+mod tests;

@@ -11,6 +11,8 @@ mod protocol;
 pub mod provisioning;
 mod publisher;
 mod rates;
+pub mod rehearsal;
+pub mod runner;
 mod running;
 mod snapshot;
 mod socket;
@@ -25,7 +27,7 @@ pub use protocol::{
     Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Reply, Request, Series, Trace,
     TraceHop,
 };
-pub use running::{Running, StartError, start};
+pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
 };

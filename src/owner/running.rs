@@ -15,6 +15,7 @@ use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
 use super::lock::{FolderLock, LockError, make_private};
 use super::log_buffer::LogBuffer;
+use super::provisioning::Provisioner;
 use super::publisher::Publisher;
 use super::snapshot::Snapshot;
 use super::socket;
@@ -123,6 +124,17 @@ pub async fn start(
     folders: Folders,
     log_buffer: LogBuffer,
 ) -> Result<Running, StartError> {
+    start_with(environment, settings, folders, log_buffer, None).await
+}
+
+/// As [`start`]; runs are asked for and shown through `provisioner`.
+pub async fn start_with(
+    environment: EnvironmentName,
+    settings: Settings,
+    folders: Folders,
+    log_buffer: LogBuffer,
+    provisioner: Option<Provisioner>,
+) -> Result<Running, StartError> {
     if environment.kind() == EnvironmentKind::Cloud {
         return Err(StartError::Cloud(environment));
     }
@@ -137,6 +149,7 @@ pub async fn start(
         data_dir: folders.data.clone(),
         hub_address: None,
     };
+    let own = environment.clone();
     let first = Snapshot::first(environment, owner, Clock::wall().reading(), &settings.station);
     let snapshots = watch::Sender::new(Arc::new(first));
     let (asks, asked) = mpsc::channel(64);
@@ -147,10 +160,18 @@ pub async fn start(
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(shutdown.clone().run_until_cancelled_owned(socket::serve(listener, client.clone())).map(drop));
+    if let Some(provisioner) = provisioner.clone() {
+        if let Err(error) = provisioner.prepare(&own) {
+            // Everything else runs without; what is asked for there is refused with these words.
+            tracing::error!(target: "provisioning", "{error}");
+        }
+        let following = super::provisioning::follow(provisioner, snapshots.clone());
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(following).map(drop));
+    }
     let (ready, is_ready) = oneshot::channel();
     let token = shutdown.clone();
     tasks.spawn(async move {
-        match bring_up(&settings, &folders.data, log_buffer, snapshots, asked, &token).await {
+        match bring_up(&settings, &folders.data, log_buffer, provisioner, snapshots, asked, &token).await {
             Ok(mut parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
@@ -167,6 +188,7 @@ async fn bring_up(
     settings: &Settings,
     data: &Path,
     log_buffer: LogBuffer,
+    provisioner: Option<Provisioner>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     asked: mpsc::Receiver<Ask>,
     shutdown: &CancellationToken,
@@ -227,6 +249,7 @@ async fn bring_up(
         feed: feed.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        provisioner,
         changed: Pulse::default(),
     };
     let link = UplinkSettings {

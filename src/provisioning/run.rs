@@ -156,6 +156,8 @@ pub enum ChangeAction {
     Import,
     /// Taken out of the state and left as it is.
     Forget,
+    /// Known by another address from now on.
+    Move,
     /// A data source is read.
     Read,
 }
@@ -302,7 +304,7 @@ impl Phase {
 }
 
 impl ChangeAction {
-    /// Terraform's sign: `+`, `~`, `-/+`, `-`, `<=`; `>` imports, `.` forgets.
+    /// Terraform's sign: `+`, `~`, `-/+`, `-`, `<=`; `>` imports, `.` forgets, `=>` moves.
     #[must_use]
     pub const fn sign(self) -> &'static str {
         match self {
@@ -312,6 +314,7 @@ impl ChangeAction {
             Self::Delete => "-",
             Self::Import => ">",
             Self::Forget => ".",
+            Self::Move => "=>",
             Self::Read => "<=",
         }
     }
@@ -329,7 +332,7 @@ impl ChangeCounts {
                 ChangeAction::Replace => counts.replace += 1,
                 ChangeAction::Delete => counts.delete += 1,
                 ChangeAction::Forget => counts.forget += 1,
-                ChangeAction::Import | ChangeAction::Read => {}
+                ChangeAction::Import | ChangeAction::Move | ChangeAction::Read => {}
             }
             if change.importing.is_some() {
                 counts.import += 1;

@@ -91,6 +91,21 @@ impl Roots {
         Ok(Self { base })
     }
 
+    /// Names of the environments that have a folder here, sorted.
+    #[must_use]
+    pub fn environments(&self) -> Vec<EnvironmentName> {
+        let folder = match &self.base {
+            Base::One(folder) => folder,
+            Base::Xdg { data, .. } => data,
+        };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut names: Vec<EnvironmentName> =
+            folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        names
+    }
+
     /// The folders of `environment`. Nothing is made; fails where its socket's path would be too long.
     pub fn of(&self, environment: &EnvironmentName) -> Result<Folders, FolderError> {
         let name = environment.as_str();

@@ -19,6 +19,6 @@ pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, AlarmSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings, LogSettings, Settings,
-    SourceKind, SourceSettings, StationSettings,
+    AgentSettings, AlarmSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings, LogSettings,
+    ProvisioningSettings, Settings, SourceKind, SourceSettings, StationSettings,
 };

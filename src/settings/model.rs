@@ -23,6 +23,8 @@ pub struct Settings {
     pub hub: HubSettings,
     /// Routing and loading.
     pub ingestion: IngestionSettings,
+    /// Terraform and its runs.
+    pub provisioning: ProvisioningSettings,
     /// Thresholds of the alarms.
     pub alarms: AlarmSettings,
     /// The terminal console.
@@ -169,6 +171,26 @@ pub struct IngestionSettings {
 impl Default for IngestionSettings {
     fn default() -> Self {
         Self { batch_window_s: 300, batch_max_mib: 100, retention_days: None }
+    }
+}
+
+/// Terraform and its runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProvisioningSettings {
+    /// A module of one's own, the folder with its `.tf` files; absent is the one that skydeck carries.
+    pub module: Option<PathBuf>,
+    /// The program; absent is the first `terraform` on the PATH.
+    pub terraform: Option<PathBuf>,
+    /// Seconds that a plan or an apply waits for the state lock, 0 to 3600.
+    pub lock_timeout_s: u32,
+    /// Hours after which a plan can't be applied any more, 1 to 720.
+    pub plan_max_age_h: u32,
+}
+
+impl Default for ProvisioningSettings {
+    fn default() -> Self {
+        Self { module: None, terraform: None, lock_timeout_s: 10, plan_max_age_h: 24 }
     }
 }
 

@@ -1,0 +1,335 @@
+//! Provisioning as an owner and the command line drive it. Runs are asked for here and carried out by a process of
+//! their own; what is known of them is read from the folders they write to.
+
+mod follow; // into the snapshots
+mod look; // how an environment stands, read from its folder
+mod watching; // noticing that something changed
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+pub(super) use self::follow::follow;
+use self::look::Looker;
+use self::watching::Watching;
+use super::client::AskError;
+use super::protocol::{Answer, Request};
+use super::rehearsal::Rehearsal;
+use super::runner::Job;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::RunRequest;
+use crate::provisioning::runs::queue::Ticket;
+use crate::provisioning::runs::seen::{self, Living};
+use crate::provisioning::runs::store::Store;
+use crate::provisioning::runs::{ask, log, record};
+use crate::provisioning::status::{ProvisioningStatus, TerraformStatus};
+use crate::provisioning::terraform::command::{Caller, Providers};
+use crate::provisioning::terraform::find::{Terraform, status_of};
+use crate::provisioning::terraform::text;
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, ProvisioningSettings, Roots};
+
+/// Most lines of a log that one answer holds.
+const MOST_LINES: usize = 10_000;
+
+/// How the process of a run is started: this program with the arguments that lead to the same settings and folders.
+/// `--env NAME` and the run are added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments before the command.
+    pub arguments: Vec<OsString>,
+}
+
+/// The one place that runs are asked for and looked at; clones share it. Works with and without an owner.
+#[derive(Debug, Clone)]
+pub struct Provisioner {
+    roots: Roots,
+    runner: RunnerCommand,
+    settings: ProvisioningSettings,
+    looker: Arc<Mutex<Looker>>,
+    watching: Arc<Watching>,
+    terraform: Arc<tokio::sync::Mutex<Option<TerraformStatus>>>,
+}
+
+impl Provisioner {
+    /// For the environments under `roots`.
+    #[must_use]
+    pub fn new(roots: Roots, runner: RunnerCommand, settings: ProvisioningSettings) -> Self {
+        Self { roots, runner, settings, looker: Arc::default(), watching: Arc::default(), terraform: Arc::default() }
+    }
+
+    /// How provisioning stands now. Cheap where nothing has changed since the last time, once [`Provisioner::changed`]
+    /// was called.
+    pub async fn status(&self) -> ProvisioningStatus {
+        let terraform = self.terraform_status().await;
+        let this = self.clone();
+        let environments = tokio::task::spawn_blocking(move || {
+            let stores = this.stores();
+            let mut looker = this.looker.lock().unwrap_or_else(PoisonError::into_inner);
+            let (is_watched, is_dirty) = this.watching.take(&stores);
+            looker.look(&stores, !is_watched || is_dirty)
+        });
+        ProvisioningStatus { terraform, environments: environments.await.unwrap_or_default() }
+    }
+
+    /// Makes the folder of an environment's runs, so that whatever another process does there is noticed.
+    pub fn prepare(&self, environment: &EnvironmentName) -> Result<(), ProvisioningError> {
+        self.store(environment)?.make()
+    }
+
+    /// Waits until something of a run, a lock or a state has changed since the last call. The first call answers at
+    /// once. For one waiter.
+    pub async fn changed(&self) {
+        self.watching.changed(&self.stores()).await;
+    }
+
+    /// Answers the requests about runs and states; anything else is refused.
+    pub async fn answer(&self, request: Request) -> Result<Answer, AskError> {
+        let answer = match request {
+            Request::StartRun { environment, run } => self.start(&environment, run).await,
+            Request::ApplyRun { environment, number } => self.apply(&environment, number).await,
+            Request::CancelRun { environment, number } => self.cancel(&environment, number).await,
+            Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
+            Request::Run { environment, number } => self.run(&environment, number).await,
+            Request::RunLog { environment, number, after, limit } => self.log(&environment, number, after, limit).await,
+            Request::State { environment } => self.state(&environment).await,
+            Request::StateShow { environment, address } => self.state_show(&environment, &address).await,
+            other => Err(ProvisioningError::Refused(format!("{other:?}: not a request about runs"))),
+        };
+        answer.map_err(|error| AskError::Refused(crate::station::text::printable(&error.to_string())))
+    }
+
+    async fn start(&self, environment: &EnvironmentName, request: RunRequest) -> Result<Answer, ProvisioningError> {
+        self.find_terraform().await?;
+        let store = self.store(environment)?;
+        let words = audit_words(&request);
+        let asked_by = asker();
+        let (number, ticket) = {
+            let (store, asked_by) = (store.clone(), asked_by.clone());
+            blocking(move || ask::start(&store, request, &asked_by)).await?
+        };
+        tracing::info!(target: "audit", "run {number} of {}: {words}, asked for by {asked_by}", shown(environment));
+        self.spawn(&store, number, Job::Plan, &ticket)?;
+        Ok(Answer::RunStarted { number })
+    }
+
+    async fn apply(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
+        self.find_terraform().await?;
+        let store = self.store(environment)?;
+        let asked_by = asker();
+        let ticket = {
+            let (store, settings, asked_by) = (store.clone(), self.settings.clone(), asked_by.clone());
+            blocking(move || ask::apply(&store, number, &settings, &asked_by, Timestamp::now())).await?
+        };
+        tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));
+        self.spawn(&store, number, Job::Apply, &ticket)?;
+        Ok(Answer::Done { message: format!("run {number}: applying") })
+    }
+
+    async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let asked_by = asker();
+        let message = {
+            let asked_by = asked_by.clone();
+            blocking(move || ask::cancel(&store, number, &asked_by)).await?
+        };
+        tracing::info!(target: "audit", "{message}, in {}, asked for by {asked_by}", shown(environment));
+        Ok(Answer::Done { message })
+    }
+
+    async fn unlock(&self, environment: &EnvironmentName, id: &str) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let message = if environment.kind() == EnvironmentKind::Cloud {
+            self.unlock_remote(&store, id).await?
+        } else {
+            ask::unlock_local(&store, id).await?
+        };
+        tracing::info!(target: "audit", "{message}, in {}, asked for by {}", shown(environment), asker());
+        self.watching.ring();
+        Ok(Answer::Done { message })
+    }
+
+    /// The lock of a state that is kept elsewhere is Terraform's to take.
+    async fn unlock_remote(&self, store: &Store, id: &str) -> Result<String, ProvisioningError> {
+        let refused =
+            |words: &str| ProvisioningError::Refused(format!("lock {}: {words}", crate::station::text::printable(id)));
+        let status = self.status().await;
+        let known = status.environments.into_iter().find(|one| one.environment == *store.environment());
+        let holder = known
+            .and_then(|one| one.lock)
+            .ok_or_else(|| refused("no run was refused for it; a run that is refused names who holds the lock"))?;
+        ask::confirm(id, &holder)?;
+        if !store.workspace().is_initialised() || Living::look(store)?.worker.is_some() {
+            return Err(refused("a run is at work or none was yet; end it, or plan once, and try again"));
+        }
+        self.caller(store, Providers::Real).await?.ask(&["force-unlock", "-force", id]).await?;
+        Ok(format!("lock {id}: taken from {}", holder.who))
+    }
+
+    async fn run(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        blocking(move || {
+            let run = seen::read(&store, number, &Living::look(&store)?)?.run;
+            Ok(Answer::Run { run: Box::new(run) })
+        })
+        .await
+    }
+
+    async fn log(
+        &self,
+        environment: &EnvironmentName,
+        number: u32,
+        after: u64,
+        limit: usize,
+    ) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        blocking(move || {
+            store.read(number)?;
+            let lines = log::read(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
+            Ok(Answer::RunLog { lines })
+        })
+        .await
+    }
+
+    async fn state(&self, environment: &EnvironmentName) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let state = if environment.kind() == EnvironmentKind::Cloud {
+            let text = self.initialised(&store, Providers::Real).await?.ask(&["state", "pull"]).await?;
+            let failed = |reason: String| ProvisioningError::Terraform { command: "state pull".to_owned(), reason };
+            let text = Some(text).filter(|text| !text.trim().is_empty());
+            text.map(|text| crate::provisioning::terraform::state::State::read(&text)).transpose().map_err(failed)?
+        } else {
+            blocking(move || store.local_state()).await?
+        };
+        Ok(Answer::State { state: state.map(|state| state.view()).unwrap_or_default() })
+    }
+
+    async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let rehearsal = Rehearsal::of(environment, &self.folders(environment)?).await?;
+        let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
+        let masks = store.local_state()?.map(|state| state.secrets()).unwrap_or_default();
+        let caller = self.initialised(&store, providers).await?;
+        let shown = caller.ask(&["state", "show", "-no-color", address]).await?;
+        Ok(Answer::StateShow { text: masks.apply(&text::plain(&shown)) })
+    }
+
+    /// A caller for a workspace that Terraform knows already.
+    async fn initialised(&self, store: &Store, providers: Providers) -> Result<Caller, ProvisioningError> {
+        if store.workspace().is_initialised() {
+            return self.caller(store, providers).await;
+        }
+        let environment = store.environment();
+        let words = format!(
+            "state of {environment}: nothing was planned there yet; plan once with `skydeck plan --env {environment}`"
+        );
+        Err(ProvisioningError::Refused(words))
+    }
+
+    async fn caller(&self, store: &Store, providers: Providers) -> Result<Caller, ProvisioningError> {
+        let terraform = self.find_terraform().await?;
+        Caller::new(terraform, store.workspace().folder(), providers, &store.shelter())
+    }
+
+    /// Starts the process of a run, which takes the ticket over.
+    fn spawn(&self, store: &Store, number: u32, job: Job, ticket: &Ticket) -> Result<(), ProvisioningError> {
+        let path = store.run_folder(number).join("runner.log");
+        let failed = |error: std::io::Error| {
+            ProvisioningError::Refused(format!("run {number}: its process can't be started: {error}; ask for it again"))
+        };
+        let mut options = std::fs::File::options();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let output = options.append(true).create(true).open(&path).map_err(failed)?;
+        tokio::process::Command::new(&self.runner.program)
+            .args(&self.runner.arguments)
+            .args(["--env", store.environment().as_str(), "runner", &number.to_string(), &job.to_string()])
+            .stdin(Stdio::from(ticket.hand_over()?))
+            .stdout(output.try_clone().map_err(failed)?)
+            .stderr(output)
+            .spawn()
+            .map_err(failed)?;
+        self.watching.ring();
+        Ok(())
+    }
+
+    async fn terraform_status(&self) -> TerraformStatus {
+        let mut known = self.terraform.lock().await;
+        match &*known {
+            Some(known) => known.clone(),
+            None => {
+                let found = status_of(&Terraform::find(self.settings.terraform.as_deref()).await);
+                *known = Some(found.clone());
+                found
+            }
+        }
+    }
+
+    /// Looks for Terraform anew: it may have been installed or removed meanwhile.
+    async fn find_terraform(&self) -> Result<Terraform, ProvisioningError> {
+        let found = Terraform::find(self.settings.terraform.as_deref()).await;
+        let status = status_of(&found);
+        if self.terraform.lock().await.replace(status.clone()).is_none_or(|known| known != status) {
+            self.watching.ring();
+        }
+        found
+    }
+
+    fn folders(&self, environment: &EnvironmentName) -> Result<Folders, ProvisioningError> {
+        self.roots.of(environment).map_err(|error| ProvisioningError::Refused(error.to_string()))
+    }
+
+    fn store(&self, environment: &EnvironmentName) -> Result<Store, ProvisioningError> {
+        Ok(Store::of(environment, &self.folders(environment)?.data))
+    }
+
+    /// Demo, local, then every other environment that has runs, by name.
+    fn stores(&self) -> Vec<Store> {
+        let mut names: Vec<EnvironmentName> = ["demo", "local"].iter().filter_map(|name| name.parse().ok()).collect();
+        names.extend(self.roots.environments().into_iter().filter(|name| name.kind() == EnvironmentKind::Cloud));
+        let stores = names.iter().filter_map(|name| self.store(name).ok());
+        stores.filter(|store| store.environment().kind() != EnvironmentKind::Cloud || store.folder().is_dir()).collect()
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ProvisioningError> + Send + 'static,
+) -> Result<T, ProvisioningError> {
+    let cut_off = |_| ProvisioningError::Refused("runs: the answer was cut off; ask again".to_owned());
+    tokio::task::spawn_blocking(work).await.map_err(cut_off)?
+}
+
+/// Who asks, as `user@host`.
+fn asker() -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname();
+    format!("{user}@{}", host.nodename().to_string_lossy())
+}
+
+/// An environment in the words of the audit.
+fn shown(environment: &EnvironmentName) -> String {
+    match environment.kind() {
+        EnvironmentKind::Cloud => environment.to_string(),
+        EnvironmentKind::Demo | EnvironmentKind::Local => format!("{environment} (EMULATED)"),
+    }
+}
+
+fn audit_words(request: &RunRequest) -> String {
+    use crate::provisioning::run::Operation;
+    let operation = match request.operation {
+        Operation::Plan => "plan",
+        Operation::Destroy => "plan to destroy",
+        Operation::RefreshOnly => "look for drift",
+    };
+    let list = |word: &str, addresses: &[String]| match addresses {
+        [] => String::new(),
+        addresses => format!(", {word} {}", crate::station::text::printable(&addresses.join(" "))),
+    };
+    let names: Vec<_> = request.variables.keys().cloned().collect();
+    [operation.to_owned(), list("only", &request.targets), list("replacing", &request.replace), list("setting", &names)]
+        .concat()
+}

@@ -1,0 +1,112 @@
+//! The process of one run: detached from whoever asked for it, it carries the run out and ends.
+//!
+//! It is started by [`super::provisioning::Provisioner`] as `skydeck runner …`, in a session of its own, so that neither
+//! the end of the asking process nor that of its terminal reaches it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::rehearsal::Rehearsal;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::{Operation, Phase};
+use crate::provisioning::runs::carry::Carrier;
+use crate::provisioning::runs::store::Store;
+use crate::provisioning::terraform::command::Providers;
+use crate::settings::{EnvironmentName, Folders, Settings};
+
+pub use crate::provisioning::runs::queue::Job;
+
+/// Carries the run `number` of `environment` out. How it ended is in the run's folder; an error here is one that
+/// couldn't be written there.
+pub async fn run(
+    environment: &EnvironmentName,
+    settings: &Settings,
+    folders: &Folders,
+    number: u32,
+    job: Job,
+) -> Result<(), ProvisioningError> {
+    if let Err(error) = rustix::process::setsid() {
+        // It leads its group already: somebody started it by hand, and is refused below.
+        tracing::debug!(target: "provisioning", "setsid: {error}");
+    }
+    let store = Store::of(environment, &folders.data);
+    let interrupt = interrupts(&store, number)?;
+    let mut carrier = Carrier::open(&store, number, job, settings.provisioning.clone(), interrupt)?;
+    let outcome = carry(environment, settings, folders, job, &mut carrier).await;
+    let outcome = match outcome {
+        Err(error) => {
+            tracing::error!(target: "provisioning", "run {number}: {error}");
+            carrier.fail(&error)
+        }
+        Ok(phase) => {
+            if let Some(phase) = phase {
+                tracing::info!(target: "provisioning", "run {number}: {}", phase.label());
+            }
+            Ok(())
+        }
+    };
+    carrier.leave();
+    outcome
+}
+
+async fn carry(
+    environment: &EnvironmentName,
+    settings: &Settings,
+    folders: &Folders,
+    job: Job,
+    carrier: &mut Carrier,
+) -> Result<Option<Phase>, ProvisioningError> {
+    let Some(turn) = carrier.turn().await? else { return Ok(None) };
+    let rehearsal = Rehearsal::of(environment, folders).await?;
+    let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
+    let phase = match job {
+        Job::Plan => carrier.plan(&turn, &variables(environment, settings), providers).await?,
+        Job::Apply => carrier.apply(&turn, providers).await?,
+    };
+    // What stands once an apply has come to its end is what runs from then on.
+    if phase == Phase::Applied
+        && carrier.operation() == Operation::Plan
+        && let Some(rehearsal) = &rehearsal
+    {
+        rehearsal.cloud().adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))?;
+    }
+    Ok(Some(phase))
+}
+
+/// What the settings say to the module of demo and local.
+fn variables(environment: &EnvironmentName, settings: &Settings) -> BTreeMap<String, Value> {
+    let values = [
+        ("environment", json!(environment.as_str())),
+        ("iothub_name", json!(settings.hub.name)),
+        ("batch_window_s", json!(settings.ingestion.batch_window_s)),
+        ("batch_max_mib", json!(settings.ingestion.batch_max_mib)),
+        ("access_granted", json!(true)),
+    ];
+    values.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Turns true at the first signal that asks this process to end, or where somebody asked before it could listen.
+/// A lost terminal's SIGHUP is none of them.
+fn interrupts(store: &Store, number: u32) -> Result<watch::Receiver<bool>, ProvisioningError> {
+    let failed = |error: std::io::Error| ProvisioningError::Refused(format!("signals: {error}; try again"));
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hung_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let asked = watch::Sender::new(store.mark(number).exists());
+    let receiver = asked.subscribe();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(()) = interrupted.recv() => {}
+                Some(()) = terminated.recv() => {}
+                Some(()) = hung_up.recv() => continue,
+                else => break,
+            }
+            asked.send_replace(true);
+        }
+    });
+    Ok(receiver)
+}

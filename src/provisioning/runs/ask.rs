@@ -1,0 +1,297 @@
+//! Making, applying and ending runs; taking the state lock.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::log::LogWriter;
+use super::queue::{Job, Ticket};
+use super::seen::{self, Living};
+use super::store::{Store, StoreLock, Stored};
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::run::{LogLevel, Phase, Run, RunRequest};
+use crate::provisioning::status::LockHolder;
+use crate::provisioning::terraform::lock;
+use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
+use crate::station::text::printable;
+
+/// How long the holder of a local lock has to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The first line of every log of a run on emulated providers.
+pub const EMULATED: &str = "EMULATED: skydeck itself plays the providers; no account can be touched";
+
+/// Makes a run and takes its ticket. `asked_by` is `user@host`.
+pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32, Ticket), ProvisioningError> {
+    check(&request)?;
+    let lock = store.lock()?;
+    seen::bury(store, &lock)?;
+    let number = store.numbers()?.first().map_or(1, |newest| newest + 1);
+    files::make_folder(&store.run_folder(number))?;
+    let emulated = store.environment().kind() != EnvironmentKind::Cloud;
+    let run = Run {
+        number,
+        environment: store.environment().clone(),
+        emulated,
+        request,
+        asked_by: printable(asked_by),
+        asked_at: Timestamp::now(),
+        phase: Phase::Queued,
+        steps: Vec::new(),
+        changes: Vec::new(),
+        drift: Vec::new(),
+        changed_outputs: Vec::new(),
+        counts: None,
+        planned_at: None,
+        state_serial: None,
+        failure: None,
+        ended_at: None,
+        runner_pid: None,
+    };
+    let mut log = LogWriter::open(&store.run_folder(number))?;
+    if emulated {
+        log.append(Phase::Queued, LogLevel::Info, EMULATED)?;
+    }
+    log.append(Phase::Queued, LogLevel::Info, &format!("run {number}, asked for by {}", run.asked_by))?;
+    // The ticket is held before the run is there to be seen: a run without one is taken for dead.
+    let ticket = Ticket::take(store, &lock, number, Job::Plan)?;
+    store.write(&mut Stored { revision: 0, run })?;
+    Ok((number, ticket))
+}
+
+/// Lets a planned run be applied, and takes its ticket. Refused in words where it can't be; a plan that is stale or
+/// expired is ended as such.
+pub fn apply(
+    store: &Store,
+    number: u32,
+    settings: &ProvisioningSettings,
+    asked_by: &str,
+    now: Timestamp,
+) -> Result<Ticket, ProvisioningError> {
+    if store.environment().kind() == EnvironmentKind::Cloud {
+        return Err(ProvisioningError::Refused(format!(
+            "environment {}: this release applies to demo and local only; applying to an account needs an approval, which comes with a later release",
+            store.environment()
+        )));
+    }
+    let lock = store.lock()?;
+    seen::bury(store, &lock)?;
+    let mut stored = store.read(number)?;
+    if stored.run.phase != Phase::Planned {
+        let label = stored.run.phase.label();
+        let words =
+            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one");
+        return Err(ProvisioningError::Refused(words));
+    }
+    if let Some((phase, words)) = outdated(store, &stored.run, settings, now)? {
+        close(store, &lock, &mut stored, phase, &words)?;
+        return Err(ProvisioningError::Refused(format!("run {number}: {words}")));
+    }
+    let words = format!("applying asked for by {}", printable(asked_by));
+    LogWriter::open(&store.run_folder(number))?.append(Phase::Queued, LogLevel::Info, &words)?;
+    files::remove(&store.mark(number))?;
+    let ticket = Ticket::take(store, &lock, number, Job::Apply)?;
+    stored.run.phase = Phase::Queued;
+    store.write(&mut stored)?;
+    Ok(ticket)
+}
+
+/// Whether a plan can't be applied any more: as what it ends, and why.
+pub fn outdated(
+    store: &Store,
+    run: &Run,
+    settings: &ProvisioningSettings,
+    now: Timestamp,
+) -> Result<Option<(Phase, String)>, ProvisioningError> {
+    let serial = store.local_serial()?;
+    if serial != run.state_serial {
+        let number = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
+        let (was, is) = (number(run.state_serial), number(serial));
+        return Ok(Some((
+            Phase::Stale,
+            format!("stale, the state has moved on since the plan (serial {was}, now {is}); plan again"),
+        )));
+    }
+    let most = settings.plan_max_age_h;
+    let age = run.planned_at.map(|planned_at| now.duration_since(planned_at));
+    if age.is_none_or(|age| age > SignedDuration::from_hours(i64::from(most))) {
+        return Ok(Some((
+            Phase::Expired,
+            format!("expired, the plan is older than {most} hours (provisioning.plan_max_age_h); plan again"),
+        )));
+    }
+    Ok(None)
+}
+
+/// Ends runs whose plan was made on another state than there is now; `but` is left alone.
+pub fn make_stale(store: &Store, but: u32) -> Result<(), ProvisioningError> {
+    let lock = store.lock()?;
+    let serial = store.local_serial()?;
+    for number in store.numbers()?.into_iter().filter(|number| *number != but) {
+        let Ok(mut stored) = store.read(number) else { continue };
+        if stored.run.phase == Phase::Planned && stored.run.state_serial != serial {
+            let words = format!("stale: run {but} has changed the state since the plan; plan again");
+            close(store, &lock, &mut stored, Phase::Stale, &words)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a run: a planned one is discarded, a queued or working one is sent one interrupt and ends by itself. Answers
+/// what was done, in words.
+pub fn cancel(store: &Store, number: u32, asked_by: &str) -> Result<String, ProvisioningError> {
+    let lock = store.lock()?;
+    seen::bury(store, &lock)?;
+    let mut stored = store.read(number)?;
+    let phase = stored.run.phase;
+    let asked_by = printable(asked_by);
+    if phase == Phase::Planned {
+        close(store, &lock, &mut stored, Phase::Discarded, &format!("discarded by {asked_by}"))?;
+        return Ok(format!("run {number}: discarded"));
+    }
+    if phase.is_end() {
+        let words = format!("run {number}: has ended already, it is {}; there is nothing to end", phase.label());
+        return Err(ProvisioningError::Refused(words));
+    }
+    let mark = store.mark(number);
+    let marked = std::fs::File::options().write(true).create_new(true).open(&mark);
+    if let Err(error) = marked {
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return Err(ProvisioningError::file(&mark, &error));
+        }
+        return Err(ProvisioningError::Refused(format!(
+            "run {number}: an interrupt was sent already and Terraform is ending its work; wait for it, a second one would cut it off and leave things half made"
+        )));
+    }
+    // Its process may be about to start: then it finds the mark.
+    if let Some(pid) = Living::look(store)?.holder(number).and_then(|holder| holder.pid) {
+        interrupt(pid).map_err(|error| {
+            ProvisioningError::Refused(format!(
+                "run {number}: its process {pid} can't be interrupted: {error}; end it yourself"
+            ))
+        })?;
+    }
+    Ok(match phase {
+        Phase::Queued => format!("run {number}: taken out of the queue"),
+        _ => format!("run {number}: interrupted once; Terraform ends what it is doing, which may take a while"),
+    })
+}
+
+/// Who holds the lock of the local state, and which process that is.
+pub fn local_lock(store: &Store, living: &Living) -> Option<lock::LocalLock> {
+    let workspace = store.workspace();
+    let mut found = lock::of_local_state(workspace.local_state()?)?;
+    let worker = living.worker.filter(|worker| worker.terraform_pid == found.pid && found.pid.is_some());
+    found.holder.by_live_run = worker.map(|worker| worker.run).filter(|run| living.holder(*run).is_some());
+    Some(found)
+}
+
+/// Takes the local state's lock from whoever holds it: that process is sent one interrupt, and waited for. `id` is the
+/// lock's, as a confirmation. Answers what was done, in words.
+pub async fn unlock_local(store: &Store, id: &str) -> Result<String, ProvisioningError> {
+    let refused = |words: String| Err(ProvisioningError::Refused(words));
+    let find = || Ok::<_, ProvisioningError>(local_lock(store, &Living::look(store)?));
+    let Some(found) = find()? else {
+        return clear_left_behind(store, id);
+    };
+    confirm(id, &found.holder)?;
+    if let Some(run) = found.holder.by_live_run {
+        return refused(format!("lock {id}: run {run} is at work and holds it; end that run first"));
+    }
+    let Some(pid) = found.pid else {
+        return refused(format!("lock {id}: held by a process that can't be seen from here; end it where it runs"));
+    };
+    interrupt(pid).map_err(|error| {
+        ProvisioningError::Refused(format!(
+            "lock {id}: its process {pid} can't be interrupted: {error}; end it yourself"
+        ))
+    })?;
+    let (freed, is_free) = tokio::sync::oneshot::channel();
+    let workspace = store.workspace();
+    // A thread of its own: one that waits for good keeps nobody from ending.
+    std::thread::spawn(move || {
+        let is_free = workspace.local_state().is_some_and(|state| lock::wait_for_local(state).is_ok());
+        if freed.send(is_free).is_err() {
+            tracing::debug!(target: "provisioning", "whoever asked for the lock has gone");
+        }
+    });
+    match tokio::time::timeout(GRACE, is_free).await {
+        Ok(Ok(true)) => Ok(format!("lock {id}: process {pid} was interrupted and has let go of it")),
+        _ => refused(format!(
+            "lock {id}: process {pid} was interrupted and holds it still; wait for it, or end it with `kill {pid}`"
+        )),
+    }
+}
+
+/// A killed Terraform leaves its lock file behind. It is in nobody's way, but reads as if somebody held the lock.
+fn clear_left_behind(store: &Store, id: &str) -> Result<String, ProvisioningError> {
+    let not_locked = || {
+        ProvisioningError::Refused(format!(
+            "lock {}: the state isn't locked; there is nothing to unlock",
+            printable(id)
+        ))
+    };
+    let path = store.folder().join(".terraform.tfstate.lock.info");
+    let left = files::read(&path)?.and_then(|text| lock::from_info(&text)).ok_or_else(not_locked)?;
+    confirm(id, &left)?;
+    files::remove(&path)?;
+    Ok(format!("lock {id}: nobody held it any more; what was left of it is removed"))
+}
+
+/// Refuses an id that isn't the lock's.
+pub fn confirm(id: &str, holder: &LockHolder) -> Result<(), ProvisioningError> {
+    if id == holder.id && !id.is_empty() {
+        return Ok(());
+    }
+    let words = format!("lock {}: the state is locked by another, {}; name that one", printable(id), holder.id);
+    Err(ProvisioningError::Refused(words))
+}
+
+fn interrupt(pid: u32) -> std::io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = pid.ok_or_else(|| std::io::Error::other("no such process"))?;
+    Ok(rustix::process::kill_process(pid, rustix::process::Signal::INT)?)
+}
+
+/// Ends a run that nobody carries out.
+fn close(
+    store: &Store,
+    _lock: &StoreLock,
+    stored: &mut Stored,
+    phase: Phase,
+    words: &str,
+) -> Result<(), ProvisioningError> {
+    let number = stored.run.number;
+    LogWriter::open(&store.run_folder(number))?.append(phase, LogLevel::Info, words)?;
+    stored.run.phase = phase;
+    stored.run.ended_at = Some(Timestamp::now());
+    files::remove(&store.plan(number))?;
+    store.write(stored)
+}
+
+/// Refuses what would be taken for another argument.
+fn check(request: &RunRequest) -> Result<(), ProvisioningError> {
+    for address in request.targets.iter().chain(&request.replace) {
+        if address.is_empty() || address.starts_with('-') || address.chars().any(char::is_control) {
+            let words = format!("{:?}: not an address of a resource, as in azurerm_iothub.hub", printable(address));
+            return Err(ProvisioningError::Refused(words));
+        }
+    }
+    for name in request.variables.keys() {
+        let first_is_fine = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        if !first_is_fine || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
+            let words = format!("{:?}: not a variable's name, as in batch_window_s", printable(name));
+            return Err(ProvisioningError::Refused(words));
+        }
+    }
+    Ok(())
+}
+
+/// The run that is at work or waits in the data folder `data`, so that its files must stay where they are.
+pub fn at_work(data: &Path) -> Result<Option<u32>, ProvisioningError> {
+    // Whose folder it is makes no difference to who holds its locks.
+    let living = Living::look(&Store::of(&EnvironmentName::demo(), data))?;
+    Ok(living.holders.first().map(|holder| holder.run).or(living.worker.map(|worker| worker.run)))
+}

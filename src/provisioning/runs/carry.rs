@@ -1,0 +1,401 @@
+//! Carrying one run out, step by step, in a process of its own.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::ask;
+use super::queue::{Holder, Job, Ticket, Turn};
+use super::record::{Recorder, settle};
+use super::seen;
+use super::store::Store;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::run::{Diagnostic, LogLevel, Operation, Phase, RunRequest};
+use crate::provisioning::terraform::command::{Caller, Providers};
+use crate::provisioning::terraform::event;
+use crate::provisioning::terraform::find::Terraform;
+use crate::provisioning::terraform::process::{self, Ended, Stream};
+use crate::provisioning::terraform::secrets;
+use crate::provisioning::workspace::module::Module;
+use crate::settings::ProvisioningSettings;
+
+/// Carries one run out.
+#[derive(Debug)]
+pub struct Carrier {
+    store: Store,
+    ticket: Ticket,
+    recorder: Recorder,
+    settings: ProvisioningSettings,
+    /// Turns true when the run is to end.
+    interrupt: watch::Receiver<bool>,
+}
+
+/// How a step failed.
+enum Stop {
+    /// Terraform said so, or was interrupted.
+    Failed { interrupted: bool },
+    /// We did.
+    Error(ProvisioningError),
+}
+
+impl From<ProvisioningError> for Stop {
+    fn from(error: ProvisioningError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Carrier {
+    /// What kind of plan the run is.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.recorder.run().request.operation
+    }
+
+    /// For the run `number`, whose ticket this process was given as its standard input.
+    pub fn open(
+        store: &Store,
+        number: u32,
+        job: Job,
+        settings: ProvisioningSettings,
+        interrupt: watch::Receiver<bool>,
+    ) -> Result<Self, ProvisioningError> {
+        let ticket = Ticket::inherited(store, number, job)?;
+        let mut recorder = Recorder::open(store, number)?;
+        let pid = std::process::id();
+        ticket.write(&Holder { run: number, job, pid: Some(pid) })?;
+        recorder.run_mut().runner_pid = Some(pid);
+        recorder.save()?;
+        Ok(Self { store: store.clone(), ticket, recorder, settings, interrupt })
+    }
+
+    /// What is asked of the run.
+    #[must_use]
+    pub const fn request(&self) -> &RunRequest {
+        &self.recorder.run().request
+    }
+
+    /// Waits for the run's turn. `None` where it was discarded meanwhile.
+    pub async fn turn(&mut self) -> Result<Option<Turn>, ProvisioningError> {
+        let number = self.recorder.run().number;
+        let before = self.ticket.before(&self.store)?;
+        if !before.is_empty() {
+            let runs: Vec<_> = before.iter().map(u32::to_string).collect();
+            self.recorder.say(LogLevel::Info, &format!("waits for run {}", runs.join(", ")))?;
+            self.recorder.save()?;
+        }
+        let waiting = {
+            let (store, ticket) = (self.store.clone(), self.ticket.twin()?);
+            tokio::task::spawn_blocking(move || ticket.wait(&store, number))
+        };
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            biased;
+            _ = interrupt.wait_for(|asked| *asked) => {
+                self.recorder.say(LogLevel::Info, "discarded while it waited")?;
+                files::remove(&self.store.plan(number))?;
+                self.recorder.rest(Phase::Discarded)?;
+                Ok(None)
+            }
+            turn = waiting => {
+                let cut_off =
+                    |_| ProvisioningError::Refused(format!("run {number}: waiting was cut off; ask again"));
+                let turn = turn.map_err(cut_off)??;
+                // Nobody else is at work now: what a killed process has left can be written down.
+                seen::bury(&self.store, &self.store.lock()?)?;
+                Ok(Some(turn))
+            }
+        }
+    }
+
+    /// Plans: init, format, validate, plan. Answers how the run stands then.
+    pub async fn plan(
+        &mut self,
+        turn: &Turn,
+        variables: &BTreeMap<String, Value>,
+        providers: Providers,
+    ) -> Result<Phase, ProvisioningError> {
+        self.recorder.begin(Phase::Initialising)?;
+        let outcome = self.plan_steps(turn, variables, providers).await;
+        self.conclude(outcome)
+    }
+
+    /// Applies the plan, once more after a look at whether it still holds. Answers how the run ended.
+    pub async fn apply(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, ProvisioningError> {
+        let outdated = ask::outdated(&self.store, self.recorder.run(), &self.settings, Timestamp::now())?;
+        if let Some((phase, words)) = outdated {
+            self.recorder.say(LogLevel::Warning, &words)?;
+            files::remove(&self.store.plan(self.recorder.run().number))?;
+            self.recorder.rest(phase)?;
+            return Ok(phase);
+        }
+        self.recorder.begin(Phase::Applying)?;
+        let outcome = self.apply_step(turn, providers).await;
+        let phase = self.conclude(outcome)?;
+        // A failed apply has changed the state as well.
+        ask::make_stale(&self.store, self.recorder.run().number)?;
+        Ok(phase)
+    }
+
+    /// Ends the run as failed before it could begin.
+    pub fn fail(&mut self, error: &dyn std::error::Error) -> Result<(), ProvisioningError> {
+        self.recorder.diagnose(ours(&error.to_string()))?;
+        self.recorder.fail(false)
+    }
+
+    /// Gives the ticket back.
+    pub fn leave(self) {
+        self.ticket.give_back();
+    }
+
+    fn conclude(&mut self, outcome: Result<Phase, Stop>) -> Result<Phase, ProvisioningError> {
+        let waits = matches!(outcome, Ok(Phase::Planned));
+        if !waits {
+            // It holds secrets and is of no more use.
+            files::remove(&self.store.plan(self.recorder.run().number))?;
+        }
+        match outcome {
+            Ok(phase) => {
+                self.recorder.rest(phase)?;
+                Ok(phase)
+            }
+            Err(stop) => {
+                let interrupted = match stop {
+                    Stop::Failed { interrupted } => interrupted,
+                    Stop::Error(error) => {
+                        self.recorder.diagnose(ours(&error.to_string()))?;
+                        false
+                    }
+                };
+                self.recorder.fail(interrupted)?;
+                Ok(Phase::Failed)
+            }
+        }
+    }
+
+    async fn plan_steps(
+        &mut self,
+        turn: &Turn,
+        variables: &BTreeMap<String, Value>,
+        providers: Providers,
+    ) -> Result<Phase, Stop> {
+        if let Some(state) = self.store.local_state()? {
+            self.recorder.know(state.secrets())?;
+        }
+        let module = match &self.settings.module {
+            Some(folder) => Module::read(folder)?,
+            None => Module::carried()?,
+        };
+        self.recorder.say(LogLevel::Info, &format!("module: {}", module.place.display()))?;
+        let workspace = self.store.workspace();
+        workspace.lay_out(&module, variables)?;
+        let caller = self.caller(providers).await?;
+
+        let mut init = words(&["init", "-input=false", "-no-color"]);
+        // Terraform 1.6 to 1.8 says the same in plain words.
+        if caller.terraform().is_at_least(1, 9) {
+            init.push("-json".to_owned());
+        }
+        init.extend(workspace.backend_arguments());
+        self.step(turn, &caller, init, &[0]).await?;
+        self.recorder.end(true);
+
+        self.recorder.begin(Phase::CheckingFormat)?;
+        self.step(turn, &caller, words(&["fmt", "-check", "-recursive", "-no-color"]), &[0]).await?;
+        self.recorder.end(true);
+
+        self.recorder.begin(Phase::Validating)?;
+        self.step(turn, &caller, words(&["validate", "-json"]), &[0]).await?;
+        self.recorder.end(true);
+
+        self.recorder.begin(Phase::Planning)?;
+        let number = self.recorder.run().number;
+        let plan = self.store.plan(number);
+        let mut arguments = words(&["plan", "-json", "-input=false", "-detailed-exitcode"]);
+        arguments.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
+        arguments.push(format!("-out={}", plan.display()));
+        arguments.extend(workspace.variable_arguments());
+        arguments.extend(request_arguments(self.request()));
+        // Terraform makes it with the process's umask, and it holds secrets.
+        drop(files::create(&plan).map_err(|error| ProvisioningError::file(&plan, &error))?);
+        let ended = self.step(turn, &caller, arguments, &[0, 2]).await?;
+        self.read_plan(&caller, &plan.to_string_lossy()).await?;
+        let serial = match workspace.local_state() {
+            Some(_) => self.store.local_serial()?,
+            None => pulled_serial(&caller).await?,
+        };
+        self.recorder.planned(serial);
+        self.recorder.end(true);
+        Ok(if ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
+    }
+
+    async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
+        let caller = self.caller(providers).await?;
+        let plan = self.store.plan(self.recorder.run().number);
+        self.read_plan(&caller, &plan.to_string_lossy()).await?;
+        let mut arguments = words(&["apply", "-json", "-input=false"]);
+        arguments.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
+        arguments.push(plan.to_string_lossy().into_owned());
+        self.step(turn, &caller, arguments, &[0]).await?;
+        settle(self.recorder.run_mut(), true, "");
+        self.recorder.end(true);
+        Ok(Phase::Applied)
+    }
+
+    async fn caller(&self, providers: Providers) -> Result<Caller, ProvisioningError> {
+        let terraform = Terraform::find(self.settings.terraform.as_deref()).await?;
+        Caller::new(terraform, self.store.workspace().folder(), providers, &self.store.shelter())
+    }
+
+    /// Learns from the plan what is secret.
+    async fn read_plan(&mut self, caller: &Caller, plan: &str) -> Result<(), Stop> {
+        let text = caller.ask(&["show", "-json", plan]).await?;
+        let failed = |reason: String| ProvisioningError::Terraform { command: "show -json".to_owned(), reason };
+        let plan: Value = serde_json::from_str(&text).map_err(|error| failed(format!("isn't JSON: {error}")))?;
+        self.recorder.know(secrets::of_plan(&plan).map_err(failed)?)?;
+        let secret = secrets::sensitive_names(&plan);
+        for (name, value) in &mut self.recorder.run_mut().request.variables {
+            if secret.contains(name) {
+                crate::provisioning::terraform::mask::MASK.clone_into(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// One call of Terraform, to its end. Fails on an exit code that isn't among `good`.
+    async fn step(
+        &mut self,
+        turn: &Turn,
+        caller: &Caller,
+        arguments: Vec<String>,
+        good: &[i32],
+    ) -> Result<Ended, Stop> {
+        if *self.interrupt.borrow() {
+            return Err(Stop::Failed { interrupted: true });
+        }
+        let shown: Vec<_> = arguments.iter().map(|argument| shown(argument)).collect();
+        self.recorder.say(LogLevel::Info, &format!("$ terraform {}", shown.join(" ")))?;
+        let phase = self.recorder.run().phase;
+        let folder = self.store.run_folder(self.recorder.run().number).join("stream");
+        let mut whole = String::new();
+        let mut broken = None;
+        let recorder = &mut self.recorder;
+        let ended = process::follow(
+            caller.command(&arguments),
+            &folder,
+            turn.held(),
+            &mut self.interrupt,
+            |pid| {
+                if let Err(error) = turn.note(Some(pid)) {
+                    tracing::warn!(target: "provisioning", "{error}");
+                }
+            },
+            |lines| {
+                // A full disk ends no apply: it goes on, and what can't be noted is told at its end.
+                if let Err(error) = take(recorder, phase, lines, &mut whole) {
+                    tracing::error!(target: "provisioning", "{error}");
+                    broken = Some(error);
+                }
+            },
+        )
+        .await?;
+        turn.note(None)?;
+        if let Some(error) = broken {
+            return Err(error.into());
+        }
+        let is_good = ended.status.code().is_some_and(|code| good.contains(&code));
+        if phase == Phase::Validating {
+            for diagnostic in event::validation(&whole).unwrap_or_default() {
+                self.recorder.diagnose(diagnostic)?;
+            }
+        }
+        if is_good {
+            return Ok(ended);
+        }
+        if phase == Phase::CheckingFormat && ended.status.code() == Some(3) {
+            for file in whole.lines() {
+                let summary = format!("{file} isn't formatted as `terraform fmt` would");
+                let place = Some(file.to_owned());
+                self.recorder.diagnose(Diagnostic {
+                    error: true,
+                    summary,
+                    detail: String::new(),
+                    address: None,
+                    place,
+                })?;
+            }
+        } else if ended.status.code().is_none() {
+            self.recorder.diagnose(ours(&format!("terraform was killed ({})", ended.status)))?;
+        }
+        Err(Stop::Failed { interrupted: ended.interrupted })
+    }
+}
+
+/// Takes lines in and writes the run once for all of them. `whole` collects what only makes sense whole.
+fn take(
+    recorder: &mut Recorder,
+    phase: Phase,
+    lines: Vec<(Stream, String)>,
+    whole: &mut String,
+) -> Result<(), ProvisioningError> {
+    for (stream, text) in lines {
+        match (stream, phase) {
+            (Stream::Out, Phase::Validating | Phase::CheckingFormat) => {
+                whole.push_str(&text);
+                whole.push('\n');
+            }
+            (Stream::Out, _) => recorder.take(event::parse(&text))?,
+            (Stream::Error, _) => {
+                let text = crate::provisioning::terraform::text::plain(&text);
+                recorder.say(LogLevel::Error, &text)?;
+            }
+        }
+    }
+    recorder.save()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn request_arguments(request: &RunRequest) -> Vec<String> {
+    let operation = match request.operation {
+        Operation::Plan => None,
+        Operation::Destroy => Some("-destroy".to_owned()),
+        Operation::RefreshOnly => Some("-refresh-only".to_owned()),
+    };
+    let targets = request.targets.iter().map(|address| format!("-target={address}"));
+    let replace = request.replace.iter().map(|address| format!("-replace={address}"));
+    let variables = request.variables.iter().map(|(name, value)| format!("-var={name}={value}"));
+    operation.into_iter().chain(targets).chain(replace).chain(variables).collect()
+}
+
+/// An argument as the log shows it: a variable's value may be secret.
+fn shown(argument: &str) -> String {
+    let variable = argument.strip_prefix("-var=").and_then(|rest| rest.split_once('='));
+    variable.map_or_else(|| argument.to_owned(), |(name, _)| format!("-var={name}=…"))
+}
+
+/// What we have to say, as a diagnostic.
+fn ours(words: &str) -> Diagnostic {
+    Diagnostic {
+        error: true,
+        summary: crate::station::text::printable(words),
+        detail: String::new(),
+        address: None,
+        place: None,
+    }
+}
+
+/// Serial of a state that is kept elsewhere; `None` where there is none yet.
+async fn pulled_serial(caller: &Caller) -> Result<Option<u64>, ProvisioningError> {
+    let text = caller.ask(&["state", "pull"]).await?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    crate::provisioning::terraform::state::State::read(&text)
+        .map(|state| Some(state.serial()))
+        .map_err(|reason| ProvisioningError::Terraform { command: "state pull".to_owned(), reason })
+}

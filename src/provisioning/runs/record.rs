@@ -1,0 +1,258 @@
+//! What Terraform says, noted in the run: changes, progress, diagnostics, log.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::log::LogWriter;
+use super::store::{Store, Stored};
+use super::{advice, log};
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::{
+    ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Progress, Run, StepRecord,
+};
+use crate::provisioning::terraform::event::{self, Event, Line};
+use crate::provisioning::terraform::lock;
+use crate::provisioning::terraform::mask::Masks;
+
+/// Progress of a run's changes, from the lines of an apply.
+#[derive(Debug, Default)]
+pub struct Follower {
+    /// Replacements of which one half is done.
+    half_done: BTreeSet<String>,
+}
+
+impl Follower {
+    /// Notes what a line of an apply says in the run's changes.
+    pub fn note(&mut self, run: &mut Run, line: &Line, now: Timestamp) {
+        let at = line.at.unwrap_or(now);
+        match &line.event {
+            Event::Started { address, .. } => self.change(run, address, |progress, _| {
+                if !matches!(progress, Progress::Running { .. }) {
+                    *progress = Progress::Running { since: at };
+                }
+            }),
+            Event::Done { address, .. } => {
+                let half = &mut self.half_done;
+                if let Some(change) = run.changes.iter_mut().find(|change| change.address == *address) {
+                    let is_first_half = change.action == ChangeAction::Replace && half.insert(address.clone());
+                    if let Progress::Running { since } = change.progress
+                        && !is_first_half
+                    {
+                        change.progress = Progress::Done { took_s: at.duration_since(since).as_secs_f64() };
+                    }
+                }
+            }
+            Event::Failed { address } => {
+                self.change(run, address, |progress, _| *progress = Progress::Failed { error: String::new() });
+            }
+            Event::Diagnostic(diagnostic) if diagnostic.error => {
+                if let Some(address) = &diagnostic.address {
+                    self.change(run, address, |progress, _| add_error(progress, diagnostic));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&self, run: &mut Run, address: &str, change: impl FnOnce(&mut Progress, ChangeAction)) {
+        if let Some(found) = run.changes.iter_mut().find(|change| change.address == address) {
+            change(&mut found.progress, found.action);
+        }
+    }
+}
+
+fn add_error(progress: &mut Progress, diagnostic: &Diagnostic) {
+    let words = event::words(diagnostic);
+    match progress {
+        Progress::Failed { error } if error.is_empty() => *error = words,
+        Progress::Failed { error } => *error = format!("{error}\n{words}"),
+        _ => *progress = Progress::Failed { error: words },
+    }
+}
+
+/// Brings the changes to rest once an apply has ended: what was begun and not told of has failed, what wasn't begun was
+/// left out. After a success, what Terraform doesn't tell of (imports, moves) was done with the rest.
+pub fn settle(run: &mut Run, succeeded: bool, reason: &str) {
+    for change in &mut run.changes {
+        match &mut change.progress {
+            Progress::Pending if succeeded => change.progress = Progress::Done { took_s: 0.0 },
+            Progress::Pending => change.progress = Progress::Skipped,
+            Progress::Running { .. } => change.progress = Progress::Failed { error: reason.to_owned() },
+            Progress::Failed { error } if error.is_empty() => *error = reason.to_owned(),
+            _ => {}
+        }
+    }
+}
+
+/// Writes a run as it goes on.
+#[derive(Debug)]
+pub struct Recorder {
+    store: Store,
+    stored: Stored,
+    log: LogWriter,
+    masks: Masks,
+    follower: Follower,
+    /// Of the step at hand.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Recorder {
+    /// For the run `number` of `store`.
+    pub fn open(store: &Store, number: u32) -> Result<Self, ProvisioningError> {
+        Ok(Self {
+            store: store.clone(),
+            stored: store.read(number)?,
+            log: LogWriter::open(&store.run_folder(number))?,
+            masks: Masks::default(),
+            follower: Follower::default(),
+            diagnostics: Vec::new(),
+        })
+    }
+
+    /// The run as it is noted now.
+    #[must_use]
+    pub const fn run(&self) -> &Run {
+        &self.stored.run
+    }
+
+    /// The run, to be changed; [`Recorder::save`] writes it.
+    pub const fn run_mut(&mut self) -> &mut Run {
+        &mut self.stored.run
+    }
+
+    /// Writes the run.
+    pub fn save(&mut self) -> Result<(), ProvisioningError> {
+        self.store.write(&mut self.stored)
+    }
+
+    /// Adds secrets; what was written already is masked afterwards.
+    pub fn know(&mut self, masks: Masks) -> Result<(), ProvisioningError> {
+        self.masks.extend(masks);
+        let masks = &self.masks;
+        for change in self.stored.run.changes.iter_mut().chain(&mut self.stored.run.drift) {
+            change.importing = change.importing.take().map(|id| masks.apply(&id));
+        }
+        for value in self.stored.run.request.variables.values_mut() {
+            *value = masks.apply(value);
+        }
+        self.log.mask(masks)
+    }
+
+    /// Writes to the log.
+    pub fn say(&mut self, level: LogLevel, text: &str) -> Result<(), ProvisioningError> {
+        let text = self.masks.apply(text);
+        self.log.append(self.stored.run.phase, level, &text)
+    }
+
+    /// Begins a step.
+    pub fn begin(&mut self, phase: Phase) -> Result<(), ProvisioningError> {
+        let run = &mut self.stored.run;
+        run.phase = phase;
+        run.steps.push(StepRecord { phase, started_at: Timestamp::now(), ended_at: None, succeeded: None });
+        self.diagnostics.clear();
+        self.save()
+    }
+
+    /// Ends the step that was begun last, if it hasn't ended.
+    pub fn end(&mut self, succeeded: bool) {
+        if let Some(step) = self.stored.run.steps.last_mut().filter(|step| step.ended_at.is_none()) {
+            step.ended_at = Some(Timestamp::now());
+            step.succeeded = Some(succeeded);
+        }
+    }
+
+    /// Takes a line of Terraform's output in.
+    pub fn take(&mut self, line: Line) -> Result<(), ProvisioningError> {
+        let now = Timestamp::now();
+        let text = match &line.event {
+            Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
+            _ => line.text.clone(),
+        };
+        self.say(line.level, &text)?;
+        let line = self.masked(line);
+        let run = &mut self.stored.run;
+        match run.phase {
+            Phase::Planning => match &line.event {
+                Event::Planned(change) => run.changes.push(change.clone()),
+                Event::Drifted(change) => run.drift.push(change.clone()),
+                Event::Outputs(names) => run.changed_outputs.clone_from(names),
+                _ => {}
+            },
+            Phase::Applying => self.follower.note(run, &line, now),
+            _ => {}
+        }
+        if let Event::Diagnostic(diagnostic) = line.event {
+            self.diagnostics.push(diagnostic);
+        }
+        Ok(())
+    }
+
+    fn masked(&self, line: Line) -> Line {
+        match line.event {
+            Event::Diagnostic(diagnostic) => {
+                let event = Event::Diagnostic(self.masks.apply_to(diagnostic));
+                Line { event, ..line }
+            }
+            _ => line,
+        }
+    }
+
+    /// Notes a diagnostic of the step at hand and writes it to the log.
+    pub fn diagnose(&mut self, diagnostic: Diagnostic) -> Result<(), ProvisioningError> {
+        let diagnostic = self.masks.apply_to(diagnostic);
+        let level = if diagnostic.error { LogLevel::Error } else { LogLevel::Warning };
+        self.say(level, &event::words(&diagnostic))?;
+        self.diagnostics.push(diagnostic);
+        Ok(())
+    }
+
+    /// Notes that the plan is made.
+    pub fn planned(&mut self, serial: Option<u64>) {
+        let run = &mut self.stored.run;
+        run.counts = Some(ChangeCounts::of(&run.changes));
+        run.planned_at = Some(Timestamp::now());
+        run.state_serial = serial;
+    }
+
+    /// Ends the run in `phase`, or lets its plan wait.
+    pub fn rest(&mut self, phase: Phase) -> Result<(), ProvisioningError> {
+        let run = &mut self.stored.run;
+        run.phase = phase;
+        run.ended_at = phase.is_end().then(Timestamp::now);
+        run.runner_pid = None;
+        self.save()
+    }
+
+    /// Ends the run as failed in its phase, with the diagnostics of the step at hand.
+    pub fn fail(&mut self, interrupted: bool) -> Result<(), ProvisioningError> {
+        let phase = self.stored.run.phase;
+        if phase == Phase::Applying {
+            let reason =
+                if interrupted { "interrupted before it was done" } else { "ended before it was done; see the log" };
+            settle(&mut self.stored.run, false, reason);
+        }
+        self.end(false);
+        // Errors first; one that is told twice is one.
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.diagnostics.drain(..) {
+            if !diagnostics.contains(&diagnostic) {
+                diagnostics.push(diagnostic);
+            }
+        }
+        diagnostics.sort_by_key(|diagnostic| !diagnostic.error);
+        let lock = diagnostics.iter().find_map(lock::from_diagnostic);
+        let run = &self.stored.run;
+        let advice = advice::after(run, phase, interrupted, &diagnostics, lock.as_ref());
+        let what = if interrupted { "interrupted" } else { "failed" };
+        self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()))?;
+        self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
+        self.rest(Phase::Failed)
+    }
+}
+
+/// Where the log of run `number` is.
+#[must_use]
+pub fn log_of(store: &Store, number: u32) -> std::path::PathBuf {
+    log::path(&store.run_folder(number))
+}

@@ -1,0 +1,127 @@
+//! A run as it must be shown when its process is gone.
+//!
+//! A process that was killed can't say so. What it leaves is a run that claims to be at work and a ticket that nobody
+//! holds: that is a failed run. Terraform may still be at work then, and what it wrote until now is read for what was
+//! done.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+
+use jiff::Timestamp;
+
+use super::log::LogWriter;
+use super::queue::{self, Holder, Worker};
+use super::record::{Follower, settle};
+use super::store::{Store, StoreLock, Stored};
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
+use crate::provisioning::terraform::event;
+
+/// Who lives in an environment's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Living {
+    /// Whose tickets are held.
+    pub holders: Vec<Holder>,
+    /// Who works with Terraform.
+    pub worker: Option<Worker>,
+}
+
+impl Living {
+    /// Looks who lives.
+    pub fn look(store: &Store) -> Result<Self, ProvisioningError> {
+        Ok(Self { holders: queue::holders(store)?, worker: queue::worker(store) })
+    }
+
+    /// The one who carries `run` out.
+    #[must_use]
+    pub fn holder(&self, run: u32) -> Option<&Holder> {
+        self.holders.iter().find(|holder| holder.run == run)
+    }
+}
+
+/// A run, and whether its process is gone.
+pub fn read(store: &Store, number: u32, living: &Living) -> Result<Stored, ProvisioningError> {
+    let stored = store.read(number)?;
+    if !stored.run.phase.is_active() || living.holder(number).is_some() {
+        return Ok(stored);
+    }
+    // It may have come to its end between the look at who lives and now: its last word was written before.
+    let stored = store.read(number)?;
+    let is_alive = || queue::holders(store).is_ok_and(|holders| holders.iter().any(|holder| holder.run == number));
+    if !stored.run.phase.is_active() || is_alive() {
+        return Ok(stored);
+    }
+    Ok(Stored { revision: stored.revision + 1, run: ended(store, stored.run, living) })
+}
+
+/// Writes down that runs are gone whose process is. One whose Terraform is still at work has time: what that does is to
+/// be told as well.
+pub fn bury(store: &Store, _lock: &StoreLock) -> Result<(), ProvisioningError> {
+    let living = Living::look(store)?;
+    for number in store.numbers()? {
+        // A run whose file can't be read is in nobody's way.
+        let Ok(stored) = store.read(number) else { continue };
+        if living.worker.is_some_and(|worker| worker.run == number) {
+            continue;
+        }
+        let mut seen = read(store, number, &living)?;
+        if seen.run.phase != stored.run.phase && stored.run.phase.is_active() && seen.revision == stored.revision + 1 {
+            seen.revision = stored.revision;
+            if let Some(failure) = &seen.run.failure {
+                let words = format!("{}; {}", failure.diagnostics[0].summary, failure.advice);
+                LogWriter::open(&store.run_folder(number))?.append(Phase::Failed, LogLevel::Error, &words)?;
+            }
+            store.write(&mut seen)?;
+        }
+    }
+    Ok(())
+}
+
+fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
+    let phase = run.phase;
+    let last_sign = std::fs::metadata(store.run_file(run.number)).and_then(|metadata| metadata.modified()).ok();
+    let ended_at = last_sign.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(run.asked_at);
+    run.ended_at = Some(ended_at);
+    if phase == Phase::Queued && store.mark(run.number).exists() {
+        run.phase = Phase::Discarded;
+        run.runner_pid = None;
+        return run;
+    }
+    if phase == Phase::Applying {
+        replay(store, &mut run);
+        settle(&mut run, false, "the runner ended before it was done");
+    }
+    if let Some(step) = run.steps.last_mut().filter(|step| step.ended_at.is_none()) {
+        step.ended_at = Some(ended_at);
+        step.succeeded = Some(false);
+    }
+    let pid = run.runner_pid.take().map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let working = living.worker.filter(|worker| worker.run == run.number);
+    let advice = match (phase, working) {
+        (_, Some(Worker { terraform_pid: Some(pid), .. })) => format!(
+            "Terraform (pid {pid}) is still at work and holds the state lock; let it end, or interrupt it with `kill -INT {pid}`, then plan again"
+        ),
+        (Phase::Applying, _) => {
+            "what was done is in the state; plan again to see what is left, and unlock the state if a lock is left behind".to_owned()
+        }
+        _ => "nothing was changed; plan again".to_owned(),
+    };
+    let summary = format!("the runner ended{pid}");
+    let detail = format!("The process that carried the run out is gone; it was {}.", phase.label());
+    let diagnostics = vec![Diagnostic { error: true, summary, detail, address: None, place: None }];
+    run.failure = Some(Failure { phase, interrupted: false, diagnostics, advice, lock: None });
+    run.phase = Phase::Failed;
+    run
+}
+
+/// What Terraform wrote with nobody left to note it.
+fn replay(store: &Store, run: &mut Run) {
+    let Ok(file) = File::open(store.run_folder(run.number).join("stream").join("out")) else { return };
+    for change in &mut run.changes {
+        change.progress = Progress::Pending;
+    }
+    let mut follower = Follower::default();
+    for line in BufReader::new(file).lines().map_while(Result::ok) {
+        follower.note(run, &event::parse(&line), run.asked_at);
+    }
+}

@@ -1,0 +1,174 @@
+//! The folder in which an environment's runs are kept.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::run::Run;
+use crate::provisioning::workspace::Workspace;
+use crate::settings::EnvironmentName;
+
+/// Whether the file or folder at `path` of a data folder is made anew by every run, or only means something to processes
+/// that live: no part of a backup.
+#[must_use]
+pub fn is_passing(path: &Path) -> bool {
+    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+    parts.next().as_deref() == Some("provisioning")
+        && matches!(parts.next().as_deref(), Some("module" | "home" | "queue" | "working" | "lock"))
+}
+
+/// One environment's folder of runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    environment: EnvironmentName,
+    folder: PathBuf,
+}
+
+/// A run with the number of its writing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Rises with every writing.
+    pub revision: u64,
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+}
+
+/// Held while runs are numbered, queued or ended from outside.
+#[derive(Debug)]
+pub struct StoreLock {
+    _file: File,
+}
+
+impl Store {
+    /// The runs of `environment`, whose data folder is `data`. Nothing is made.
+    #[must_use]
+    pub fn of(environment: &EnvironmentName, data: &Path) -> Self {
+        Self { environment: environment.clone(), folder: data.join("provisioning") }
+    }
+
+    /// Makes what isn't there, for this user alone.
+    pub fn make(&self) -> Result<(), ProvisioningError> {
+        [self.folder.clone(), self.runs(), self.queue()].iter().try_for_each(|folder| files::make_folder(folder))
+    }
+
+    /// Whose runs these are.
+    #[must_use]
+    pub const fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The folder of everything; needn't be there.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder in which Terraform is called.
+    #[must_use]
+    pub fn workspace(&self) -> Workspace {
+        Workspace::of(&self.environment, &self.folder)
+    }
+
+    /// The home of emulated runs.
+    #[must_use]
+    pub fn shelter(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    pub(super) fn queue(&self) -> PathBuf {
+        self.folder.join("queue")
+    }
+
+    pub(super) fn working(&self) -> PathBuf {
+        self.folder.join("working")
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.folder.join("runs")
+    }
+
+    /// The folder of one run.
+    #[must_use]
+    pub fn run_folder(&self, number: u32) -> PathBuf {
+        self.runs().join(format!("{number:04}"))
+    }
+
+    /// A run's saved plan.
+    #[must_use]
+    pub fn plan(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("plan")
+    }
+
+    /// The file of a run, which is written whole at every change.
+    #[must_use]
+    pub fn run_file(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("run.json")
+    }
+
+    /// The mark that a run is to end; made once, by whoever asks for it first.
+    #[must_use]
+    pub fn mark(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("interrupt")
+    }
+
+    /// Numbers of the runs, newest first.
+    pub fn numbers(&self) -> Result<Vec<u32>, ProvisioningError> {
+        let entries = match std::fs::read_dir(self.runs()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ProvisioningError::file(&self.runs(), &error)),
+        };
+        let mut numbers: Vec<u32> =
+            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(numbers)
+    }
+
+    /// A run as it was written last.
+    pub fn read(&self, number: u32) -> Result<Stored, ProvisioningError> {
+        let path = self.run_file(number);
+        let text = files::read(&path)?
+            .ok_or_else(|| ProvisioningError::NoRun { number, environment: self.environment.clone() })?;
+        serde_json::from_str(&text)
+            .map_err(|error| ProvisioningError::Damaged { path, reason: format!("isn't a run: {error}") })
+    }
+
+    /// Writes a run, with the next revision. Its process does it while it lives; anybody else holds the lock.
+    pub fn write(&self, stored: &mut Stored) -> Result<(), ProvisioningError> {
+        stored.revision += 1;
+        let path = self.run_file(stored.run.number);
+        let text = serde_json::to_vec(stored)
+            .map_err(|error| ProvisioningError::Damaged { path: path.clone(), reason: error.to_string() })?;
+        files::write_whole(&path, &text)
+    }
+
+    /// Waits for the lock under which runs are numbered, queued and ended from outside. It is never held for long.
+    pub fn lock(&self) -> Result<StoreLock, ProvisioningError> {
+        self.make()?;
+        let path = self.folder.join("lock");
+        let failed = |error: std::io::Error| ProvisioningError::file(&path, &error);
+        let file = files::open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(StoreLock { _file: file })
+    }
+
+    /// Serial of the local state; `None` where there is no state, or not here.
+    pub fn local_serial(&self) -> Result<Option<u64>, ProvisioningError> {
+        Ok(self.local_state()?.map(|state| state.serial()))
+    }
+
+    /// The local state; `None` where there is none, or not here.
+    pub fn local_state(&self) -> Result<Option<super::super::terraform::state::State>, ProvisioningError> {
+        let workspace = self.workspace();
+        let Some(path) = workspace.local_state() else { return Ok(None) };
+        // An empty file is one that Terraform has locked and not written yet.
+        let Some(text) = files::read(path)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        super::super::terraform::state::State::read(&text)
+            .map(Some)
+            .map_err(|reason| ProvisioningError::Damaged { path: path.to_owned(), reason })
+    }
+}
