@@ -1,18 +1,27 @@
-WITH messages AS (
+WITH lines AS (
     SELECT
         "VARIANT" AS line,
-        line:Body AS body,
-        body:deviceId::STRING AS device_id,
-        body:messageId::STRING AS message_id,
-        TRY_TO_TIMESTAMP_TZ(body:measuredAt::STRING) AS measured_at,
+        "VARIANT":Body AS body,
         "FILE_NAME" AS file_name,
         "FILE_ROW_NUMBER" AS file_row_number,
         "START_SCAN_TIME" AS load_time
     FROM ${table}
-    WHERE line:Body:type::STRING = 'WeatherMeasurement'
-        AND TRY_TO_NUMBER(line:Body:schema::STRING) = 1
-        AND line:Body:deviceId::STRING = COALESCE(line:SystemProperties:connectionDeviceId::STRING, line:Body:deviceId::STRING)
-        AND line:Body:messageId IS NOT NULL
+),
+messages AS (
+    SELECT
+        line,
+        body,
+        body:deviceId::STRING AS device_id,
+        body:messageId::STRING AS message_id,
+        TRY_TO_TIMESTAMP_TZ(body:measuredAt::STRING) AS measured_at,
+        file_name,
+        file_row_number,
+        load_time
+    FROM lines
+    WHERE body:type::STRING = 'WeatherMeasurement'
+        AND TRY_TO_NUMBER(body['schema']::STRING) = 1
+        AND body:messageId IS NOT NULL
+        AND body:deviceId::STRING = COALESCE(line:SystemProperties:connectionDeviceId::STRING, body:deviceId::STRING)
     QUALIFY ROW_NUMBER() OVER (PARTITION BY device_id, message_id ORDER BY load_time, file_name, file_row_number) = 1
 )
 SELECT
