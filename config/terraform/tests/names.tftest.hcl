@@ -4,6 +4,9 @@ variables {
   environment = "unit-1"
   owner       = "weather-team"
   contact     = "weather@example.org"
+
+  # A key made for these tests; its private half is gone.
+  skydeck_rsa_public_key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu4x5iCr4a8nNwPdU6IAHMVCHH0TyHAQU3WiZt7TKWTLWjE3iu665QyiH4zFwXrZk8LYITIqMvtVUOc/6bzfh3NPcBKbz2amVedrTjBGvzHUbLKzv+DTylPzvEfvzk95k3s5nShIFFI0U8tOMJVqum2Ibx6f5Mf+8mi/DsLZzn1OWmSLsWySKMsFS2ZYnp1XjPwr2dL39X04yRw4RUKkoxgDkhYnPRyZr3oLZKtM+bcPVbeZ+5eDi7uFK1WdBxPg53Spc8u2y9m5vzVQi/L+CkfXyD155bJmtob/5ojaZKqsF2qoSE8U8dqbVRIdH8+v3CQ6ErYBQy3YZ0ZE2lDlO7wIDAQAB"
 }
 
 run "azure_names_come_from_the_project" {
@@ -74,7 +77,9 @@ run "pipes_are_named_as_their_kind" {
   command = plan
 
   variables {
-    access_granted = true
+    access_granted                 = true
+    snowflake_storage_principal_id = "00000000-0000-4000-8000-000000000002"
+    snowflake_queue_principal_id   = "00000000-0000-4000-8000-000000000003"
   }
 
   assert {

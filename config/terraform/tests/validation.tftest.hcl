@@ -4,6 +4,9 @@ variables {
   environment = "unit"
   owner       = "weather-team"
   contact     = "weather@example.org"
+
+  # A key made for these tests; its private half is gone.
+  skydeck_rsa_public_key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu4x5iCr4a8nNwPdU6IAHMVCHH0TyHAQU3WiZt7TKWTLWjE3iu665QyiH4zFwXrZk8LYITIqMvtVUOc/6bzfh3NPcBKbz2amVedrTjBGvzHUbLKzv+DTylPzvEfvzk95k3s5nShIFFI0U8tOMJVqum2Ibx6f5Mf+8mi/DsLZzn1OWmSLsWySKMsFS2ZYnp1XjPwr2dL39X04yRw4RUKkoxgDkhYnPRyZr3oLZKtM+bcPVbeZ+5eDi7uFK1WdBxPg53Spc8u2y9m5vzVQi/L+CkfXyD155bJmtob/5ojaZKqsF2qoSE8U8dqbVRIdH8+v3CQ6ErYBQy3YZ0ZE2lDlO7wIDAQAB"
 }
 
 run "refused_environment_1" {
@@ -544,7 +547,7 @@ run "warned_without_a_key" {
   command = plan
 
   variables {
-    environment = "staging"
+    skydeck_rsa_public_key = null
   }
 
   expect_failures = [check.skydeck_can_sign_in]
