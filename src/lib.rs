@@ -13,5 +13,6 @@ pub mod ingestion; // from the hub to the warehouse
 pub mod local_cloud; // the embedded hub, as a device sees Azure's
 pub mod nowcast; // the model, its quantiles, verification
 pub mod owner; // the process that owns a running environment, and the client that attaches to it
+pub mod provisioning; // Terraform: the module, its runs, what they plan and did
 pub mod settings; // layered configuration, environments and their folders
 pub mod station; // the language of the domain: messages, units, forecasts; knows nobody

@@ -309,6 +309,7 @@ pub fn snapshot() -> Snapshot {
             health: None,
         }],
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),
+        provisioning: crate::provisioning::status::ProvisioningStatus::default(),
         last_log: 8,
         warnings,
     }
@@ -433,7 +434,15 @@ pub fn answer(request: &Request) -> Answer {
         | Request::SetSpeed { .. }
         | Request::AcknowledgeAlarm { .. }
         | Request::PausePipe { .. }
-        | Request::RefreshPipe { .. } => Answer::Done { message: "done".into() },
+        | Request::RefreshPipe { .. }
+        | Request::StartRun { .. }
+        | Request::ApplyRun { .. }
+        | Request::CancelRun { .. }
+        | Request::Unlock { .. }
+        | Request::Run { .. }
+        | Request::RunLog { .. }
+        | Request::State { .. }
+        | Request::StateShow { .. } => Answer::Done { message: "done".into() },
     }
 }
 

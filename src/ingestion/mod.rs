@@ -9,6 +9,7 @@ pub mod notices;
 pub mod pulse;
 pub mod routing;
 pub mod storage;
+pub mod topology;
 pub mod verify;
 pub mod warehouse;
 

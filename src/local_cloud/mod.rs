@@ -4,6 +4,7 @@
 //! environment; knows `station`, `clock`, `database` and `ingestion`, to whose log it hands what devices send.
 
 mod certificates; // the certificate authority, made at first start, and the hub's certificate
+pub mod cloud; // what has been applied: the resources of the emulated cloud
 mod der; // the one date of a certificate that is needed
 mod devices; // the device registry
 pub mod hub; // IoT Hub's device side

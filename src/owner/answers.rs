@@ -90,6 +90,14 @@ impl Desk {
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
                 )))
             }
+            Request::StartRun { .. }
+            | Request::ApplyRun { .. }
+            | Request::CancelRun { .. }
+            | Request::Unlock { .. }
+            | Request::Run { .. }
+            | Request::RunLog { .. }
+            | Request::State { .. }
+            | Request::StateShow { .. } => Err(AskError::Refused("runs: not answered yet".into())),
         }
     }
 

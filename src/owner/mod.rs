@@ -8,6 +8,7 @@ mod client;
 mod lock;
 mod log_buffer;
 mod protocol;
+pub mod provisioning;
 mod publisher;
 mod rates;
 mod running;

@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::snapshot::{LogLine, Snapshot};
 use crate::clock::ledger::Hop;
+use crate::provisioning::run::{Run, RunLogLine, RunRequest};
+use crate::provisioning::status::StateView;
+use crate::settings::EnvironmentName;
 use crate::station::{Prediction, Variable};
 
 /// Version of the protocol; an owner refuses a viewer of another one.
@@ -104,6 +107,64 @@ pub enum Request {
         /// The pipe.
         pipe: String,
     },
+    /// Make a run: it plans as soon as the runs before it have ended.
+    StartRun {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// What is asked of it.
+        run: RunRequest,
+    },
+    /// Apply a run's plan; embedded environments only.
+    ApplyRun {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
+    /// End a run: a queued or planned one is discarded, a working one gets one interrupt and ends by itself.
+    CancelRun {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
+    /// Take the state lock from whoever holds it.
+    Unlock {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The lock's id, as a confirmation.
+        id: String,
+    },
+    /// One run, whole.
+    Run {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
+    /// Lines of a run's log after a number, oldest first.
+    RunLog {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// Only lines after this number.
+        after: u64,
+        /// Lines at most (the newest).
+        limit: usize,
+    },
+    /// What the state holds.
+    State {
+        /// Whose ground.
+        environment: EnvironmentName,
+    },
+    /// One resource of the state, as `terraform state show` writes it.
+    StateShow {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// Its address.
+        address: String,
+    },
 }
 
 impl Request {
@@ -112,7 +173,14 @@ impl Request {
     pub const fn is_command(&self) -> bool {
         matches!(
             self,
-            Self::SetSpeed { .. } | Self::AcknowledgeAlarm { .. } | Self::PausePipe { .. } | Self::RefreshPipe { .. }
+            Self::SetSpeed { .. }
+                | Self::AcknowledgeAlarm { .. }
+                | Self::PausePipe { .. }
+                | Self::RefreshPipe { .. }
+                | Self::StartRun { .. }
+                | Self::ApplyRun { .. }
+                | Self::CancelRun { .. }
+                | Self::Unlock { .. }
         )
     }
 }
@@ -179,6 +247,31 @@ pub enum Answer {
     Logs {
         /// Oldest first.
         lines: Vec<LogLine>,
+    },
+    /// To [`Request::StartRun`].
+    RunStarted {
+        /// Its number.
+        number: u32,
+    },
+    /// To [`Request::Run`].
+    Run {
+        /// The run.
+        run: Box<Run>,
+    },
+    /// To [`Request::RunLog`].
+    RunLog {
+        /// Oldest first.
+        lines: Vec<RunLogLine>,
+    },
+    /// To [`Request::State`].
+    State {
+        /// What it holds.
+        state: StateView,
+    },
+    /// To [`Request::StateShow`].
+    StateShow {
+        /// Terraform's words, sensitive values masked.
+        text: String,
     },
 }
 

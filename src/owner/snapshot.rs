@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockReading;
 use crate::ingestion::warehouse::ScoreRow;
+use crate::provisioning::status::ProvisioningStatus;
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::{DeviceHealth, Prediction, StationMetadata, Variable, WeatherMeasurement};
 
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub devices: Vec<Device>,
     /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
     pub roof_to_table_s: Vec<f64>,
+    /// How provisioning stands.
+    pub provisioning: ProvisioningStatus,
     /// Number of the newest log line.
     pub last_log: u64,
     /// The newest log lines of level WARN or worse, newest first, at most eight.
@@ -92,6 +95,7 @@ impl Snapshot {
             verification: Vec::new(),
             devices: Vec::new(),
             roof_to_table_s: Vec::new(),
+            provisioning: ProvisioningStatus::default(),
             last_log: 0,
             warnings: Vec::new(),
         }
