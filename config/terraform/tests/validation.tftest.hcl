@@ -562,3 +562,65 @@ run "warned_without_principals" {
 
   expect_failures = [check.snowflake_principals]
 }
+
+# And takes what its resource would take, up to the edges.
+run "allowed_at_the_lower_edges" {
+  command = plan
+
+  variables {
+    environment               = "ab"
+    project                   = "ab"
+    name_suffix               = "0"
+    iothub_name               = "a-0"
+    owner                     = "Météo, équipe 1 (toit)"
+    contact                   = "a.b+c@sub.example.org"
+    location                  = "eastus2"
+    storage_replication       = "RAGZRS"
+    registry_sku              = "Premium"
+    iothub_units              = 1
+    batch_window_s            = 60
+    batch_max_mib             = 10
+    pictures_cool_days        = 1
+    pictures_delete_days      = 2
+    batches_delete_days       = 30
+    deleted_blob_days         = 1
+    logs_retention_days       = 30
+    logs_daily_quota_gb       = 0.1
+    missing_telemetry_minutes = 5
+    queue_age_minutes         = 5
+    budget_amount             = 1
+    time_travel_days          = 0
+  }
+}
+
+run "allowed_at_the_upper_edges" {
+  command = plan
+
+  variables {
+    environment                 = "abcdefgh-1"
+    project                     = "abcdefg"
+    iothub_name                 = "abcdefghijklmnopqrstuvwxyz-0123456789-ABCDEFGHIJKL"
+    extra_tags                  = { "cost centre" = "4711" }
+    subscription_id             = "00000000-0000-4000-8000-00000000000a"
+    skydeck_principal_ids       = { tower = "00000000-0000-4000-8000-00000000000b" }
+    iothub_units                = 200
+    iothub_partitions           = 32
+    batch_window_s              = 720
+    batch_max_mib               = 500
+    pictures_cool_days          = 3649
+    pictures_delete_days        = 3650
+    batches_delete_days         = 3650
+    deleted_blob_days           = 365
+    logs_retention_days         = 730
+    logs_daily_quota_gb         = 100
+    missing_telemetry_minutes   = 720
+    queue_age_minutes           = 300
+    snowflake_organization      = "MYORG1"
+    snowflake_account           = "MY_ACCOUNT"
+    snowflake_user              = "TERRAFORM$1"
+    snowflake_role              = "SYSADMIN"
+    snowflake_prefixes          = { database = "ROOF_", view_health = "V_HEALTH_" }
+    skydeck_rsa_public_key_next = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu4x5iCr4a8nNwPdU6IAHMVCHH0TyHAQU3WiZt7TKWTLWjE3iu665QyiH4zFwXrZk8LYITIqMvtVUOc/6bzfh3NPcBKbz2amVedrTjBGvzHUbLKzv+DTylPzvEfvzk95k3s5nShIFFI0U8tOMJVqum2Ibx6f5Mf+8mi/DsLZzn1OWmSLsWySKMsFS2ZYnp1XjPwr2dL39X04yRw4RUKkoxgDkhYnPRyZr3oLZKtM+bcPVbeZ+5eDi7uFK1WdBxPg53Spc8u2y9m5vzVQi/L+CkfXyD155bJmtob/5ojaZKqsF2qoSE8U8dqbVRIdH8+v3CQ6ErYBQy3YZ0ZE2lDlO7wIDAQAB"
+    time_travel_days            = 90
+  }
+}
