@@ -21,7 +21,7 @@ fn read(path: &Path) -> String {
 fn terraform_is_here() -> bool {
     let found = Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success());
     if !found {
-        let words = "skipped: terraform not installed, run tests/peers/install.sh";
+        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
         assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
         eprintln!("{words}");
     }
@@ -82,8 +82,7 @@ impl Copy {
     /// The same, which must end with `code`; what it wrote.
     fn ends_with(&self, code: i32, args: &[&str]) -> String {
         let output = self.terraform(args);
-        let written =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let written = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "terraform {}:\n{written}", args.join(" "));
         written
     }

@@ -56,7 +56,7 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "queue_age" {
   criteria {
     query = <<-KQL
       let operations = StorageQueueLogs
-          | where AccountName == "${azurerm_storage_account.telemetry.name}" and Uri has "/${local.queue_name}/messages"
+          | where AccountName == "${azurerm_storage_account.telemetry.name}" and Uri contains "/${local.queue_name}/messages"
           | where StatusCode startswith "2";
       let last_taken = toscalar(operations | where OperationName == "DeleteMessage" | summarize max(TimeGenerated));
       operations
