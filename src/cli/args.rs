@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::SPEED_RANGE;
-use crate::owner::runner::Job;
 use crate::settings::EnvironmentName;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
@@ -245,14 +244,6 @@ pub enum Command {
     /// Versions, folders, features, themes and what skydeck is built on
     #[command(after_help = "Examples:\n  skydeck info\n  skydeck info --json")]
     Info,
-    /// The process of one run; skydeck starts it itself
-    #[command(hide = true)]
-    Runner {
-        /// The run's number
-        number: u32,
-        /// What is done for it: plan or apply
-        job: Job,
-    },
 }
 
 /// The demo environment.

@@ -51,6 +51,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let outcome = match parse(&arguments) {
+        _ if runner::is_meant(&arguments) => runner::main(&arguments),
         Ok(arguments) => carry_out(arguments),
         Err(error) => {
             // Help goes to standard output, errors to the other; a reader that has gone misses it quietly.
@@ -107,7 +108,6 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),
-        Command::Runner { number, job } => block_on(runner::run(&context()?, number, job)),
     }
 }
 
