@@ -13,7 +13,7 @@ use crate::provisioning::run::{
 };
 use crate::provisioning::terraform::event::{self, Event, Line};
 use crate::provisioning::terraform::lock;
-use crate::provisioning::terraform::mask::Masks;
+use crate::provisioning::terraform::mask::{MASK, Masks};
 
 /// Progress of a run's changes, from the lines of an apply.
 #[derive(Debug, Default)]
@@ -137,6 +137,18 @@ impl Recorder {
             *value = masks.apply(value);
         }
         self.log.mask(masks)
+    }
+
+    /// Takes the values of variables for secrets, by their names.
+    pub fn hide_variables(&mut self, is_secret: impl Fn(&str) -> bool) -> Result<(), ProvisioningError> {
+        let mut masks = Masks::default();
+        for (name, value) in &mut self.stored.run.request.variables {
+            if is_secret(name) {
+                masks.add(value);
+                MASK.clone_into(value);
+            }
+        }
+        self.know(masks)
     }
 
     /// Writes to the log.
