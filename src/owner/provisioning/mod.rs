@@ -280,6 +280,12 @@ impl Provisioner {
         found
     }
 
+    /// Looks whether Terraform is there by now.
+    async fn look_for_terraform(&self) {
+        // What is found is kept for the next status; what isn't is known already.
+        drop(self.find_terraform().await);
+    }
+
     fn folders(&self, environment: &EnvironmentName) -> Result<Folders, ProvisioningError> {
         self.roots.of(environment).map_err(|error| ProvisioningError::Refused(error.to_string()))
     }

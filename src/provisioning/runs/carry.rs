@@ -351,7 +351,7 @@ fn take(
             }
         }
     }
-    recorder.save()
+    recorder.save_progress()
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -126,6 +126,11 @@ impl Recorder {
         self.store.write(&mut self.stored)
     }
 
+    /// Writes the run's progress.
+    pub fn save_progress(&mut self) -> Result<(), ProvisioningError> {
+        self.store.write_often(&mut self.stored)
+    }
+
     /// Adds secrets; what was written already is masked afterwards.
     pub fn know(&mut self, masks: Masks) -> Result<(), ProvisioningError> {
         self.masks.extend(masks);
@@ -268,3 +273,6 @@ impl Recorder {
 pub fn log_of(store: &Store, number: u32) -> std::path::PathBuf {
     log::path(&store.run_folder(number))
 }
+
+#[cfg(test)]
+mod tests;
