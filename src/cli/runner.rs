@@ -34,7 +34,13 @@ pub fn main(arguments: &[OsString]) -> Result<Exit, Failure> {
 /// Carries a run out.
 async fn run(context: &Context, number: u32, job: Job) -> Result<Exit, Failure> {
     // What can't be told in the run's folder is told in the file that standard error leads to.
-    drop(tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).try_init());
+    drop(
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_ansi(false)
+            .with_writer(std::io::stderr)
+            .try_init(),
+    );
     let settings = &context.loaded.settings;
     runner::run(&context.environment, settings, &context.folders, number, job)
         .await

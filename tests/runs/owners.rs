@@ -102,7 +102,9 @@ async fn an_owner_shows_a_run_as_it_goes_and_the_run_outlives_it() {
         panic!("no log")
     };
     let audit: Vec<_> = lines.iter().filter(|line| line.target == "audit").map(|line| line.message.as_str()).collect();
-    assert!(audit.len() == 2 && audit.iter().all(|line| line.contains("demo (EMULATED)")), "{audit:?}");
+    assert!(audit.len() == 3 && audit.iter().all(|line| line.contains("demo (EMULATED)")), "{audit:?}");
+
+    assert!(audit[1].ends_with("planned, +20 ~0 -/+0 -0"), "{audit:?}");
 
     process.0.kill().expect("killed");
     process.0.wait().expect("dead");
