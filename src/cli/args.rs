@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::SPEED_RANGE;
-use crate::owner::runner::Job;
 use crate::settings::EnvironmentName;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
@@ -262,14 +261,6 @@ pub enum Command {
         /// Terraform's own arguments
         #[arg(last = true, required = true, value_name = "ARGS")]
         arguments: Vec<String>,
-    },
-    /// The process of one run; skydeck starts it itself
-    #[command(hide = true)]
-    Runner {
-        /// The run's number
-        number: u32,
-        /// What is done for it: plan or apply
-        job: Job,
     },
 }
 

@@ -52,6 +52,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let outcome = match parse(&arguments) {
+        _ if runner::is_meant(&arguments) => runner::main(&arguments),
         Ok(arguments) => carry_out(arguments),
         Err(error) => {
             // Help goes to standard output, errors to the other; a reader that has gone misses it quietly.
@@ -111,7 +112,6 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Terraform { chdir, cloud, arguments } => {
             block_on(terraform::run(&context()?, &chdir, cloud, &arguments))
         }
-        Command::Runner { number, job } => block_on(runner::run(&context()?, number, job)),
     }
 }
 

@@ -32,6 +32,8 @@ pub async fn run(
         // It leads its group already: somebody started it by hand, and is refused below.
         tracing::debug!(target: "provisioning", "setsid: {error}");
     }
+    // States, plans and lock files are Terraform's to make, and hold secrets.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     let store = Store::of(environment, &folders.data);
     let interrupt = interrupts(&store, number)?;
     let mut carrier = Carrier::open(&store, number, job, settings.provisioning.clone(), interrupt)?;

@@ -16,14 +16,27 @@ pub fn make_folder(folder: &Path) -> Result<(), ProvisioningError> {
         .map_err(|error| ProvisioningError::file(folder, &error))
 }
 
-/// Writes `content` to `path` (0600) so that whoever reads finds the old content or the new one, whole.
+/// Writes `content` to `path` (0600) so that whoever reads finds the old content or the new one, whole. It is on disk
+/// when this comes back.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), ProvisioningError> {
+    replace(path, content, true)
+}
+
+/// As [`write_whole`], but a power cut may bring the old content back: for what is written many times a second.
+pub fn write_often(path: &Path, content: &[u8]) -> Result<(), ProvisioningError> {
+    replace(path, content, false)
+}
+
+fn replace(path: &Path, content: &[u8], durable: bool) -> Result<(), ProvisioningError> {
     let failed = |error: std::io::Error| ProvisioningError::file(path, &error);
     let mut unfinished = path.as_os_str().to_owned();
     // By the same sign backups pass over what is being written.
     unfinished.push(format!("#{}", std::process::id()));
     let mut file = create(Path::new(&unfinished)).map_err(failed)?;
-    file.write_all(content).and_then(|()| file.sync_data()).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    if durable {
+        file.sync_data().map_err(failed)?;
+    }
     std::fs::rename(&unfinished, path).map_err(failed)
 }
 

@@ -1,7 +1,7 @@
 //! Runs that go wrong: what fails, what is interrupted, what is killed, and what is left to do then.
 
 use skydeck::owner::{Answer, Request};
-use skydeck::provisioning::run::{Phase, Progress};
+use skydeck::provisioning::run::{Phase, Progress, RunRequest};
 
 use super::place::{Place, change, demo, has_terraform, plan};
 
@@ -60,6 +60,21 @@ async fn begin_slow(place: &Place) -> u32 {
         .number
 }
 
+/// Nobody else may read anything of a run.
+fn assert_private(place: &Place) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut folders = vec![place.data()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let metadata = entry.metadata().expect("readable");
+            assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", entry.path().display());
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+}
+
 fn pid_alive(pid: u32) -> bool {
     // A zombie is dead; its parent only hasn't looked yet.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
@@ -77,7 +92,9 @@ async fn a_resource_that_fails_is_named_and_what_was_made_stays() {
         return;
     }
     let place = Place::new(FAILING);
-    let failed = place.apply(plan()).await;
+    let secret = [("password".to_owned(), "hunter2-secret".to_owned())].into();
+    let failed = place.apply(RunRequest { variables: secret, ..plan() }).await;
+    assert_eq!(failed.request.variables["password"], "(sensitive)");
     assert_eq!(failed.phase, Phase::Failed);
     assert!(matches!(change(&failed, "terraform_data.first").progress, Progress::Done { .. }), "{failed:#?}");
     assert_eq!(change(&failed, "terraform_data.after").progress, Progress::Skipped);
@@ -88,6 +105,7 @@ async fn a_resource_that_fails_is_named_and_what_was_made_stays() {
     assert!(failure.advice.starts_with("1 of 3 changes were made and are in the state, 1 failed, 1 were not begun"));
     // A secret that Terraform itself writes in clear is masked by its value.
     let everything = format!("{failed:?}{}", place.log_text(1).await);
+    assert_private(&place);
     assert!(
         !everything.contains("hunter2") && everything.contains("the password (sensitive) is wrong"),
         "{everything}"

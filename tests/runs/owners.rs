@@ -10,12 +10,12 @@ use skydeck::settings::Roots;
 
 use super::place::{PATIENCE, Place, demo, has_terraform, plan};
 
-/// Twenty resources, one after the other, each of a tenth of a second.
+/// Twenty resources, ten at a time, of which one is done every three tenths of a second.
 const STEADY: &str = r#"resource "terraform_data" "steady" {
   count = 20
 
   provisioner "local-exec" {
-    command = "sleep 0.$((${count.index} % 3 + 1))"
+    command = "sleep ${count.index % 10 * 0.3}"
   }
 }
 "#;
@@ -102,7 +102,9 @@ async fn an_owner_shows_a_run_as_it_goes_and_the_run_outlives_it() {
         panic!("no log")
     };
     let audit: Vec<_> = lines.iter().filter(|line| line.target == "audit").map(|line| line.message.as_str()).collect();
-    assert!(audit.len() == 2 && audit.iter().all(|line| line.contains("demo (EMULATED)")), "{audit:?}");
+    assert!(audit.len() == 3 && audit.iter().all(|line| line.contains("demo (EMULATED)")), "{audit:?}");
+
+    assert!(audit[1].ends_with("planned, +20 ~0 -/+0 -0"), "{audit:?}");
 
     process.0.kill().expect("killed");
     process.0.wait().expect("dead");

@@ -35,12 +35,12 @@ use crate::settings::{EnvironmentKind, EnvironmentName, Folders, ProvisioningSet
 const MOST_LINES: usize = 10_000;
 
 /// How the process of a run is started: this program with the arguments that lead to the same settings and folders.
-/// `--env NAME` and the run are added.
+/// `runner` is put before them, `--env NAME` and the run behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunnerCommand {
     /// The program.
     pub program: PathBuf,
-    /// Its arguments before the command.
+    /// Flags such as `--config FILE` and `--data-dir DIR`.
     pub arguments: Vec<OsString>,
 }
 
@@ -245,8 +245,9 @@ impl Provisioner {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let output = options.append(true).create(true).open(&path).map_err(failed)?;
         tokio::process::Command::new(&self.runner.program)
+            .arg("runner")
             .args(&self.runner.arguments)
-            .args(["--env", store.environment().as_str(), "runner", &number.to_string(), &job.to_string()])
+            .args(["--env", store.environment().as_str(), &number.to_string(), &job.to_string()])
             .stdin(Stdio::from(ticket.hand_over()?))
             .stdout(output.try_clone().map_err(failed)?)
             .stderr(output)
@@ -276,6 +277,12 @@ impl Provisioner {
             self.watching.ring();
         }
         found
+    }
+
+    /// Looks whether Terraform is there by now.
+    async fn look_for_terraform(&self) {
+        // What is found is kept for the next status; what isn't is known already.
+        drop(self.find_terraform().await);
     }
 
     fn folders(&self, environment: &EnvironmentName) -> Result<Folders, ProvisioningError> {

@@ -184,10 +184,15 @@ impl Carrier {
         if let Some(state) = self.store.local_state()? {
             self.recorder.know(state.secrets())?;
         }
+        let request = self.request().clone();
         let module = match &self.settings.module {
-            Some(folder) => Module::read(folder)?,
-            None => Module::carried()?,
+            Some(folder) => Module::read(folder),
+            None => Module::carried(),
         };
+        // Values that may be secret are for Terraform's ears only; without the module any may be.
+        let sensitive = module.as_ref().ok().map(Module::sensitive_variables);
+        self.recorder.hide_variables(|name| sensitive.as_ref().is_none_or(|names| names.contains(name)))?;
+        let module = module?;
         self.recorder.say(LogLevel::Info, &format!("module: {}", module.place.display()))?;
         let workspace = self.store.workspace();
         workspace.lay_out(&module, variables)?;
@@ -217,7 +222,7 @@ impl Carrier {
         arguments.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
         arguments.push(format!("-out={}", plan.display()));
         arguments.extend(workspace.variable_arguments());
-        arguments.extend(request_arguments(self.request()));
+        arguments.extend(request_arguments(&request));
         // Terraform makes it with the process's umask, and it holds secrets.
         drop(files::create(&plan).map_err(|error| ProvisioningError::file(&plan, &error))?);
         let ended = self.step(turn, &caller, arguments, &[0, 2]).await?;
@@ -232,6 +237,10 @@ impl Carrier {
     }
 
     async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
+        if !self.store.workspace().is_initialised() {
+            let words = "the configuration it was planned with isn't laid out any more; plan again";
+            return Err(ProvisioningError::Refused(words.to_owned()).into());
+        }
         let caller = self.caller(providers).await?;
         let plan = self.store.plan(self.recorder.run().number);
         self.read_plan(&caller, &plan.to_string_lossy()).await?;
@@ -256,12 +265,7 @@ impl Carrier {
         let plan: Value = serde_json::from_str(&text).map_err(|error| failed(format!("isn't JSON: {error}")))?;
         self.recorder.know(secrets::of_plan(&plan).map_err(failed)?)?;
         let secret = secrets::sensitive_names(&plan);
-        for (name, value) in &mut self.recorder.run_mut().request.variables {
-            if secret.contains(name) {
-                crate::provisioning::terraform::mask::MASK.clone_into(value);
-            }
-        }
-        Ok(())
+        Ok(self.recorder.hide_variables(|name| secret.iter().any(|secret| secret == name))?)
     }
 
     /// One call of Terraform, to its end. Fails on an exit code that isn't among `good`.
@@ -353,7 +357,7 @@ fn take(
             }
         }
     }
-    recorder.save()
+    recorder.save_progress()
 }
 
 fn words(words: &[&str]) -> Vec<String> {

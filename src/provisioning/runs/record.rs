@@ -13,7 +13,7 @@ use crate::provisioning::run::{
 };
 use crate::provisioning::terraform::event::{self, Event, Line};
 use crate::provisioning::terraform::lock;
-use crate::provisioning::terraform::mask::Masks;
+use crate::provisioning::terraform::mask::{MASK, Masks};
 
 /// Progress of a run's changes, from the lines of an apply.
 #[derive(Debug, Default)]
@@ -126,6 +126,11 @@ impl Recorder {
         self.store.write(&mut self.stored)
     }
 
+    /// Writes the run's progress.
+    pub fn save_progress(&mut self) -> Result<(), ProvisioningError> {
+        self.store.write_often(&mut self.stored)
+    }
+
     /// Adds secrets; what was written already is masked afterwards.
     pub fn know(&mut self, masks: Masks) -> Result<(), ProvisioningError> {
         self.masks.extend(masks);
@@ -137,6 +142,18 @@ impl Recorder {
             *value = masks.apply(value);
         }
         self.log.mask(masks)
+    }
+
+    /// Takes the values of variables for secrets, by their names.
+    pub fn hide_variables(&mut self, is_secret: impl Fn(&str) -> bool) -> Result<(), ProvisioningError> {
+        let mut masks = Masks::default();
+        for (name, value) in &mut self.stored.run.request.variables {
+            if is_secret(name) {
+                masks.add(value);
+                MASK.clone_into(value);
+            }
+        }
+        self.know(masks)
     }
 
     /// Writes to the log.
@@ -256,3 +273,6 @@ impl Recorder {
 pub fn log_of(store: &Store, number: u32) -> std::path::PathBuf {
     log::path(&store.run_folder(number))
 }
+
+#[cfg(test)]
+mod tests;

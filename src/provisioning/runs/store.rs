@@ -139,11 +139,23 @@ impl Store {
 
     /// Writes a run, with the next revision. Its process does it while it lives; anybody else holds the lock.
     pub fn write(&self, stored: &mut Stored) -> Result<(), ProvisioningError> {
+        let (path, text) = self.next(stored)?;
+        files::write_whole(&path, &text)
+    }
+
+    /// As [`Store::write`], for progress: a power cut may bring back what was written before.
+    pub fn write_often(&self, stored: &mut Stored) -> Result<(), ProvisioningError> {
+        let (path, text) = self.next(stored)?;
+        files::write_often(&path, &text)
+    }
+
+    fn next(&self, stored: &mut Stored) -> Result<(PathBuf, Vec<u8>), ProvisioningError> {
         stored.revision += 1;
         let path = self.run_file(stored.run.number);
-        let text = serde_json::to_vec(stored)
-            .map_err(|error| ProvisioningError::Damaged { path: path.clone(), reason: error.to_string() })?;
-        files::write_whole(&path, &text)
+        match serde_json::to_vec(stored) {
+            Ok(text) => Ok((path, text)),
+            Err(error) => Err(ProvisioningError::Damaged { path, reason: error.to_string() }),
+        }
     }
 
     /// Waits for the lock under which runs are numbered, queued and ended from outside. It is never held for long.

@@ -95,19 +95,36 @@ impl Module {
     /// Names of the variables that it declares. Terraform warns of a value for any other.
     #[must_use]
     pub fn declared_variables(&self) -> BTreeSet<String> {
+        self.variables().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Names of those that it declares sensitive.
+    #[must_use]
+    pub fn sensitive_variables(&self) -> BTreeSet<String> {
+        self.variables().into_iter().filter(|(_, sensitive)| *sensitive).map(|(name, _)| name).collect()
+    }
+
+    /// Names, and whether they are sensitive. Read by the form that `terraform fmt` gives a block.
+    fn variables(&self) -> Vec<(String, bool)> {
         static BLOCK: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r#"(?m)^\s*variable\s+"?([A-Za-z_][\w-]*)"?\s*\{"#).ok());
-        let mut names = BTreeSet::new();
+            LazyLock::new(|| Regex::new(r#"(?ms)^\s*variable\s+"?([A-Za-z_][\w-]*)"?\s*\{(.*?)(?:^\}|\z)"#).ok());
+        static SENSITIVE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\bsensitive\s*=\s*true\b").ok());
+        let mut found = Vec::new();
         for (path, content) in self.configuration() {
             let text = String::from_utf8_lossy(content);
             if path.extension().is_some_and(|extension| extension == "json") {
                 let value: Value = serde_json::from_str(&text).unwrap_or_default();
-                names.extend(value["variable"].as_object().into_iter().flat_map(|map| map.keys().cloned()));
-            } else if let Some(block) = &*BLOCK {
-                names.extend(block.captures_iter(&text).map(|found| found[1].to_owned()));
+                let variables = value["variable"].as_object().into_iter().flatten();
+                found.extend(variables.map(|(name, body)| (name.clone(), body["sensitive"] == Value::Bool(true))));
+            } else if let (Some(block), Some(sensitive)) = (&*BLOCK, &*SENSITIVE) {
+                // Blocks of one line, as `variable "a" {}`, don't end in a line of their own.
+                let text = text.replace("{}", "{\n}");
+                found.extend(
+                    block.captures_iter(&text).map(|block| (block[1].to_owned(), sensitive.is_match(&block[2]))),
+                );
             }
         }
-        names
+        found
     }
 }
 

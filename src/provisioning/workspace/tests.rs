@@ -99,3 +99,17 @@ fn a_path_with_quotes_and_templates_is_only_a_path() {
     let text = generated::local_backend(Path::new("/a \"b\"/${c}/%{d}"));
     assert!(text.contains(r#"path = "/a \"b\"/$${c}/%%{d}""#), "{text}");
 }
+
+#[test]
+fn sensitive_variables_are_told_from_the_others() {
+    let own = module(&[
+        (
+            "a.tf",
+            "variable \"one\" {}\nvariable \"key\" {\n  type      = string\n  sensitive = true\n}\n\nvariable \"two\" {\n  sensitive = false\n}\n",
+        ),
+        ("b.tf.json", r#"{"variable": {"token": {"sensitive": true}, "three": {}}}"#),
+    ]);
+    let read = Module::read(own.path()).expect("a module");
+    assert_eq!(read.declared_variables().into_iter().collect::<Vec<_>>(), ["key", "one", "three", "token", "two"]);
+    assert_eq!(read.sensitive_variables().into_iter().collect::<Vec<_>>(), ["key", "token"]);
+}

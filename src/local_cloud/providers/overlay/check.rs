@@ -16,7 +16,11 @@ impl Overlay {
             .chain(self.normal.keys())
             .chain(self.defaults.keys())
             .chain(self.computed.keys())
-            .chain(self.references.iter().flat_map(|reference| [&reference.attribute].into_iter().chain(reference.when.keys())))
+            .chain(
+                self.references
+                    .iter()
+                    .flat_map(|reference| [&reference.attribute].into_iter().chain(reference.when.keys())),
+            )
             .chain(groups.into_iter().flatten().flatten())
             .chain(conditions.flat_map(|condition| {
                 [&condition.when].into_iter().chain(&condition.requires).chain(&condition.forbids)

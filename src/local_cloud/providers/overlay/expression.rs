@@ -44,8 +44,14 @@ pub struct Template(Vec<Part>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Field { path: String, filters: Vec<String> },
-    Setting { name: String, filters: Vec<String> },
+    Field {
+        path: String,
+        filters: Vec<String>,
+    },
+    Setting {
+        name: String,
+        filters: Vec<String>,
+    },
     Fresh(Fresh),
     /// The id of a grant.
     Grant,
@@ -277,9 +283,7 @@ fn filter(name: &str, text: &str) -> Option<String> {
             segments.next().unwrap_or_default().to_owned()
         }
         "unquote" => text.replace('"', ""),
-        "quote" => {
-            text.replace('"', "").split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(".")
-        }
+        "quote" => text.replace('"', "").split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join("."),
         "location" => text.to_lowercase().replace(' ', ""),
         "count" | "join" | "not" => text.to_owned(),
         _ => return None,

@@ -84,9 +84,9 @@ pub struct Reference {
     /// The attribute of it that has the name.
     #[serde(default = "id")]
     pub by: String,
-    /// Names that are there always.
+    /// Names that are there always; `{@role}` is the role that the provider works as.
     #[serde(default)]
-    pub except: Vec<String>,
+    pub except: Vec<Template>,
     /// Holds only where these attributes have these values.
     #[serde(default)]
     pub when: BTreeMap<String, String>,

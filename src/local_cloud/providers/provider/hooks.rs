@@ -13,9 +13,8 @@ use crate::local_cloud::providers::value::{Path, Value};
 type Pattern = LazyLock<Option<Regex>>;
 
 /// `COPY INTO table … FROM … @stage`, names dotted and in quotes or not.
-static COPY: Pattern = LazyLock::new(|| {
-    Regex::new(r#"(?is)^\s*copy\s+into\s+([\w".$]+)\b?.*?\bfrom\b.*?@([\w".$]+)"#).ok()
-});
+static COPY: Pattern =
+    LazyLock::new(|| Regex::new(r#"(?is)^\s*copy\s+into\s+([\w".$]+)\b?.*?\bfrom\b.*?@([\w".$]+)"#).ok());
 static DURATION: Pattern = LazyLock::new(|| Regex::new(r"^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$").ok());
 
 /// Tokens of a file name format, each once.
@@ -40,7 +39,8 @@ impl Hook {
             Self::RsaPublicKey => {
                 for name in ["rsa_public_key", "rsa_public_key_2"] {
                     if let Some(key) = config.get(name).as_text().filter(|key| !is_public_key(key)) {
-                        let hint = if key.contains("-----") { "leave out the lines with BEGIN and END" } else { "change it" };
+                        let hint =
+                            if key.contains("-----") { "leave out the lines with BEGIN and END" } else { "change it" };
                         let words = format!("{name}: has to be the base64 text of an RSA public key; {hint}");
                         found.push(Refusal::about(Path::of(name), words));
                     }
@@ -122,7 +122,10 @@ fn copy_statement(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
     let Some(names) = names else {
         return Err(about("copy_statement: has to be COPY INTO a table FROM a stage; change it".to_owned()));
     };
-    let wanted = [("table", &names[1], ["snowflake_table"].as_slice()), ("stage", &names[2], &["snowflake_stage_external_azure"])];
+    let wanted = [
+        ("table", &names[1], ["snowflake_table"].as_slice()),
+        ("stage", &names[2], &["snowflake_stage_external_azure"]),
+    ];
     for (what, name, kinds) in wanted {
         let full = in_full(name.trim_end_matches('/'), value);
         let is = |other: &&Resource| {
@@ -136,21 +139,25 @@ fn copy_statement(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
 }
 
 fn stage_location(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
-    let (Some(url), Some(integration)) = (value.get("url").as_text(), value.get("storage_integration").as_text()) else {
+    let (Some(url), Some(integration)) = (value.get("url").as_text(), value.get("storage_integration").as_text())
+    else {
         return Ok(());
     };
     let plain = integration.replace('"', "");
-    let found = there
-        .iter()
-        .find(|other| other.kind == "snowflake_storage_integration_azure" && other.text("name") == plain);
+    let found =
+        there.iter().find(|other| other.kind == "snowflake_storage_integration_azure" && other.text("name") == plain);
     let Some(found) = found else { return Ok(()) };
     let list = |name: &str| -> Vec<&str> {
         let elements = found.attributes.get(name).and_then(serde_json::Value::as_array);
         elements.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
     };
-    let within = |location: &&str| *location == "*" || format!("{}/", url.trim_end_matches('/')).starts_with(&format!("{}/", location.trim_end_matches('/')));
+    let within = |location: &&str| {
+        *location == "*"
+            || format!("{}/", url.trim_end_matches('/')).starts_with(&format!("{}/", location.trim_end_matches('/')))
+    };
     if !list("storage_allowed_locations").iter().any(within) || list("storage_blocked_locations").iter().any(within) {
-        let words = format!("url: {url:?} isn't among the locations that {plain} allows; add it to storage_allowed_locations");
+        let words =
+            format!("url: {url:?} isn't among the locations that {plain} allows; add it to storage_allowed_locations");
         return Err(Refusal::about(Path::of("url"), words));
     }
     Ok(())

@@ -174,8 +174,10 @@ impl Kind<'_> {
     /// How `value` is called: its type and its name.
     fn called(&self, value: &Value) -> String {
         let name = [value.get("name"), value.get("id")].into_iter().find_map(Value::as_text);
-        let name = crate::station::text::printable(name.unwrap_or("without a name"));
-        format!("{} {name}", self.name)
+        name.map_or_else(
+            || self.name.to_owned(),
+            |name| format!("{} {}", self.name, crate::station::text::printable(name)),
+        )
     }
 }
 

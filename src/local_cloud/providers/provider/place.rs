@@ -36,7 +36,12 @@ fn collect<'v>(value: &'v Value, ty: &Type, names: &[&str], at: &Path, found: &m
 }
 
 /// Puts `change` of every value at `path` in its place; it is told the object that the value stands in, too.
-pub fn change_at(value: &mut Value, ty: &Type, path: &str, change: &mut dyn FnMut(&Value, &Value, &Type) -> Option<Value>) {
+pub fn change_at(
+    value: &mut Value,
+    ty: &Type,
+    path: &str,
+    change: &mut dyn FnMut(&Value, &Value, &Type) -> Option<Value>,
+) {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     match (value, ty) {
         (Value::List(elements), Type::List(of)) => {

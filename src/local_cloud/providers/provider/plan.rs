@@ -80,7 +80,9 @@ impl Kind<'_> {
                 for (name, nested) in &block.blocks {
                     if let Some(value) = entries.get_mut(name) {
                         self.settle(&nested.block, &format!("{prefix}{name}."), creating, value);
-                        if let (super::super::schema::Nesting::Set, Value::List(elements)) = (nested.nesting, &mut *value) {
+                        if let (super::super::schema::Nesting::Set, Value::List(elements)) =
+                            (nested.nesting, &mut *value)
+                        {
                             *value = Value::set(std::mem::take(elements));
                         }
                     }

@@ -23,7 +23,11 @@ impl Reference {
     /// Names that `value` gives; none where its conditions don't hold.
     fn names(&self, value: &Value, settings: &Settings) -> Vec<String> {
         let holds = self.when.iter().all(|(path, wanted)| {
-            value.at(path).first().and_then(|found| found.as_text()).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+            value
+                .at(path)
+                .first()
+                .and_then(|found| found.as_text())
+                .is_some_and(|found| found.eq_ignore_ascii_case(wanted))
         });
         if !holds || value.at(&self.attribute).iter().all(|value| value.is_null()) {
             return Vec::new();
@@ -33,13 +37,14 @@ impl Reference {
             Value::List(elements) => elements.iter().filter_map(Value::as_text).map(str::to_owned).collect(),
             _ => Vec::new(),
         };
+        let scope = Scope { resource: value, block: value, settings: &settings.values };
         let names: Vec<String> = match &self.value {
-            Some(template) => {
-                texts(&template.value(Scope { resource: value, block: value, settings: &settings.values }))
-            }
+            Some(template) => texts(&template.value(scope)),
             None => value.at(&self.attribute).into_iter().flat_map(texts).collect(),
         };
-        names.into_iter().filter(|name| !name.is_empty() && !self.except.contains(name)).collect()
+        let always: Vec<String> =
+            self.except.iter().flat_map(|name| texts(&name.value(scope))).map(|n| plain(&n)).collect();
+        names.into_iter().filter(|name| !name.is_empty() && !always.contains(&plain(name))).collect()
     }
 
     fn is(&self, other: &Resource, name: &str) -> bool {

@@ -31,8 +31,8 @@ impl Value {
             (Json::String(digits), Type::Number) => Self::Number(Number::from_digits(digits).ok_or_else(mismatch)?),
             (Json::Array(elements), Type::List(of)) => {
                 let elements = elements.iter().enumerate();
-                let values =
-                    elements.map(|(index, json)| Self::from_json(json, of).map_err(|e| e.below(PathStep::Index(index))));
+                let values = elements
+                    .map(|(index, json)| Self::from_json(json, of).map_err(|e| e.below(PathStep::Index(index))));
                 Self::List(values.collect::<Result<_, _>>()?)
             }
             (Json::Array(elements), Type::Set(of)) => {

@@ -3,12 +3,10 @@
 mod json;
 mod msgpack;
 mod path;
-#[cfg(test)]
-mod proofs;
 mod types;
 
-use std::collections::BTreeMap;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 pub use path::{Path, PathStep};
 pub use types::Type;

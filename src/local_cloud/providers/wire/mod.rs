@@ -8,8 +8,8 @@ mod schema;
 
 pub use rpc::{
     ApplyAnswer, ApplyRequest, ConfigureRequest, DataRequest, DataState, Empty, Import, ImportAnswer, Imported,
-    PlanAnswer, PlanRequest, ProviderConfig, ReadAnswer, ReadRequest, Stopped, UpgradeAnswer, UpgradeRequest, Validate, Validated,
-    ValidatedProvider,
+    PlanAnswer, PlanRequest, ProviderConfig, ReadAnswer, ReadRequest, Stopped, UpgradeAnswer, UpgradeRequest, Validate,
+    Validated, ValidatedProvider,
 };
 pub use schema::{Attribute, Block, Capabilities, NestedBlock, Schema, Schemas};
 
