@@ -5,3 +5,4 @@
 
 pub mod run; // one run: what was asked, its steps, what it plans and did
 pub mod status; // how an environment's provisioning stands: runs, lock, state
+pub mod words; // both in words, for screens and the command line alike

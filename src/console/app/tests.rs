@@ -356,7 +356,7 @@ fn an_export_is_chosen_by_format() {
         [Effect::Write(item, Format::Json)] => assert_eq!(item.name(), "log"),
         other => panic!("expected a JSON export, got {other:?}"),
     }
-    app.update(Action::GotoPlans);
+    app.update(Action::GotoSky);
     app.update(Action::Export);
     assert!(app.notification().is_some_and(|n| n.text.starts_with("nothing is shown here")));
 }
