@@ -55,7 +55,8 @@ pub struct Plans {
     /// The shown run, as it was last answered.
     run: Option<Box<Run>>,
     fresh: Fresh,
-    change: Selection,
+    /// The selected change; absent until the operator moves: then where the work is.
+    change: Option<Selection>,
     log: RunLog,
     /// Addresses marked for a targeted plan, all of one environment.
     marks: Option<(EnvironmentName, BTreeSet<String>)>,
@@ -130,7 +131,8 @@ impl Plans {
             Some(listing) => listing.address(ctx),
             None => {
                 let run = self.shown_run(ctx)?;
-                run::rows(run, ctx).get(self.change.row).map(|row| row.change.address.clone())
+                let rows = run::rows(run, ctx);
+                rows.get(run::selection(self.change, &rows).row).map(|row| row.change.address.clone())
             }
         }
     }
@@ -149,7 +151,7 @@ impl Plans {
             }
             Focus::Changes => self.shown_run(ctx).and_then(|run| {
                 let rows = run::rows(run, ctx);
-                let row = rows.get(self.change.row.min(rows.len().saturating_sub(1)));
+                let row = rows.get(run::selection(self.change, &rows).row.min(rows.len().saturating_sub(1)));
                 row.map(|row| Reading::change(run, row.change, row.drifted, ctx))
                     .or_else(|| run.failure.is_some().then(|| Reading::failure(run, ctx.theme)))
             }),
@@ -196,8 +198,11 @@ impl Plans {
         } else if panes.run.contains(cell) {
             self.focus = Focus::Changes;
             if let Some(run) = self.shown_run(ctx) {
-                let (table, count) = (run::table_area(run, panes.run), run::rows(run, ctx).len());
-                self.change.click(column, row, table, count);
+                let (table, rows) = (run::table_area(run, panes.run), run::rows(run, ctx));
+                let mut selection = run::selection(self.change, &rows);
+                if selection.click(column, row, table, rows.len()) {
+                    self.change = Some(selection);
+                }
             }
         } else if panes.log.contains(cell) {
             self.focus = Focus::Log;
@@ -212,7 +217,7 @@ impl Plans {
     fn go(&mut self, cursor: Cursor) {
         if self.cursor.as_ref() != Some(&cursor) {
             self.cursor = Some(cursor);
-            self.change = Selection::default();
+            self.change = None;
         }
     }
 
@@ -227,9 +232,11 @@ impl Plans {
                 None => false,
             },
             Focus::Changes => {
-                let run = self.shown_run(ctx);
-                let count = run.map_or(0, |run| run::rows(run, ctx).len());
-                self.change.update(action, count, usize::from(panes.run.height.saturating_sub(6)))
+                let rows = self.shown_run(ctx).map(|run| run::rows(run, ctx)).unwrap_or_default();
+                let mut selection = run::selection(self.change, &rows);
+                let moved = selection.update(action, rows.len(), usize::from(panes.run.height.saturating_sub(6)));
+                self.change = if moved { Some(selection) } else { self.change };
+                moved
             }
             Focus::Log => self.log.update(action, panes.log, ctx),
         };

@@ -55,12 +55,14 @@ impl Reading {
             let (progress, style) = words::progress(&change.progress, ctx.now, theme);
             text.push((progress, style));
         }
-        if let Progress::Failed { error } = &change.progress {
+        let diagnostics = run.failure.iter().flat_map(|failure| &failure.diagnostics);
+        let about: Vec<_> = diagnostics.filter(|d| d.address.as_deref() == Some(&change.address)).collect();
+        // A diagnostic says the same and more.
+        if let (Progress::Failed { error }, true) = (&change.progress, about.is_empty()) {
             text.push((String::new(), theme.text));
             text.extend(lines(error, theme.fail));
         }
         if let Some(failure) = &run.failure {
-            let about = failure.diagnostics.iter().filter(|d| d.address.as_deref() == Some(&change.address));
             for diagnostic in about {
                 text.push((String::new(), theme.text));
                 text.extend(told(diagnostic, theme));

@@ -9,8 +9,8 @@ use ratatui::widgets::Widget as _;
 use super::{Focus, Plans, words};
 use crate::console::screens::Context;
 use crate::console::widgets::pane;
-use crate::console::widgets::table::{self, Cell, Column};
-use crate::console::widgets::value::{age, fit, seconds, wrap};
+use crate::console::widgets::table::{self, Cell, Column, Selection};
+use crate::console::widgets::value::{age, fit, seconds, width, wrap};
 use crate::owner::{Operation, Phase, Progress, ResourceChange, Run, StepRecord, TerraformStatus};
 use crate::station::text::printable;
 
@@ -97,19 +97,39 @@ pub fn render(screen: &Plans, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
         }
         return;
     }
-    let columns = columns(applies(run), place.width);
+    let columns = columns(applies(run), &shown, place.width);
+    let selection = selection(screen.change, &shown);
     let row = |i: usize| shown.get(i).map(|row| cells(row, &marked, ctx)).unwrap_or_default();
-    let selection = focused.then_some(screen.change);
-    table::render(buf, place, &columns, shown.len(), row, selection, ctx.theme);
+    if focused {
+        return table::render(buf, place, &columns, shown.len(), row, Some(selection), ctx.theme);
+    }
+    let first = selection.first(shown.len(), usize::from(place.height.saturating_sub(1)));
+    table::render(buf, place, &columns, shown.len() - first, |i| row(first + i), None, ctx.theme);
 }
 
-fn columns(applies: bool, width: u16) -> [Column; 5] {
-    let progress = Column::text("progress", if applies { 11 } else { 0 });
-    let why = if width < 70 { Column::text("why", 20).gives_way(1) } else { Column::text("why", 34).gives_way(1) };
-    // A narrow pane has more use for how far a change is than for why.
-    let why = if applies && width < 84 { Column { width: 0, ..why } } else { why };
-    let address = Column::text("address", 24).fill().keep_end();
-    [Column::text("", 1), Column::text("", 3), address, why, progress]
+/// The selected row: where it was put, or else where the work is: what failed, what is worked on.
+pub fn selection(put: Option<Selection>, shown: &[Row<'_>]) -> Selection {
+    let at = |is: fn(&Progress) -> bool| shown.iter().position(|row| is(&row.change.progress));
+    let at_work = || {
+        at(|progress| matches!(progress, Progress::Failed { .. }))
+            .or_else(|| at(|progress| matches!(progress, Progress::Running { .. })))
+            .unwrap_or(0)
+    };
+    put.unwrap_or_else(|| Selection { row: at_work() })
+}
+
+fn columns(applies: bool, shown: &[Row<'_>], room: u16) -> [Column; 5] {
+    let longest =
+        |of: &dyn Fn(&Row<'_>) -> usize| u16::try_from(shown.iter().map(of).max().unwrap_or(0)).unwrap_or(u16::MAX);
+    let progress = if applies { 11 } else { 0 };
+    let address = longest(&|row| width(&row.change.address));
+    let left = room.saturating_sub(address.saturating_add(progress + 1 + 3 + 4));
+    // Addresses have their room first; why has a little in any case, but beside a narrow pane's progress.
+    let least = if applies && room < 84 { 0 } else { 18 };
+    let why = left.max(least).min(longest(&|row| width(&why(row))));
+    let why = if why > 0 { Column::text("why", why.max(3)) } else { Column::text("", 0) };
+    let progress = Column::text("progress", progress);
+    [Column::text("", 1), Column::text("", 3), Column::text("address", 12).fill().keep_end(), why, progress]
 }
 
 fn cells(row: &Row<'_>, marked: &[String], ctx: &Context<'_>) -> Vec<Cell> {
@@ -140,7 +160,10 @@ fn summary(run: &Run, ctx: &Context<'_>) -> String {
     parts.push(match (run.phase, run.planned_at, run.ended_at) {
         (Phase::Planned, Some(at), _) => ago("planned", at),
         (phase, _, Some(at)) => ago(phase.label(), at),
-        (phase, _, None) => format!("{}, asked {} ago", phase.label(), age(run.asked_at, ctx.now)),
+        (phase, _, None) => {
+            let since = run.steps.last().filter(|step| step.phase == phase).map(|step| step.started_at);
+            format!("{} for {}", phase.label(), age(since.unwrap_or(run.asked_at), ctx.now))
+        }
     });
     if !run.drift.is_empty() {
         parts.push(format!("{} drifted", run.drift.len()));
@@ -153,7 +176,7 @@ fn summary(run: &Run, ctx: &Context<'_>) -> String {
     parts.extend(count(&run.request.targets, "target"));
     parts.extend(count(&run.request.replace, "replacement"));
     if !run.changed_outputs.is_empty() {
-        parts.extend(count(&run.changed_outputs, "output"));
+        parts.extend(count(&run.changed_outputs, "changed output"));
     }
     parts.push(format!("by {}", printable(&run.asked_by)));
     parts.join(" · ")
@@ -169,13 +192,18 @@ const STEPS: [(Phase, &str); 5] = [
 
 /// The steps with their signs, and how long each took where there is room for it.
 fn steps(run: &Run, width: u16, ctx: &Context<'_>) -> Line<'static> {
-    let spans = |timed: bool| {
+    let spans = |timed: bool, gap: &str| {
         let queued = if run.phase == Phase::Queued { ("»", ctx.theme.notice) } else { ("✓", ctx.theme.ok) };
         let mut spans = vec![Span::styled("queued ", ctx.theme.dim), Span::styled(queued.0, queued.1)];
+        // Where there is little room, what lies behind every run gives way.
+        if gap == " " && run.phase != Phase::Queued {
+            spans.clear();
+        }
         for (phase, name) in STEPS {
             let record = run.steps.iter().rev().find(|step| step.phase == phase);
             let (sign, style) = sign(record, run, ctx);
-            spans.push(Span::styled(format!("  {name} "), ctx.theme.dim));
+            let gap = if spans.is_empty() { "" } else { gap };
+            spans.push(Span::styled(format!("{gap}{name} "), ctx.theme.dim));
             spans.push(Span::styled(sign, style));
             if let Some(took) = record.filter(|_| timed).and_then(|step| took(step, run, ctx)) {
                 spans.push(Span::styled(format!(" {took}"), ctx.theme.dim));
@@ -183,8 +211,8 @@ fn steps(run: &Run, width: u16, ctx: &Context<'_>) -> Line<'static> {
         }
         Line::from(spans)
     };
-    let timed = spans(true);
-    if timed.width() <= usize::from(width) { timed } else { spans(false) }
+    let mut forms = [spans(true, "  "), spans(false, "  ")].into_iter();
+    forms.find(|line| line.width() <= usize::from(width)).unwrap_or_else(|| spans(false, " "))
 }
 
 fn sign(record: Option<&StepRecord>, run: &Run, ctx: &Context<'_>) -> (&'static str, Style) {

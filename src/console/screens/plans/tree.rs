@@ -159,12 +159,10 @@ fn pair(buf: &mut Buffer, line: Rect, (left, left_style): (&str, Style), right: 
         (x, _) = buf.set_stringn(x, line.y, text, room, *style);
         x = x.saturating_add(1);
     }
-    // Where the standing has no room at all, its cut end says so.
-    if used == 0 && !right.is_empty() && width(left) + 4 <= room {
+    // A standing that has no room whole is cut, with a sign.
+    if let ([(text, style)], true) = (right, used == 0 && width(left) + 4 <= room) {
         let room = room - width(left) - 1;
         let at = line.right().saturating_sub(u16::try_from(room).unwrap_or(0));
-        if let Some((text, style)) = right.last() {
-            buf.set_stringn(at, line.y, fit(text, room), room, *style);
-        }
+        buf.set_stringn(at, line.y, fit(text, room), room, *style);
     }
 }

@@ -76,7 +76,9 @@ pub fn since(run: &RunSummary, now: Timestamp) -> String {
         Phase::Planned => run.planned_at,
         _ => run.ended_at,
     };
-    age(from.unwrap_or(run.asked_at), now)
+    let whole = age(from.unwrap_or(run.asked_at), now);
+    // Its first unit is enough in a list.
+    whole.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// How long a run's steps took, where it has ended or is at work.
