@@ -1,8 +1,11 @@
 //! What most commands need: the environment, its settings and folders, the way to write.
 
+use std::ffi::OsString;
+
 use super::args::{ConsoleFlags, Global};
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use crate::owner::provisioning::{Provisioner, RunnerCommand};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, Loaded, Roots, load};
 
 /// What most commands need.
@@ -20,6 +23,8 @@ pub struct Context {
     pub speed: Option<u32>,
     /// How often `-v` was given.
     pub verbose: u8,
+    /// Runs and states of every environment, without an owner.
+    pub provisioner: Provisioner,
 }
 
 impl Context {
@@ -39,6 +44,7 @@ impl Context {
 
     fn with(global: &Global, layers: Layers) -> Result<Self, Failure> {
         let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
+        let provisioner = Provisioner::new(roots.clone(), runner(global)?);
         Ok(Self {
             environment: global.env.clone(),
             loaded: load(&global.env, &layers)?,
@@ -46,6 +52,7 @@ impl Context {
             output: Output::new(global.json, global.no_color),
             speed: global.speed,
             verbose: global.verbose,
+            provisioner,
         })
     }
 
@@ -62,6 +69,20 @@ impl Context {
             }
         }
     }
+}
+
+/// How a run's process is started: this program with the flags that lead to the same settings and folders.
+fn runner(global: &Global) -> Result<RunnerCommand, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(Exit::Failed, format!("skydeck: its own file: {error}; install it anew")))?;
+    let mut arguments: Vec<OsString> = Vec::new();
+    if let Some(file) = &global.config {
+        arguments.extend(["--config".into(), file.into()]);
+    }
+    if let Some(folder) = &global.data_dir {
+        arguments.extend(["--data-dir".into(), folder.into()]);
+    }
+    Ok(RunnerCommand { program, arguments })
 }
 
 /// The layers of settings with the flags of every command on top.

@@ -19,6 +19,7 @@ mod info;
 mod logging;
 mod man;
 mod output;
+mod plans;
 mod run;
 mod signals;
 mod speed;
@@ -103,6 +104,15 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Db(Db::Check) => db::check(&context()?),
         Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
         Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
+        Command::Plan(plan) => block_on(plans::plan(&context()?, plan)),
+        Command::Apply { run, yes, detach } => block_on(plans::apply(&context()?, run, yes, detach)),
+        Command::Destroy { targets, detach } => block_on(plans::destroy(&context()?, targets, detach)),
+        Command::Drift { detach } => block_on(plans::drift(&context()?, detach)),
+        Command::Runs { run, log } => block_on(plans::runs(&context()?, run, log)),
+        Command::Discard { run } => block_on(plans::discard(&context()?, run)),
+        Command::State { address } => block_on(plans::state(&context()?, address)),
+        Command::Outputs => block_on(plans::outputs(&context()?)),
+        Command::Unlock { id, yes } => block_on(plans::unlock(&context()?, &id, yes)),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),
