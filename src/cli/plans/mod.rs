@@ -20,10 +20,23 @@ mod state;
 mod text;
 mod unlock;
 
-pub use apply::apply;
-pub use discard::discard;
-pub use make::{destroy, drift, plan};
-pub use runs::runs;
-pub use state::{outputs, state};
+use super::args::Plans;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+
 pub use text::status_text;
-pub use unlock::unlock;
+
+/// Carries out one of the commands.
+pub async fn run(context: &Context, command: Plans) -> Result<Exit, Failure> {
+    match command {
+        Plans::Plan(plan) => make::plan(context, plan).await,
+        Plans::Apply { run, yes, detach } => apply::apply(context, run, yes, detach).await,
+        Plans::Destroy { targets, detach } => make::destroy(context, targets, detach).await,
+        Plans::Drift { detach } => make::drift(context, detach).await,
+        Plans::Runs { run, log } => runs::runs(context, run, log).await,
+        Plans::Discard { run } => discard::discard(context, run).await,
+        Plans::State { address } => state::state(context, address).await,
+        Plans::Outputs => state::outputs(context).await,
+        Plans::Unlock { id, yes } => unlock::unlock(context, &id, yes).await,
+    }
+}

@@ -4,7 +4,7 @@
 //! run made and what not · `log` – the run's log · `listing` – the state's addresses, the outputs · `reading` – one
 //! thing read whole · `commands` – what can be done now, and the questions before it · `question` – a question, with a
 //! word to type where something is at stake · `fresh` – which revision an answer is of · `words` – signs and styles ·
-//! `exports` – tables for files.
+//! `panes` – where everything is, and moving in it · `exports` – tables for files.
 
 mod commands;
 mod exports;
@@ -12,6 +12,7 @@ mod fresh;
 mod listing;
 mod log;
 mod outcome;
+mod panes;
 mod question;
 mod reading;
 mod run;
@@ -21,7 +22,7 @@ mod words;
 use std::collections::BTreeSet;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 
 use self::fresh::Fresh;
 use self::listing::Listing;
@@ -29,7 +30,7 @@ use self::log::RunLog;
 use self::question::{Question, Verdict};
 use self::reading::Reading;
 use self::tree::Cursor;
-use super::{Context, Effect, Outcome, Screen, ScreenName, SizeClass};
+use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::Exportable;
 use crate::console::widgets::table::Selection;
@@ -66,29 +67,7 @@ pub struct Plans {
     failure: Option<String>,
 }
 
-/// Where the panes are.
-struct Panes {
-    tree: Rect,
-    run: Rect,
-    /// Empty unless the shown run failed.
-    outcome: Rect,
-    log: Rect,
-}
-
 impl Plans {
-    fn panes(&self, area: Rect, ctx: &Context<'_>) -> Panes {
-        let (side, low) = match ctx.size {
-            SizeClass::Small => (32, area.height * 3 / 10),
-            SizeClass::Medium => (40, area.height / 3),
-            SizeClass::Large => (64, area.height / 3),
-        };
-        let outcome = self.shown_run(ctx).map_or(0, |run| outcome::height(run, area.width)).min(area.height / 3);
-        let rows = [Constraint::Min(0), Constraint::Length(outcome), Constraint::Length(low)];
-        let [above, outcome, log] = Layout::vertical(rows).areas(area);
-        let [tree, run] = Layout::horizontal([Constraint::Length(side), Constraint::Min(0)]).areas(above);
-        Panes { tree, run, outcome, log }
-    }
-
     /// The environment the cursor is in.
     fn environment<'a>(&self, ctx: &Context<'a>) -> Option<&'a EnvironmentStatus> {
         let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
@@ -185,62 +164,6 @@ impl Plans {
             }
         }
         Outcome::done()
-    }
-
-    fn click(&mut self, (column, row): (u16, u16), ctx: &Context<'_>) -> Outcome {
-        let panes = self.panes(ctx.area, ctx);
-        let cell = (column, row).into();
-        if panes.tree.contains(cell) {
-            self.focus = Focus::Tree;
-            if let Some(cursor) = tree::clicked(self.cursor.as_ref(), (column, row), panes.tree, ctx) {
-                self.go(cursor);
-            }
-        } else if panes.run.contains(cell) {
-            self.focus = Focus::Changes;
-            if let Some(run) = self.shown_run(ctx) {
-                let (table, rows) = (run::table_area(run, panes.run), run::rows(run, ctx));
-                let mut selection = run::selection(self.change, &rows);
-                if selection.click(column, row, table, rows.len()) {
-                    self.change = Some(selection);
-                }
-            }
-        } else if panes.log.contains(cell) {
-            self.focus = Focus::Log;
-            self.log.click((column, row), panes.log, ctx);
-        } else {
-            return Outcome::Ignored;
-        }
-        Outcome::done()
-    }
-
-    /// Shows what the cursor is on.
-    fn go(&mut self, cursor: Cursor) {
-        if self.cursor.as_ref() != Some(&cursor) {
-            self.cursor = Some(cursor);
-            self.change = None;
-        }
-    }
-
-    fn select(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
-        let panes = self.panes(ctx.area, ctx);
-        let moved = match self.focus {
-            Focus::Tree => match tree::moved(self.cursor.as_ref(), action, panes.tree, ctx) {
-                Some(cursor) => {
-                    self.go(cursor);
-                    true
-                }
-                None => false,
-            },
-            Focus::Changes => {
-                let rows = self.shown_run(ctx).map(|run| run::rows(run, ctx)).unwrap_or_default();
-                let mut selection = run::selection(self.change, &rows);
-                let moved = selection.update(action, rows.len(), usize::from(panes.run.height.saturating_sub(6)));
-                self.change = if moved { Some(selection) } else { self.change };
-                moved
-            }
-            Focus::Log => self.log.update(action, panes.log, ctx),
-        };
-        if moved { Outcome::done() } else { Outcome::Ignored }
     }
 
     fn update_listing(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
