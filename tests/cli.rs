@@ -128,12 +128,15 @@ fn help_lists_the_exit_codes_and_the_reference_does_too() {
 fn wrong_usage_is_2_with_the_possible_values() {
     let place = Place::new();
     for (arguments, words) in [
-        (&["status", "weather"][..], "possible values: overview, telemetry, loads"),
+        (&["status", "weather"][..], "possible values: overview, plans, telemetry, loads"),
         (&["--speed", "601"], "601 is not in 1..=600"),
         (&["--env", "Prod", "status"], "1 to 20 lower-case letters"),
         (&["trace", "--last", "x"], "cannot be used with"),
         (&["completions", "cobol"], "possible values: bash"),
-        (&["statsu"], "a similar subcommand exists: 'status'"),
+        (&["plan", "--var", "9=x"], "a variable is NAME=VALUE"),
+        (&["plan", "--destroy", "--replace", "a.b"], "cannot be used with"),
+        (&["runs", "--log"], "required arguments were not provided"),
+        (&["statsu"], "some similar subcommands exist: 'state', 'status'"),
     ] {
         let ran = place.run(arguments);
         assert_eq!(ran.code(), 2, "{arguments:?}");

@@ -1,5 +1,7 @@
 //! The command line's shape: every command, flag, help text and example.
 
+mod plans;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,15 +9,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
+pub use plans::{Plan, Plans};
+
 /// The table of exit codes, at the end of `--help` and in the reference.
 pub const EXIT_CODES: &str = "\
 Exit codes:
     0  done, or nothing to do
     1  failed
     2  wrong usage
+    3  changes are pending (plan, destroy, drift)
+    5  expired: the plan is too old to be applied
+    6  stale: the state has moved on since the plan
     7  unhealthy (status, alarms)
-    8  locked by somebody else: another process owns the environment
-    9  not found: no owner, message or alarm of that name
+    8  locked by somebody else: another process owns the environment, or holds the state lock
+    9  not found: no owner, message, alarm, run or plan of that name
   130  interrupted";
 
 const EXAMPLES: &str = "\
@@ -24,7 +31,8 @@ Examples:
   skydeck --speed 600              the same, ten minutes a second
   skydeck | cat                    without a terminal: a line for each change
   skydeck --env local run          a station of your own, headless
-  skydeck status loads --json      one screen's content for a script";
+  skydeck status loads --json      one screen's content for a script
+  skydeck plan, skydeck apply      what Terraform would change, and changing it";
 
 /// Runs and watches a weather-nowcasting pipeline, from the roof to the warehouse.
 ///
@@ -49,7 +57,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Environment: demo or local
+    /// Environment: demo or local; for plans also one in the cloud
     #[arg(
         long,
         global = true,
@@ -94,7 +102,7 @@ pub struct ConsoleFlags {
     #[cfg(feature = "console")]
     #[arg(long)]
     pub once: bool,
-    /// With --once: the screen
+    /// With --once: the screen, by its name or its key
     #[cfg(feature = "console")]
     #[arg(long, value_enum, requires = "once", default_value_t = Screen::Overview, value_name = "NAME")]
     pub screen: Screen,
@@ -115,13 +123,21 @@ impl Default for ConsoleFlags {
 #[cfg(feature = "console")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Screen {
+    #[value(alias = "1")]
     Overview,
+    #[value(alias = "2")]
     Plans,
+    #[value(alias = "3")]
     Telemetry,
+    #[value(alias = "4")]
     Sky,
+    #[value(alias = "5")]
     Loads,
+    #[value(alias = "6")]
     Nowcast,
+    #[value(alias = "7")]
     Devices,
+    #[value(alias = "8")]
     Logs,
 }
 
@@ -219,6 +235,9 @@ pub enum Command {
         #[arg(value_parser = speed())]
         speed: u32,
     },
+    /// Plans, runs and states
+    #[command(flatten)]
+    Plans(Plans),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),
@@ -283,6 +302,8 @@ pub enum Demo {
 pub enum Section {
     /// Stages, weather now, alarms
     Overview,
+    /// Terraform, the environments' runs, state locks
+    Plans,
     /// The newest value of each variable, its tendency and the last day's range
     Telemetry,
     /// Pipes, the notice queue, the copy history

@@ -17,6 +17,12 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage.
     Usage = 2,
+    /// Changes are pending.
+    Pending = 3,
+    /// The plan is too old to be applied.
+    Expired = 5,
+    /// The state has moved on since the plan.
+    Stale = 6,
     /// Unhealthy.
     Unhealthy = 7,
     /// Locked by somebody else.

@@ -19,6 +19,7 @@ mod info;
 mod logging;
 mod man;
 mod output;
+mod plans;
 mod run;
 mod runner;
 mod signals;
@@ -106,6 +107,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Db(Db::Check) => db::check(&context()?),
         Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
         Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
+        Command::Plans(command) => block_on(plans::run(&context()?, command)),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),

@@ -108,6 +108,26 @@ pub enum Action {
     Follow,
     /// Show only lines of the next level or worse.
     Level,
+    /// Make a plan.
+    PlanRun,
+    /// Apply the shown plan.
+    ApplyRun,
+    /// Discard the shown plan, or interrupt the shown run.
+    DiscardRun,
+    /// Interrupt the shown run while it works; with nothing at work, end the console.
+    InterruptRun,
+    /// Make a plan that destroys everything.
+    DestroyPlan,
+    /// Look for drift.
+    RefreshOnly,
+    /// Mark a resource for a targeted plan, or take the mark away.
+    Mark,
+    /// Show what the state holds.
+    ShowState,
+    /// Show the outputs.
+    ShowOutputs,
+    /// Take the state lock from whoever holds it.
+    Unlock,
     /// A character typed into a line; never bound to a key.
     #[serde(skip)]
     Type(char),
@@ -205,6 +225,8 @@ const OVERVIEW: &[ScreenName] = &[ScreenName::Overview];
 const TELEMETRY: &[ScreenName] = &[ScreenName::Telemetry];
 const LOADS: &[ScreenName] = &[ScreenName::Loads];
 const NOWCAST: &[ScreenName] = &[ScreenName::Nowcast];
+const PLANS: &[ScreenName] = &[ScreenName::Plans];
+const LOGGED: &[ScreenName] = &[ScreenName::Logs, ScreenName::Plans];
 const LOGS: &[ScreenName] = &[ScreenName::Logs];
 const TIMED: &[ScreenName] = &[ScreenName::Telemetry, ScreenName::Nowcast];
 
@@ -235,7 +257,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     global(Action::Help, "help", "help", &["?", "f1"], "Show every key, searchable by key and by word"),
     global(Action::Copy, "copy", "copy", &["y"], "Copy what is selected to the clipboard"),
     global(Action::Export, "export", "export", &["e"], "Write what is shown to a file (CSV, JSON, PNG or SVG)"),
-    global(Action::Pause, "pause", "pause", &["p"], "Freeze the view; data keep coming in"),
+    global(Action::Pause, "pause", "pause", &["p", "ctrl-p"], "Freeze the view; data keep coming in"),
     global(Action::Theme, "theme", "theme", &["t"], "Choose a theme"),
     global(Action::Mouse, "mouse", "mouse", &["M"], "Turn the mouse off (so that the terminal selects text) or on"),
     global(Action::ReplaySlower, "replay-slower", "slower", &["["], "Replay half as fast"),
@@ -252,6 +274,44 @@ pub const ACTIONS: &[ActionInfo] = &[
         &["a"],
         "Acknowledge the selected alarm",
     ),
+    on(PLANS, Action::PlanRun, "plan-run", "plan", &["p"], "Plan the environment, or only what is marked"),
+    on(PLANS, Action::ApplyRun, "apply-run", "apply", &["A"], "Apply the shown plan, once it is confirmed"),
+    on(
+        PLANS,
+        Action::DiscardRun,
+        "discard-run",
+        "discard",
+        &["d"],
+        "Discard the shown plan, or interrupt a working run",
+    ),
+    on(
+        PLANS,
+        Action::InterruptRun,
+        "interrupt-run",
+        "interrupt",
+        &["ctrl-c"],
+        "Interrupt the shown run while it works; with nothing at work, end the console",
+    ),
+    on(
+        PLANS,
+        Action::DestroyPlan,
+        "destroy-plan",
+        "destroy plan",
+        &["D"],
+        "Plan to destroy everything; applies nothing",
+    ),
+    on(
+        PLANS,
+        Action::RefreshOnly,
+        "refresh-only",
+        "drift",
+        &["r"],
+        "Look for drift: what was changed behind Terraform",
+    ),
+    on(PLANS, Action::Mark, "mark", "mark", &["space"], "Mark a resource for a plan of just these, or unmark it"),
+    on(PLANS, Action::ShowState, "show-state", "state", &["s"], "Show what the environment's state holds"),
+    on(PLANS, Action::ShowOutputs, "show-outputs", "outputs", &["o"], "Show the environment's outputs"),
+    on(PLANS, Action::Unlock, "unlock", "unlock", &["u"], "Take the state lock from whoever holds it, once confirmed"),
     on(TELEMETRY, Action::ZoomIn, "zoom-in", "zoom in", &["+"], "Show a shorter window, down to 5 min"),
     on(TELEMETRY, Action::ZoomOut, "zoom-out", "zoom out", &["-"], "Show a longer window, up to 7 d"),
     on(
@@ -272,7 +332,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     on(LOADS, Action::RefreshPipe, "refresh-pipe", "refresh", &["R"], "Queue again the files a pipe has not loaded"),
     on(LOADS, Action::PausePipe, "pause-pipe", "pause pipe", &["P"], "Pause or resume the selected pipe"),
     on(NOWCAST, Action::Verification, "verification", "verify", &["v"], "Switch between forecast and verification"),
-    on(LOGS, Action::Follow, "follow", "follow", &["f"], "Follow the newest lines, or stay"),
+    on(LOGGED, Action::Follow, "follow", "follow", &["f"], "Follow the newest lines, or stay"),
     on(LOGS, Action::Level, "level", "level", &["L"], "Show only lines of the next level or worse"),
 ];
 

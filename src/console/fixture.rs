@@ -1,5 +1,7 @@
 //! A realistic state of the demo environment and answers to go with it, for the tests of every screen.
 
+pub mod provisioning;
+
 use std::f64::consts::TAU;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -309,7 +311,7 @@ pub fn snapshot() -> Snapshot {
             health: None,
         }],
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),
-        provisioning: crate::provisioning::status::ProvisioningStatus::default(),
+        provisioning: provisioning::status(provisioning::PLANNED),
         last_log: 8,
         warnings,
     }
@@ -330,6 +332,7 @@ pub fn empty_snapshot() -> Snapshot {
         roof_to_table_s: Vec::new(),
         last_log: 0,
         warnings: Vec::new(),
+        provisioning: crate::owner::ProvisioningStatus::default(),
         ..snapshot()
     }
 }
@@ -434,15 +437,15 @@ pub fn answer(request: &Request) -> Answer {
         | Request::SetSpeed { .. }
         | Request::AcknowledgeAlarm { .. }
         | Request::PausePipe { .. }
-        | Request::RefreshPipe { .. }
-        | Request::StartRun { .. }
+        | Request::RefreshPipe { .. } => Answer::Done { message: "done".into() },
+        Request::StartRun { .. }
         | Request::ApplyRun { .. }
         | Request::CancelRun { .. }
         | Request::Unlock { .. }
         | Request::Run { .. }
         | Request::RunLog { .. }
         | Request::State { .. }
-        | Request::StateShow { .. } => Answer::Done { message: "done".into() },
+        | Request::StateShow { .. } => provisioning::answer(request),
     }
 }
 

@@ -33,6 +33,17 @@ pub use snapshot::{
 };
 pub use socket::AttachError;
 
+// The language of runs, for those who see the owner only.
+pub use crate::provisioning::run::{
+    ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
+    RunLogLine, RunRequest, StepRecord,
+};
+pub use crate::provisioning::status::{
+    EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
+    TerraformStatus,
+};
+pub use crate::provisioning::words::INSTALL;
+
 /// Attaches to the owner of the environment in `folders`; `None` where nobody runs it.
 pub async fn attach(folders: &Folders) -> Result<Option<OwnerClient>, AttachError> {
     socket::attach(&folders.socket()).await

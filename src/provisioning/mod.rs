@@ -11,4 +11,5 @@ pub mod run; // one run: what was asked, its steps, what it plans and did
 pub mod runs; // the folder of runs, their queue, the one that is carried out
 pub mod status; // how an environment's provisioning stands: runs, lock, state
 pub mod terraform; // the program: found, called, listened to
+pub mod words; // runs and status in words, for screens and the command line alike
 pub mod workspace; // the configuration as it is laid out for Terraform

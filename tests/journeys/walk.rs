@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 /// Each screen's key, and words that only its body has.
 const SCREENS: [(&str, &str, &str); 8] = [
     ("1", "▸1 Overview", "Next 4 hours"),
-    ("2", "▸2 Plans", "built-in topology"),
+    ("2", "▸2 Plans", "Environments & runs"),
     ("3", "▸3 Telemetry", "no value in this window"),
     ("4", "▸4 Sky", "No camera is set up"),
     ("5", "▸5 Loads", "Copy history"),

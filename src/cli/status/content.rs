@@ -8,7 +8,8 @@ use crate::cli::args::Section;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::ClockReading;
 use crate::owner::{
-    Alarm, Answer, Device, LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, Request, Score, Snapshot,
+    Alarm, Answer, Device, LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score,
+    Snapshot,
 };
 use crate::settings::EnvironmentName;
 use crate::station::{Prediction, StationMetadata, Variable};
@@ -46,6 +47,11 @@ pub enum Body {
     },
     /// What the roof says.
     Telemetry(Box<Telemetry>),
+    /// Terraform and its runs.
+    Plans {
+        /// How provisioning stands.
+        plans: Box<ProvisioningStatus>,
+    },
     /// Pipes and their files.
     Loads(Box<Loads>),
     /// The forecast and its verification.
@@ -132,6 +138,7 @@ pub async fn gather(client: &OwnerClient, snapshot: &Snapshot, section: Section)
     let body = match section {
         Section::Overview => Body::Overview { snapshot: Box::new(snapshot.clone()) },
         Section::Telemetry => Body::Telemetry(Box::new(telemetry(client, snapshot).await?)),
+        Section::Plans => Body::Plans { plans: Box::new(snapshot.provisioning.clone()) },
         Section::Loads => Body::Loads(Box::new(loads(client, snapshot).await?)),
         Section::Nowcast => Body::Nowcast(Box::new(Nowcast {
             nowcast: snapshot.nowcast.clone(),

@@ -68,6 +68,7 @@ pub fn snapshot() -> Snapshot {
     }];
     snapshot.devices = vec![device()];
     snapshot.roof_to_table_s = vec![5.1, 4.8, 5.3];
+    snapshot.provisioning = crate::cli::plans::fixture::status();
     snapshot
 }
 

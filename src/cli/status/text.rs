@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::content::{Body, Content, Loads, Measured, Nowcast, Telemetry};
 use crate::cli::headless::{lamp_word, severity_word};
 use crate::cli::output::{Output, Paint};
+use crate::cli::plans;
 use crate::cli::table::{Align, table};
 use crate::clock::ClockReading;
 use crate::owner::{Alarm, Device, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot};
@@ -22,6 +23,7 @@ pub fn render(content: &Content, output: Output) -> String {
     let body = match &content.body {
         Body::Overview { snapshot } => overview(snapshot, output),
         Body::Telemetry(telemetry) => telemetry_text(telemetry),
+        Body::Plans { plans } => plans::status_text(plans, &content.environment, content.taken_at, output),
         Body::Loads(loads) => loads_text(loads, now),
         Body::Nowcast(nowcast) => nowcast_text(nowcast),
         Body::Devices { devices } => devices_text(devices, now),
@@ -388,6 +390,7 @@ mod tests {
         for (name, section) in [
             ("overview", Section::Overview),
             ("telemetry", Section::Telemetry),
+            ("plans", Section::Plans),
             ("loads", Section::Loads),
             ("nowcast", Section::Nowcast),
             ("devices", Section::Devices),

@@ -92,7 +92,7 @@ impl App {
     /// Whether keys are typed into a line now.
     #[must_use]
     pub fn is_typing(&self) -> bool {
-        self.popups.last().is_some_and(Popup::takes_text)
+        self.popups.last().map_or_else(|| self.screen().takes_text(), Popup::takes_text)
     }
 
     /// The names of themes to choose from.
@@ -160,6 +160,7 @@ impl App {
         if request.is_command() {
             match answer {
                 Ok(Answer::Done { message }) => self.notify(message),
+                Ok(Answer::RunStarted { number }) => self.notify(&format!("run {number} is queued")),
                 Ok(_) => {}
                 Err(error) => self.notify(&error.to_string()),
             }

@@ -356,7 +356,7 @@ fn an_export_is_chosen_by_format() {
         [Effect::Write(item, Format::Json)] => assert_eq!(item.name(), "log"),
         other => panic!("expected a JSON export, got {other:?}"),
     }
-    app.update(Action::GotoPlans);
+    app.update(Action::GotoSky);
     app.update(Action::Export);
     assert!(app.notification().is_some_and(|n| n.text.starts_with("nothing is shown here")));
 }
@@ -419,4 +419,65 @@ fn the_environments_name_has_its_colour() {
     assert_eq!(Some(badge("local")), theme.badge_local.bg);
     assert_eq!(Some(badge("staging")), theme.badge_staging.bg);
     assert_eq!(Some(badge("prod")), theme.badge_prod.bg);
+}
+
+#[test]
+fn a_run_at_work_is_said_where_no_alarm_is() {
+    use fixture::provisioning::{APPLYING, status};
+    let mut snapshot = fixture::snapshot();
+    snapshot.provisioning = status(APPLYING);
+    let footer = |app: &App| text(app).lines().last().expect("a footer").to_owned();
+    let app = app_of(snapshot.clone(), 100, 30);
+    assert!(!footer(&app).contains("run 8"), "alarms come first: {}", footer(&app));
+    snapshot.alarms.clear();
+    let app = app_of(snapshot.clone(), 100, 30);
+    assert!(footer(&app).starts_with(" run 8 applying 5/14 "), "{}", footer(&app));
+    snapshot.environment = "local".parse().expect("a name");
+    let app = app_of(snapshot, 100, 30);
+    assert!(footer(&app).starts_with(" run 8 of demo applying 5/14 "), "{}", footer(&app));
+}
+
+#[test]
+fn a_word_is_typed_into_a_screens_question() {
+    use fixture::provisioning::{REPLACING, status};
+    let mut snapshot = fixture::snapshot();
+    snapshot.provisioning = status(REPLACING);
+    let mut app = app_of(snapshot, 100, 30);
+    open(&mut app, ScreenName::Plans);
+    app.update(Action::ApplyRun);
+    assert!(app.is_typing());
+    type_in(&mut app, "demx");
+    app.update(Action::Erase);
+    type_in(&mut app, "o");
+    let environment = crate::settings::EnvironmentName::demo();
+    assert_eq!(app.update(Action::Open), [Effect::Ask(Request::ApplyRun { environment, number: REPLACING })]);
+    assert!(!app.is_typing());
+}
+
+#[test]
+fn a_run_that_was_asked_for_is_said() {
+    let mut app = app_on(ScreenName::Plans);
+    let [Effect::Ask(request)] = &app.update(Action::PlanRun)[..] else { panic!("one effect") };
+    app.receive(ScreenName::Plans, request, Ok(&Answer::RunStarted { number: 12 }));
+    assert!(text(&app).contains("run 12 is queued"));
+}
+
+#[test]
+fn the_plans_are_told_apart_without_colour_and_in_every_theme() {
+    use crate::console::theme::ColorDepth;
+    use fixture::provisioning::{FAILED, status};
+    let mut snapshot = fixture::snapshot();
+    snapshot.provisioning = status(FAILED);
+    let mut app = app_of(snapshot, 120, 40);
+    open(&mut app, ScreenName::Plans);
+    let plain = text(&app);
+    for name in Theme::names(None) {
+        for depth in [ColorDepth::None, ColorDepth::Sixteen, ColorDepth::True] {
+            app.view.theme = Theme::load(&name, None, depth).expect("a built-in theme");
+            assert_eq!(text(&app), plain, "the words don't hang on colours");
+        }
+    }
+    for sign in ["✖ failed", "✓ 0.3 s", "○ not begun", "apply ✖", "EMULATED"] {
+        assert!(plain.contains(sign), "{sign}");
+    }
 }

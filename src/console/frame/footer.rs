@@ -79,13 +79,21 @@ fn said(app: &App) -> (String, Style) {
     }
     let open: Vec<_> = app.view.live.alarms.iter().filter(|alarm| alarm.acknowledged_at.is_none()).collect();
     match open.as_slice() {
-        [] => (String::new(), theme.dim),
+        [] => (at_work(app), theme.dim),
         [alarm] => (format!("▲ {}", printable(&alarm.message)), theme.alarm),
         alarms => {
             let messages: Vec<String> = alarms.iter().map(|alarm| printable(&alarm.message)).collect();
             (format!("▲ {} alarms: {}", alarms.len(), messages.join(" · ")), theme.alarm)
         }
     }
+}
+
+/// The run that is at work, where there is one: `run 7 applying 12/46`.
+fn at_work(app: &App) -> String {
+    let snapshot = &app.view.live;
+    let Some((of, run)) = snapshot.provisioning.active() else { return String::new() };
+    let place = if of.environment == snapshot.environment { String::new() } else { format!(" of {}", of.environment) };
+    format!("run {}{place} {}", run.number, run.standing())
 }
 
 /// Columns of a hint and the space after it.

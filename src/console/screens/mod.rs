@@ -295,6 +295,11 @@ pub trait Screen: Send {
         None
     }
 
+    /// Whether keys are typed into a line of the screen now.
+    fn takes_text(&self) -> bool {
+        false
+    }
+
     /// Whether a dialog of the screen is open: then actions go to it alone, but for help, suspend and quit.
     fn modal(&self) -> bool {
         false

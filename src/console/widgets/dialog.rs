@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget as _};
 
 use super::pane;
@@ -27,6 +28,48 @@ pub fn question(buf: &mut Buffer, area: Rect, title: &str, paragraphs: &[String]
         let is_last = cut && y + 1 == inner.bottom();
         let line = if is_last { format!("{line} …") } else { line.clone() };
         write(buf, inner, y, &line, theme);
+    }
+}
+
+/// Draws paragraphs in styles of their own over lines that always stay in view; what has no room is scrolled to. Marks
+/// at the right edge say that there is more.
+pub fn scrolled(
+    buf: &mut Buffer,
+    area: Rect,
+    title: &str,
+    paragraphs: &[(String, Style)],
+    foot: &[(String, Style)],
+    scroll: Selection,
+    theme: &Theme,
+) {
+    let columns = area.width.min(76);
+    let room = usize::from(columns.saturating_sub(4));
+    let broken = |parts: &[(String, Style)], most: usize| -> Vec<(String, Style)> {
+        let lines = parts.iter().flat_map(|(text, style)| {
+            let lines = if text.is_empty() { vec![String::new()] } else { wrap(text, room, most) };
+            lines.into_iter().map(|line| (line, *style))
+        });
+        lines.collect()
+    };
+    let (body, foot) = (broken(paragraphs, 200), broken(foot, 2));
+    let inner = open(buf, area, title, (columns, body.len() + 1 + foot.len()), theme);
+    let left = usize::from(inner.height).saturating_sub(foot.len() + 1);
+    let first = scroll.row.min(body.len().saturating_sub(left));
+    let above = (inner.y..inner.bottom()).zip(body.iter().skip(first).take(left));
+    let low = inner.bottom().saturating_sub(u16::try_from(foot.len()).unwrap_or(inner.height).min(inner.height));
+    for (y, (line, style)) in above.chain((low..inner.bottom()).zip(&foot)) {
+        write(buf, inner, y, line, theme);
+        buf.set_style(Rect { y, height: 1, ..inner }, *style);
+    }
+    if inner.is_empty() || left == 0 {
+        return;
+    }
+    let edge = inner.right().saturating_sub(1);
+    if first > 0 {
+        buf.set_string(edge, inner.y, "↑", theme.key);
+    }
+    if first + left < body.len() {
+        buf.set_string(edge, low.saturating_sub(1).max(inner.y), "↓", theme.key);
     }
 }
 

@@ -1,0 +1,136 @@
+//! Who is asked about runs: the environment's owner where one runs, the folders of runs where none does.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::status::unexpected;
+use crate::owner::provisioning::Provisioner;
+use crate::owner::{
+    Answer, AskError, EnvironmentStatus, OwnerClient, ProvisioningStatus, Request, Run, RunLogLine, Snapshot,
+    StateView, attach,
+};
+use crate::settings::{EnvironmentKind, EnvironmentName};
+
+/// Lines of a log asked for at once.
+const LINES: usize = 1000;
+
+/// Who is asked, for one environment.
+pub struct Ground {
+    /// The environment.
+    pub environment: EnvironmentName,
+    from: From,
+}
+
+enum From {
+    Owner(OwnerClient, watch::Receiver<Arc<Snapshot>>),
+    Folders(Provisioner),
+}
+
+impl Ground {
+    /// The owner of the context's environment, or else its folders; a cloud environment has no owner here.
+    pub async fn of(context: &Context) -> Result<Self, Failure> {
+        let environment = context.environment.clone();
+        let owner = match environment.kind() {
+            EnvironmentKind::Cloud => None,
+            EnvironmentKind::Demo | EnvironmentKind::Local => attach(&context.folders).await?,
+        };
+        let from = match owner {
+            Some(client) => {
+                let snapshots = client.snapshots();
+                From::Owner(client, snapshots)
+            }
+            None => From::Folders(context.provisioner.clone()),
+        };
+        Ok(Self { environment, from })
+    }
+
+    /// One that asks this owner.
+    #[cfg(test)]
+    pub fn with(environment: EnvironmentName, client: OwnerClient) -> Self {
+        let snapshots = client.snapshots();
+        Self { environment, from: From::Owner(client, snapshots) }
+    }
+
+    /// Asks.
+    pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
+        match &self.from {
+            From::Owner(client, _) => client.ask(request).await,
+            From::Folders(provisioner) => provisioner.answer(request).await,
+        }
+    }
+
+    /// How provisioning stands now.
+    async fn provisioning(&self) -> ProvisioningStatus {
+        match &self.from {
+            From::Owner(_, snapshots) => snapshots.borrow().provisioning.clone(),
+            From::Folders(provisioner) => provisioner.status().await,
+        }
+    }
+
+    /// How the environment stands now; absent where nothing is known of it.
+    pub async fn status(&self) -> Option<EnvironmentStatus> {
+        self.provisioning().await.environment(&self.environment).cloned()
+    }
+
+    /// How the environment stands; not found where nothing is known of it.
+    pub async fn known(&self) -> Result<EnvironmentStatus, Failure> {
+        self.status().await.ok_or_else(|| {
+            let name = &self.environment;
+            let words = format!(
+                "environment {name}: it has no runs and no state here; `skydeck plan --env {name}` makes a plan"
+            );
+            Failure::new(Exit::NotFound, words)
+        })
+    }
+
+    /// Refuses where Terraform can't be used.
+    pub async fn terraform(&self) -> Result<(), Failure> {
+        use crate::owner::TerraformStatus::Unknown;
+        // An owner that is just starting looks for it soon; the run would say why there is none.
+        match self.provisioning().await.terraform {
+            Unknown => Ok(()),
+            status => status.fault().map_or(Ok(()), |fault| Err(Failure::new(Exit::Failed, fault))),
+        }
+    }
+
+    /// Waits until something has changed.
+    pub async fn changed(&mut self) -> Result<(), Failure> {
+        match &mut self.from {
+            From::Owner(_, snapshots) => snapshots.changed().await.map_err(|_| AskError::Gone.into()),
+            From::Folders(provisioner) => {
+                provisioner.changed().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// One run, whole.
+    pub async fn run(&self, number: u32) -> Result<Run, Failure> {
+        match self.ask(Request::Run { environment: self.environment.clone(), number }).await {
+            Ok(Answer::Run { run }) => Ok(*run),
+            Ok(_) => Err(unexpected()),
+            Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
+            Err(gone) => Err(gone.into()),
+        }
+    }
+
+    /// Lines of a run's log after a number.
+    pub async fn log(&self, number: u32, after: u64) -> Result<Vec<RunLogLine>, Failure> {
+        let environment = self.environment.clone();
+        match self.ask(Request::RunLog { environment, number, after, limit: LINES }).await? {
+            Answer::RunLog { lines } => Ok(lines),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What the state holds.
+    pub async fn state(&self) -> Result<StateView, Failure> {
+        match self.ask(Request::State { environment: self.environment.clone() }).await? {
+            Answer::State { state } => Ok(state),
+            _ => Err(unexpected()),
+        }
+    }
+}

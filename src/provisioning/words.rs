@@ -1,0 +1,230 @@
+//! Runs in words: what screens and the command line say of them alike.
+
+use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run};
+use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
+
+/// How to come by Terraform, where it is missing or too old.
+pub const INSTALL: &str = "install Terraform 1.6 or newer (https://developer.hashicorp.com/terraform/install, or your \
+                           system's packages) so that it is on the PATH";
+
+impl Operation {
+    /// In a word: `plan`, `destroy`, `drift`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Destroy => "destroy",
+            Self::RefreshOnly => "drift",
+        }
+    }
+}
+
+impl ChangeAction {
+    /// What is done, for people: `create`, `replace`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "destroy",
+            Self::Import => "import",
+            Self::Move => "move",
+            Self::Forget => "forget",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl ChangeCounts {
+    /// Resources changed, an imported one that stays as it is not among them.
+    #[must_use]
+    pub const fn total(&self) -> u32 {
+        self.create + self.update + self.replace + self.delete + self.forget
+    }
+
+    /// `+27 -/+1`: only what there is any of; `nothing` where that is nothing.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let parts = [
+            ("+", self.create),
+            ("~", self.update),
+            ("-/+", self.replace),
+            ("-", self.delete),
+            (">", self.import),
+            (".", self.forget),
+        ];
+        let some: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
+        if some.is_empty() { "nothing".into() } else { some.join(" ") }
+    }
+}
+
+impl ResourceChange {
+    /// Why, in words: Terraform's reason, or the id it is imported by.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        if let Some(id) = &self.importing {
+            return Some(format!("imports {id}"));
+        }
+        Some(match self.reason.as_deref()? {
+            "replace_because_cannot_update" => "can't be changed in place".into(),
+            "replace_because_tainted" => "is tainted".into(),
+            "replace_by_request" => "asked for".into(),
+            "replace_by_triggers" => "triggered by another".into(),
+            "delete_because_no_resource_config" | "delete_because_no_module" => "no longer configured".into(),
+            "delete_because_wrong_repetition" | "delete_because_count_index" | "delete_because_each_key" => {
+                "its key is gone".into()
+            }
+            "read_because_config_unknown" => "known after apply".into(),
+            "read_because_dependency_pending" => "waits for another".into(),
+            other => other.replace('_', " "),
+        })
+    }
+}
+
+impl Run {
+    /// What it destroys for good or to make it again, in Terraform's order.
+    pub fn destroyed(&self) -> impl Iterator<Item = &ResourceChange> {
+        self.changes.iter().filter(|c| matches!(c.action, ChangeAction::Replace | ChangeAction::Delete))
+    }
+
+    /// Name with number, environment and, where nothing real is touched, EMULATED: `run 7 · demo · EMULATED`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let mut title = format!("run {} · {}", self.number, self.environment);
+        if self.emulated {
+            title.push_str(" · EMULATED");
+        }
+        if self.request.operation != Operation::Plan {
+            title.push_str(&format!(" · {}", self.request.operation.label()));
+        }
+        title
+    }
+}
+
+impl RunSummary {
+    /// Changes done, and changes in all.
+    #[must_use]
+    pub fn progress(&self) -> (u32, u32) {
+        let total = self.counts.map_or(0, |counts| counts.total()).max(self.done);
+        (self.done, total)
+    }
+
+    /// `planned`, `applying 12/46`.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        let (done, total) = self.progress();
+        match self.phase {
+            Phase::Applying if total > 0 => format!("{} {done}/{total}", self.phase.label()),
+            phase => phase.label().to_owned(),
+        }
+    }
+}
+
+impl EnvironmentStatus {
+    /// The run that is at work, or else the oldest one that waits for it.
+    #[must_use]
+    pub fn active(&self) -> Option<&RunSummary> {
+        let active = || self.runs.iter().rev().filter(|run| run.phase.is_active());
+        active().find(|run| run.phase != Phase::Queued).or_else(|| active().next())
+    }
+
+    /// Its newest run with that number; the newest of all without one.
+    #[must_use]
+    pub fn run(&self, number: Option<u32>) -> Option<&RunSummary> {
+        match number {
+            Some(number) => self.runs.iter().find(|run| run.number == number),
+            None => self.runs.first(),
+        }
+    }
+
+    /// What matters most of it, in a few words: `APPLYING 12/46`, `PLANNED`, `locked by …`, `drifted (2)`.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        if let Some(run) = self.active() {
+            return run.standing().to_uppercase();
+        }
+        if let Some(lock) = &self.lock {
+            return format!("locked by {}", lock.who);
+        }
+        if self.runs.first().is_some_and(|run| run.phase == Phase::Planned && run.operation != Operation::RefreshOnly) {
+            return "PLANNED".into();
+        }
+        match (self.drift, self.resources) {
+            (Some((drifted @ 1.., _)), _) => format!("drifted ({drifted})"),
+            (_, Some(1)) => "1 resource".into(),
+            (_, Some(resources)) => format!("{resources} resources"),
+            (_, None) if self.emulated => "no state yet".into(),
+            (_, None) => "state elsewhere".into(),
+        }
+    }
+}
+
+impl LockHolder {
+    /// What it is held for: `apply` of `OperationTypeApply`.
+    #[must_use]
+    pub fn purpose(&self) -> String {
+        self.operation.strip_prefix("OperationType").unwrap_or(&self.operation).to_lowercase()
+    }
+
+    /// The first eight characters of its id, which confirm an unlock.
+    #[must_use]
+    pub fn short_id(&self) -> String {
+        self.id.chars().take(8).collect()
+    }
+}
+
+impl TerraformStatus {
+    /// Why no run can be made, and what to do; absent where one can.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Self::Found { .. } => None,
+            Self::Unknown => Some("Terraform: not looked for yet; try again in a moment".into()),
+            Self::Missing => Some(format!("Terraform: not on the PATH; {INSTALL}")),
+            Self::Unusable { path, reason } => Some(format!("Terraform: {}: {reason}; {INSTALL}", path.display())),
+        }
+    }
+}
+
+impl ProvisioningStatus {
+    /// An environment by its name.
+    #[must_use]
+    pub fn environment(&self, name: &crate::settings::EnvironmentName) -> Option<&EnvironmentStatus> {
+        self.environments.iter().find(|of| of.environment == *name)
+    }
+
+    /// The first run at work, with its environment.
+    #[must_use]
+    pub fn active(&self) -> Option<(&EnvironmentStatus, &RunSummary)> {
+        self.environments.iter().find_map(|of| of.active().map(|run| (of, run)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_short_and_a_lock_says_what_for() {
+        let counts = ChangeCounts { create: 27, replace: 1, import: 2, ..ChangeCounts::default() };
+        assert_eq!((counts.short().as_str(), counts.total()), ("+27 -/+1 >2", 28));
+        assert_eq!(ChangeCounts::default().short(), "nothing");
+        let lock = LockHolder {
+            id: "9b2a1f04-55aa".into(),
+            who: "ada@roof".into(),
+            operation: "OperationTypeApply".into(),
+            since: None,
+            by_live_run: None,
+        };
+        assert_eq!((lock.purpose().as_str(), lock.short_id().as_str()), ("apply", "9b2a1f04"));
+    }
+
+    #[test]
+    fn terraform_that_is_missing_says_how_to_come_by_it() {
+        let fault = TerraformStatus::Missing.fault().expect("a fault");
+        assert!(fault.contains("not on the PATH") && fault.contains("1.6"), "{fault}");
+        let found = TerraformStatus::Found { path: "/usr/bin/terraform".into(), version: "1.11.4".into() };
+        assert_eq!(found.fault(), None);
+    }
+}
