@@ -83,6 +83,21 @@ impl Cloud {
             .await
     }
 
+    /// Every resource by kind and id, with the wall time it was made.
+    pub async fn resources_made(&self) -> Result<Vec<(Resource, Timestamp)>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT kind, id, attributes, created_at FROM resource ORDER BY kind, id")?;
+                let rows = statement.query_map([], |row| {
+                    let made: String = row.get(3)?;
+                    Ok((resource(row)?, made.parse().unwrap_or(Timestamp::UNIX_EPOCH)))
+                })?;
+                rows.collect()
+            })
+            .await
+    }
+
     /// One resource, where it is there.
     pub async fn get(&self, kind: &str, id: &str) -> Result<Option<Resource>, DatabaseError> {
         let key = [kind.to_owned(), id.to_owned()];

@@ -23,17 +23,21 @@ use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError};
 use crate::edge_agent::uplink::UplinkSettings;
-use crate::ingestion::batching::{BatchRules, BatchStatus, Batcher};
+use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::enqueued::EnqueuedLog;
 use crate::ingestion::feed::LiveFeed;
+use crate::ingestion::keeper::Keeper;
 use crate::ingestion::loader::{Loader, LoaderStatus};
 use crate::ingestion::notices::NoticeQueue;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::routing::Routes;
 use crate::ingestion::storage::{Containers, StorageError};
+use crate::ingestion::topology::{Ground, Topology};
+use crate::ingestion::trash::{KEPT, Trash};
 use crate::ingestion::verify::Verifier;
 use crate::ingestion::warehouse::Warehouse;
+use crate::local_cloud::cloud::Cloud;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
+use crate::local_cloud::topology::{self, FollowError, Follower};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
 /// How long tasks have to end at a shutdown.
@@ -60,6 +64,9 @@ pub enum StartError {
     /// A database can't be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What is applied can't be followed.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
     /// The containers can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -137,7 +144,7 @@ pub async fn start(
         data_dir: folders.data.clone(),
         hub_address: None,
     };
-    let first = Snapshot::first(environment, owner, Clock::wall().reading(), &settings.station);
+    let first = Snapshot::first(environment.clone(), owner, Clock::wall().reading(), &settings.station);
     let snapshots = watch::Sender::new(Arc::new(first));
     let (asks, asked) = mpsc::channel(64);
     let client = OwnerClient::new(snapshots.subscribe(), asks);
@@ -150,7 +157,7 @@ pub async fn start(
     let (ready, is_ready) = oneshot::channel();
     let token = shutdown.clone();
     tasks.spawn(async move {
-        match bring_up(&settings, &folders.data, log_buffer, snapshots, asked, &token).await {
+        match bring_up(&environment, &settings, &folders.data, log_buffer, snapshots, asked, &token).await {
             Ok(mut parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
@@ -164,6 +171,7 @@ pub async fn start(
 
 /// Opens the stores and starts everything that runs on them.
 async fn bring_up(
+    environment: &EnvironmentName,
     settings: &Settings,
     data: &Path,
     log_buffer: LogBuffer,
@@ -171,7 +179,19 @@ async fn bring_up(
     asked: mpsc::Receiver<Ask>,
     shutdown: &CancellationToken,
 ) -> Result<JoinSet<()>, StartError> {
-    let stores = Stores::open(data)?;
+    let built_in = Topology::built_in(
+        environment.as_str(),
+        &settings.hub.name,
+        SignedDuration::from_secs(i64::from(settings.ingestion.batch_window_s)),
+        u64::from(settings.ingestion.batch_max_mib) * 1024 * 1024,
+    );
+    let applied = Applied::open(data, built_in).await?;
+    let stores = Stores::open(data, applied.ground.clone())?;
+    let keeper = stores.keeper();
+    if let Err(error) = keeper.keep(&applied.ground.peek()).await {
+        // It is tried again while the environment runs.
+        tracing::error!(target: "ingestion", "{error}");
+    }
     let ledger = Ledger::default();
     let newest = stores.newest_time().await?;
     let (agent, clock) = Agent::open(data, &settings.station, &settings.source, &settings.agent, newest).await?;
@@ -184,7 +204,8 @@ async fn bring_up(
         host_name: settings.hub.name.clone(),
         folder: data.join("hub"),
     };
-    let hub = hub::start(hub_config, stores.log.clone(), clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let (ground, log) = (applied.ground.clone(), stores.log.clone());
+    let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);
@@ -195,6 +216,8 @@ async fn bring_up(
     let loader = Loader {
         notices: stores.notices.clone(),
         containers: stores.containers.clone(),
+        trash: stores.trash.clone(),
+        ground: ground.clone(),
         warehouse: stores.warehouse.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
@@ -205,11 +228,7 @@ async fn bring_up(
         log: stores.log.clone(),
         containers: stores.containers.clone(),
         notices: stores.notices.clone(),
-        rules: BatchRules {
-            hub_name: settings.hub.name.clone(),
-            window: SignedDuration::from_secs(i64::from(settings.ingestion.batch_window_s)),
-            max_bytes: u64::from(settings.ingestion.batch_max_mib) * 1024 * 1024,
-        },
+        ground: ground.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
         status: watch::Sender::new(BatchStatus::default()),
@@ -254,7 +273,7 @@ async fn bring_up(
         alarms: settings.alarms.clone(),
         station: settings.station.metadata(),
         device_id: settings.station.device_id.clone(),
-        window_s: f64::from(settings.ingestion.batch_window_s),
+        ground,
         started_at,
         snapshots,
     };
@@ -269,9 +288,9 @@ async fn bring_up(
     spawn(Box::pin(answer_asks(desk, asked)));
     spawn(Box::pin(agent.run(clock.clone(), ledger)));
     spawn(Box::pin(keep_hub(hub)));
-    if let Some(days) = settings.ingestion.retention_days {
-        spawn(Box::pin(forget_old(stores.warehouse, clock, days)));
-    }
+    spawn(Box::pin(applied.follower.run()));
+    spawn(Box::pin(keeper.run(applied.next, applied.pipeline)));
+    spawn(Box::pin(forget_old(stores.warehouse, stores.trash, clock, settings.ingestion.retention_days)));
     Ok(tasks)
 }
 
@@ -295,15 +314,47 @@ async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
     }
 }
 
-async fn forget_old(warehouse: Warehouse, clock: Clock, days: u32) {
+/// Lets go what is older than it is kept: rows, where a retention is set, and what is in the trash.
+async fn forget_old(warehouse: Warehouse, trash: Trash, clock: Clock, days: Option<u32>) {
     loop {
-        let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
-        match warehouse.forget_before(before).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted"),
-            Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
+        if let Some(days) = days {
+            let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
+            match warehouse.forget_before(before).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted"),
+                Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
+            }
+        }
+        let trash = trash.clone();
+        match tokio::task::spawn_blocking(move || trash.forget_before(Timestamp::now() - KEPT)).await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(count)) => tracing::info!(target: "ingestion", "trash: {count} older than 30 days deleted"),
+            Ok(Err(error)) => tracing::error!(target: "ingestion", "{error}"),
         }
         tokio::time::sleep(RETENTION_EVERY).await;
+    }
+}
+
+/// What is applied, and the way from it to the pipeline.
+struct Applied {
+    follower: Follower,
+    /// What is applied, as the follower reads it.
+    next: Ground,
+    /// What the pipeline runs on.
+    ground: Ground,
+    pipeline: watch::Sender<Arc<Topology>>,
+}
+
+impl Applied {
+    async fn open(data: &Path, built_in: Topology) -> Result<Self, StartError> {
+        let folder = data.join("cloud");
+        make_private(&folder)
+            .map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
+        let cloud = Cloud::open(&folder)?;
+        let (follower, next) = topology::follow(cloud, &folder, built_in).await?;
+        let pipeline = watch::Sender::new(next.peek());
+        let ground = Ground::from(pipeline.subscribe());
+        Ok(Self { follower, next, ground, pipeline })
     }
 }
 
@@ -312,18 +363,25 @@ struct Stores {
     notices: NoticeQueue,
     containers: Containers,
     warehouse: Warehouse,
+    trash: Trash,
 }
 
 impl Stores {
-    fn open(data: &Path) -> Result<Self, StartError> {
+    fn open(data: &Path, ground: Ground) -> Result<Self, StartError> {
         make_private(&data.join("hub"))
             .map_err(|error| StartError::Folder { path: data.join("hub"), reason: error.to_string() })?;
         Ok(Self {
-            log: EnqueuedLog::open(&data.join("hub").join("enqueued.db"), Routes::default())?,
+            log: EnqueuedLog::open(&data.join("hub").join("enqueued.db"), ground)?,
             notices: NoticeQueue::open(&data.join("notices.db"))?,
             containers: Containers::open(&data.join("containers"))?,
             warehouse: Warehouse::open(&data.join("warehouse.db"))?,
+            trash: Trash::new(&data.join("trash")),
         })
+    }
+
+    fn keeper(&self) -> Keeper {
+        let (warehouse, containers, trash) = (self.warehouse.clone(), self.containers.clone(), self.trash.clone());
+        Keeper { warehouse, containers, trash }
     }
 
     /// The newest pipeline time that anything was stamped with, so that a replay's clock never goes back.

@@ -336,9 +336,7 @@ impl EnqueuedLog {
     ) -> Result<Vec<EnqueuedMessage>, DatabaseError> {
         self.database
             .read(move |connection| {
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM enqueued {clause}"
-                );
+                let sql = format!("SELECT {COLUMNS} FROM enqueued {clause}");
                 let mut statement = connection.prepare_cached(&sql)?;
                 let rows = statement.query_map([parameter], |row| Ok(message_row(row)?.1))?;
                 rows.collect()

@@ -42,13 +42,16 @@ impl Warehouse {
                 let mut dropped = Vec::new();
                 for (container, rows_in) in MESSAGE_TABLES {
                     let Some(table) = applied_table(transaction, container)? else { continue };
-                    let is_gone = is_applied && table.made.is_some() && tables.get(&table.full_name) != Some(&table.made);
+                    let is_gone =
+                        is_applied && table.made.is_some() && tables.get(&table.full_name) != Some(&table.made);
                     if !is_gone && !table.is_dropped {
                         continue;
                     }
                     drop_view(transaction, &table)?;
-                    transaction
-                        .execute("UPDATE applied_table SET dropped = 1, has_view = 0 WHERE container = ?1", [container])?;
+                    transaction.execute(
+                        "UPDATE applied_table SET dropped = 1, has_view = 0 WHERE container = ?1",
+                        [container],
+                    )?;
                     dropped.push(DroppedTable { container: container.to_owned(), name: table.name, rows_in });
                 }
                 Ok(dropped)
@@ -228,9 +231,8 @@ fn take_over_pipe(transaction: &Transaction<'_>, pipe: &PipeTopology) -> rusqlit
 
 /// A view by an applied table's name, so that it is found under it; `false` where the name is taken.
 fn make_view(transaction: &Transaction<'_>, name: &str, rows_in: &str) -> rusqlite::Result<bool> {
-    let is_taken = transaction
-        .prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?
-        .exists([name])?;
+    let is_taken =
+        transaction.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?.exists([name])?;
     if is_taken || name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_")) {
         return Ok(false);
     }

@@ -121,7 +121,9 @@ impl Warehouse {
             .read(move |connection| {
                 let generation = generation(connection, &container)?;
                 connection
-                    .prepare_cached("SELECT 1 FROM copy_history WHERE container = ?1 AND file = ?2 AND generation = ?3")?
+                    .prepare_cached(
+                        "SELECT 1 FROM copy_history WHERE container = ?1 AND file = ?2 AND generation = ?3",
+                    )?
                     .exists(params![container, file, generation])
             })
             .await

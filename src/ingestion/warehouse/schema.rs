@@ -18,7 +18,8 @@ pub(super) fn table_of(container: &str) -> Option<&'static str> {
 
 /// A message table has one VARIANT column, what the load knows, and the identity read from the JSON.
 /// `invalid` says why a row's body is no message of the current schema; the views leave such rows out.
-pub(super) const MIGRATIONS: &[Migration] = &["
+pub(super) const MIGRATIONS: &[Migration] = &[
+    "
 CREATE TABLE WEATHER_JSON(
     variant TEXT NOT NULL,
     file_name TEXT NOT NULL,
@@ -164,9 +165,9 @@ CREATE TABLE verification_sums(
     PRIMARY KEY(variable, lead_minutes)
 ) STRICT, WITHOUT ROWID;
 ",
-// Pipes and tables have names that can change: history and state go by the container. A pipe that is made anew
-// forgets what was loaded: its files are of the next generation.
-"
+    // Pipes and tables have names that can change: history and state go by the container. A pipe that is made anew
+    // forgets what was loaded: its files are of the next generation.
+    "
 CREATE TABLE copy_history_by_container(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     container TEXT NOT NULL,
@@ -215,4 +216,5 @@ CREATE TABLE applied_pipe(
     generation INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE applied_container(name TEXT PRIMARY KEY, made_at TEXT NOT NULL) STRICT;
-"];
+",
+];

@@ -21,10 +21,14 @@ use tokio_rustls::client::TlsStream;
 use super::wire::{self, Packets, WireError};
 use super::*;
 use crate::ingestion::enqueued::EnqueuedMessage;
-use crate::ingestion::routing::Routes;
+use crate::ingestion::topology::Topology;
 
 const HOST: &str = "skydeck-hub.local";
 const SOON: Duration = Duration::from_secs(10);
+
+fn ground() -> Ground {
+    Ground::fixed(Topology::built_in("demo", HOST, jiff::SignedDuration::from_secs(300), 1024 * 1024))
+}
 
 struct House {
     folder: tempfile::TempDir,
@@ -37,7 +41,7 @@ struct House {
 impl House {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let log = EnqueuedLog::open(&folder.path().join("hub.db"), Routes::default()).expect("opens");
+        let log = EnqueuedLog::open(&folder.path().join("hub.db"), ground()).expect("opens");
         let (shutdown, ledger) = (CancellationToken::new(), Ledger::default());
         let config = HubConfig {
             listen: IpAddr::from([127, 0, 0, 1]),
@@ -46,7 +50,7 @@ impl House {
             folder: folder.path().join("hub"),
         };
         let hub =
-            start(config, log.clone(), Clock::wall(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+            start(config, ground(), log.clone(), Clock::wall(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
         Self { folder, log, hub, shutdown, ledger }
     }
 
@@ -386,7 +390,7 @@ async fn a_hub_that_ends_frees_its_port_and_a_taken_one_is_named() {
     let address = house.hub.address();
     let folder = house.folder.path().join("hub");
     let config = HubConfig { listen: address.ip(), port: address.port(), host_name: HOST.into(), folder };
-    let again = || start(config.clone(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new());
+    let again = || start(config.clone(), ground(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new());
     let Err(taken) = again().await else { panic!("the port was taken") };
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
     house.shutdown.cancel();
