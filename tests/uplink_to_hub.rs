@@ -65,7 +65,8 @@ impl RunningHub {
             folder: folder.join("hub"),
         };
         let shutdown = CancellationToken::new();
-        let hub = hub::start(config, ground(), log, clock(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+        let hub =
+            hub::start(config, ground(), log, clock(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
         Self { hub, shutdown }
     }
 
@@ -322,8 +323,9 @@ async fn microsofts_device_client_can_send() {
     let listen = IpAddr::from([127, 0, 0, 83]);
     let config = HubConfig { listen, port: 8883, host_name: HOST.into(), folder: folder.path().join("hub") };
     let shutdown = CancellationToken::new();
-    let hub =
-        hub::start(config, ground(), log, clock(), Ledger::default(), shutdown.clone()).await.expect("127.0.0.83:8883 is free");
+    let hub = hub::start(config, ground(), log, clock(), Ledger::default(), shutdown.clone())
+        .await
+        .expect("127.0.0.83:8883 is free");
     let key = hub.ensure_device(DEVICE).await.expect("a device");
     let connection = format!(
         "HostName={HOST};DeviceId={DEVICE};SharedAccessKey={};GatewayHostName={listen}",

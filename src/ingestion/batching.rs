@@ -173,7 +173,11 @@ impl Batcher {
     /// A replay's clock stands still at its end, where no window ends any more: what waits then, or comes later (from
     /// an outbox that was full, say), is cut a moment after.
     async fn cut_at_the_end(&mut self, end: Timestamp, waits: bool) {
-        self.clock.sleep_until(end).await;
+        tokio::select! {
+            () = self.clock.sleep_until(end) => {}
+            // Another window may end before.
+            () = self.ground.changed() => return,
+        }
         if !waits {
             tokio::select! {
                 () = self.log.grown() => {}

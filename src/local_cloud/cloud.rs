@@ -87,8 +87,8 @@ impl Cloud {
     pub async fn resources_made(&self) -> Result<Vec<(Resource, Timestamp)>, DatabaseError> {
         self.database
             .read(|connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT kind, id, attributes, created_at FROM resource ORDER BY kind, id")?;
+                let mut statement = connection
+                    .prepare_cached("SELECT kind, id, attributes, created_at FROM resource ORDER BY kind, id")?;
                 let rows = statement.query_map([], |row| {
                     let made: String = row.get(3)?;
                     Ok((resource(row)?, made.parse().unwrap_or(Timestamp::UNIX_EPOCH)))

@@ -28,6 +28,7 @@ pub use protocol::{
 pub use running::{Running, StartError, start};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
+    TopologySummary,
 };
 pub use socket::AttachError;
 

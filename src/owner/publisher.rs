@@ -10,13 +10,14 @@ use tokio::sync::watch;
 use super::alarms::Inputs;
 use super::answers::Desk;
 use super::rates::Rate;
-use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};
-use super::stages::{PartRates, Parts, stages};
+use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot, TopologySummary};
+use super::stages::{PartRates, Parts, missing, stages};
 use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::loader::{LoaderStatus, PipeStatus};
+use crate::ingestion::topology::{Ground, Topology};
 use crate::ingestion::verify::VerificationStatus;
 use crate::local_cloud::hub::HubStatus;
 use crate::nowcast::solar;
@@ -53,8 +54,8 @@ pub struct Publisher {
     pub station: StationMetadata,
     /// The station's device.
     pub device_id: String,
-    /// Length of a batch's window, pipeline seconds.
-    pub window_s: f64,
+    /// What the pipeline runs on.
+    pub ground: Ground,
     /// Pipeline time of the owner's start.
     pub started_at: Timestamp,
     /// Where snapshots go.
@@ -87,6 +88,7 @@ impl Publisher {
     async fn news(&mut self) {
         // A sender that is gone never changes again; the tick goes on.
         tokio::select! {
+            () = self.ground.changed() => {}
             Ok(()) = self.agent.changed() => {}
             Ok(()) = self.outbox.changed() => {}
             Ok(()) = self.uplink.changed() => {}
@@ -108,7 +110,7 @@ impl Publisher {
             uplink: self.uplink.borrow_and_update().clone(),
             hub: self.hub.borrow_and_update().clone(),
             open: self.desk.log.open_batches(),
-            routes: self.desk.log.routes().as_slice().len(),
+            topology: self.ground.now(),
             batch: self.batch.borrow_and_update().clone(),
             queue: self.desk.loader.notices.status(),
             loader: self.loader.borrow_and_update().clone(),
@@ -136,7 +138,7 @@ impl Publisher {
         let alarms = self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
         self.snapshots.send_if_modified(|current| {
             let mut next = Snapshot {
-                stages: stages(parts, &alarms, &self.desk.ledger, now, self.window_s),
+                stages: stages(parts, &alarms, &self.desk.ledger, now),
                 alarms,
                 now: self.now_on_the_roof(parts),
                 pipes: parts.loader.pipes.values().map(pipe).collect(),
@@ -145,6 +147,7 @@ impl Publisher {
                     oldest_at: parts.queue.oldest_at,
                     set_aside: parts.queue.set_aside,
                 },
+                topology: summary(&parts.topology),
                 nowcast: parts.feed.prediction.clone(),
                 verification: parts.verification.clone(),
                 devices: self.devices(parts),
@@ -166,24 +169,27 @@ impl Publisher {
     }
 
     fn alarm_inputs(&self, parts: &Parts, now: Timestamp) -> Inputs {
-        let measurements = parts.loader.pipes.get("WEATHER_PIPE_DQ");
+        let measurements = parts.measurements();
         let counts = || parts.loader.pipes.values().map(|pipe| &pipe.counts);
         let an_hour = SignedDuration::from_hours(1);
         let failed = counts().flat_map(|c| &c.failed_at).filter(|at| now.duration_since(**at) <= an_hour).count();
         let bound = parts.outbox.max_rows.max(1);
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         let outbox_pct = parts.outbox.rows as f64 * 100.0 / bound as f64;
+        // A notice that waits for a pipe which doesn't exist is nobody's delay.
+        let queued = parts.queue.oldest_at.filter(|_| parts.loader.waiting == 0);
         Inputs {
             now,
             started_at: self.started_at,
             expects_readings: !parts.agent.source_ended && (parts.agent.has_source || parts.feed.received > 0),
             telemetry_at: parts.hub.last_seen.values().max().copied(),
             batch_at: parts.batch.last.as_ref().map(|(.., at)| *at),
-            oldest_notice_at: counts().filter_map(|c| c.oldest_pending_at).chain(parts.queue.oldest_at).min(),
+            oldest_notice_at: counts().filter_map(|c| c.oldest_pending_at).chain(queued).min(),
             failed_files: failed as u64,
             row_at: measurements.and_then(|p| p.counts.newest_row_at),
             prediction_at: parts.feed.prediction.as_ref().map(|p| p.measured_at),
             outbox_pct,
+            missing: missing(&parts.topology),
         }
     }
 
@@ -243,20 +249,27 @@ impl Publisher {
     }
 }
 
+fn summary(topology: &Topology) -> TopologySummary {
+    TopologySummary {
+        applied: topology.applied,
+        hub: topology.hub.as_ref().map(|hub| hub.name.clone()),
+        window_s: topology.windows().map(|(_, longest)| longest.as_secs_f64()),
+        faults: topology.faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
 fn pipe(status: &PipeStatus) -> Pipe {
-    let state = if status.stalled.is_some() {
-        "STALLED_EXECUTION_ERROR"
-    } else if status.paused {
-        "PAUSED"
-    } else {
-        "RUNNING"
+    let state = match &status.stalled {
+        Some(stall) => stall.state(),
+        None if status.paused => "PAUSED",
+        None => "RUNNING",
     };
     let counts = &status.counts;
     Pipe {
-        name: status.pipe.name.to_owned(),
+        name: status.pipe.name.clone(),
         state: state.to_owned(),
-        container: status.pipe.container.to_owned(),
-        table: status.pipe.table.to_owned(),
+        container: status.pipe.container.clone(),
+        table: status.pipe.table.clone(),
         pending_files: counts.pending,
         oldest_pending_at: counts.oldest_pending_at,
         last_received_at: counts.last_received_at,
@@ -266,6 +279,6 @@ fn pipe(status: &PipeStatus) -> Pipe {
         files_loaded: counts.loaded,
         files_failed: counts.failed,
         duplicates: counts.duplicates,
-        last_error: status.stalled.clone().or_else(|| counts.last_error.clone()),
+        last_error: status.stalled.as_ref().map(ToString::to_string).or_else(|| counts.last_error.clone()),
     }
 }

@@ -321,7 +321,9 @@ async fn forget_old(warehouse: Warehouse, trash: Trash, clock: Clock, days: Opti
             let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
             match warehouse.forget_before(before).await {
                 Ok(0) => {}
-                Ok(rows) => tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted"),
+                Ok(rows) => {
+                    tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted")
+                }
                 Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
             }
         }

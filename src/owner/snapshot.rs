@@ -49,6 +49,9 @@ pub struct Snapshot {
     pub devices: Vec<Device>,
     /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
     pub roof_to_table_s: Vec<f64>,
+    /// What the pipeline runs on.
+    #[serde(default)]
+    pub topology: TopologySummary,
     /// How provisioning stands.
     pub provisioning: ProvisioningStatus,
     /// Number of the newest log line.
@@ -95,6 +98,7 @@ impl Snapshot {
             verification: Vec::new(),
             devices: Vec::new(),
             roof_to_table_s: Vec::new(),
+            topology: TopologySummary::default(),
             provisioning: ProvisioningStatus::default(),
             last_log: 0,
             warnings: Vec::new(),
@@ -148,8 +152,22 @@ pub struct OwnerInfo {
     pub hub_address: Option<String>,
 }
 
+/// What the pipeline runs on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TopologySummary {
+    /// Whether it was applied; otherwise it is the built-in one.
+    pub applied: bool,
+    /// The hub's name in blob names; absent where there is none.
+    pub hub: Option<String>,
+    /// Longest window of a batch, pipeline seconds; absent without an endpoint.
+    pub window_s: Option<f64>,
+    /// What was applied and can't be followed: each with its cause and the next step.
+    pub faults: Vec<String>,
+}
+
 /// A stage of the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StageName {
     /// The sensors and the agent's outbox.
@@ -276,7 +294,7 @@ pub struct Now {
 pub struct Pipe {
     /// Its name.
     pub name: String,
-    /// `RUNNING`, `PAUSED` or `STALLED_EXECUTION_ERROR`, as Snowflake says it.
+    /// `RUNNING`, `PAUSED`, `STOPPED_MISSING_TABLE` or `STALLED_EXECUTION_ERROR`, as Snowflake says it.
     pub state: String,
     /// The container it loads from.
     pub container: String,

@@ -49,8 +49,9 @@ impl House {
             host_name: HOST.into(),
             folder: folder.path().join("hub"),
         };
-        let hub =
-            start(config, ground(), log.clone(), Clock::wall(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+        let hub = start(config, ground(), log.clone(), Clock::wall(), ledger.clone(), shutdown.clone())
+            .await
+            .expect("the hub starts");
         Self { folder, log, hub, shutdown, ledger }
     }
 
@@ -390,7 +391,9 @@ async fn a_hub_that_ends_frees_its_port_and_a_taken_one_is_named() {
     let address = house.hub.address();
     let folder = house.folder.path().join("hub");
     let config = HubConfig { listen: address.ip(), port: address.port(), host_name: HOST.into(), folder };
-    let again = || start(config.clone(), ground(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new());
+    let again = || {
+        start(config.clone(), ground(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new())
+    };
     let Err(taken) = again().await else { panic!("the port was taken") };
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
     house.shutdown.cancel();

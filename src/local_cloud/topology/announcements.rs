@@ -37,8 +37,8 @@ pub(super) fn read(
             Err(reason) => faults.add(Part::Event, SUBSCRIPTION, resource.text("name"), reason),
             Ok(announced) if announced.is_empty() => {}
             Ok(announced) => {
-                let announcement = found
-                    .get_or_insert_with(|| Announcement { queue: queue.to_owned(), containers: BTreeSet::new() });
+                let announcement =
+                    found.get_or_insert_with(|| Announcement { queue: queue.to_owned(), containers: BTreeSet::new() });
                 announcement.containers.extend(announced);
             }
         }
@@ -63,10 +63,12 @@ fn queue_of<'a>(all: &Resources<'a>, subscription: &Resource) -> Option<&'a str>
 
 /// Whether a container of this name is in `account`; an account that isn't named is any.
 fn is_in(all: &Resources<'_>, container: &str, account: &str) -> bool {
-    all.of("azurerm_storage_container").filter(|(resource, _)| resource.text("name") == container).any(|(resource, _)| {
-        let id = resource.text("storage_account_id");
-        id.is_empty() || account.is_empty() || id.eq_ignore_ascii_case(account)
-    })
+    all.of("azurerm_storage_container").filter(|(resource, _)| resource.text("name") == container).any(
+        |(resource, _)| {
+            let id = resource.text("storage_account_id");
+            id.is_empty() || account.is_empty() || id.eq_ignore_ascii_case(account)
+        },
+    )
 }
 
 /// An event's fields, as filters name them.
@@ -120,7 +122,8 @@ fn takes(subscription: &Value, event: &Event) -> Result<bool, String> {
 /// One condition of an advanced filter. Event Grid compares texts without regard to case.
 fn holds(operator: &str, condition: &Value, event: &Event) -> Result<bool, String> {
     let key = text(condition, "key").unwrap_or_default();
-    let unknown = || format!("advanced_filter {operator} on {key:?} isn't followed here; filter on subject or data.api");
+    let unknown =
+        || format!("advanced_filter {operator} on {key:?} isn't followed here; filter on subject or data.api");
     let field = event.get(key.to_lowercase().as_str()).map(|field| field.to_lowercase());
     let values: Vec<String> = texts(condition, "values").into_iter().map(str::to_lowercase).collect();
     let field = field.ok_or_else(unknown)?;

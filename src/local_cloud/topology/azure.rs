@@ -45,9 +45,8 @@ pub(super) fn is_container(name: &str) -> bool {
 
 /// The hub, with what belongs to it.
 pub(super) fn hub(all: &Resources<'_>, faults: &mut Faults) -> Option<HubTopology> {
-    let is_name = |name: &str| {
-        (3..=50).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
+    let is_name =
+        |name: &str| (3..=50).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let mut found: Option<&Resource> = None;
     for (resource, _) in all.of("azurerm_iothub") {
         let name = resource.text("name");
@@ -72,13 +71,19 @@ pub(super) fn hub(all: &Resources<'_>, faults: &mut Faults) -> Option<HubTopolog
     for route in inline.chain(own.iter().map(|resource| &resource.attributes)) {
         routes.extend(read_route(route, &endpoints, faults));
     }
-    let own_fallback = all.of(FALLBACK).map(|(resource, _)| resource).find(is_here).map(|resource| &resource.attributes);
+    let own_fallback =
+        all.of(FALLBACK).map(|(resource, _)| resource).find(is_here).map(|resource| &resource.attributes);
     let fallback = own_fallback.or_else(|| objects(&hub.attributes, "fallback_route").first());
     let fallback = fallback.filter(|route| truth(route, "enabled", true)).and_then(|route| {
         let to = texts(route, "endpoint_names").into_iter().find(|to| !to.eq_ignore_ascii_case(BUILT_IN))?;
         let known = endpoints.iter().find(|endpoint| endpoint.name.eq_ignore_ascii_case(to));
         if known.is_none() {
-            faults.add(Part::Route, FALLBACK, name, format!("its endpoint {to} isn't there; apply it, or name another"));
+            faults.add(
+                Part::Route,
+                FALLBACK,
+                name,
+                format!("its endpoint {to} isn't there; apply it, or name another"),
+            );
         }
         Some(known?.name.clone())
     });
@@ -133,9 +138,9 @@ fn number(object: &Value, attribute: &str, (least, most, default): (u64, u64, u6
     };
     // A number may come as 60.0.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
-    let whole = value.as_u64().or_else(|| {
-        value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=most as f64).contains(n)).map(|n| n as u64)
-    });
+    let whole = value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=most as f64).contains(n)).map(|n| n as u64));
     whole
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("{attribute} {value}: a whole number from {least} to {most} is needed; set one"))
@@ -182,7 +187,12 @@ fn read_route(object: &Value, endpoints: &[Endpoint], faults: &mut Faults) -> Ve
             Some(endpoint) => endpoint.name.clone(),
             None if to.eq_ignore_ascii_case(BUILT_IN) => BUILT_IN.to_owned(),
             None => {
-                faults.add(Part::Route, ROUTE, name, format!("its endpoint {to} isn't there; apply it, or name another"));
+                faults.add(
+                    Part::Route,
+                    ROUTE,
+                    name,
+                    format!("its endpoint {to} isn't there; apply it, or name another"),
+                );
                 continue;
             }
         };

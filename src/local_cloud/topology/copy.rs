@@ -124,7 +124,10 @@ mod tests {
     fn statements_as_people_write_them_are_read() {
         for (statement, expected) in [
             ("copy into t from @s", copy(&["T"], &["S"])),
-            ("COPY INTO a.b.t FROM @a.b.s/ FILE_FORMAT = (FORMAT_NAME = 'x')", copy(&["A", "B", "T"], &["A", "B", "S"])),
+            (
+                "COPY INTO a.b.t FROM @a.b.s/ FILE_FORMAT = (FORMAT_NAME = 'x')",
+                copy(&["A", "B", "T"], &["A", "B", "S"]),
+            ),
             (
                 "-- by hand\nCOPY INTO \"D\".\"s\".\"T \"\"1\"\"\" (v, f)\nFROM (SELECT $1, METADATA$FILENAME /* @no */ FROM @\"D\".\"s\".\"St\" (FILE_FORMAT => 'x') t);",
                 copy(&["D", "s", "T \"1\""], &["D", "s", "St"]),

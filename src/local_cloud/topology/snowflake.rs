@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::copy;
 use super::azure::is_container;
+use super::copy;
 use super::read::{Faults, Resources, truth};
 use crate::ingestion::topology::{MESSAGE_CONTAINERS, Made, Part, PipeTopology};
 use crate::local_cloud::cloud::Resource;
@@ -58,8 +58,11 @@ fn read_pipe(
         .map_err(|why| format!("copy_statement: {why}; write COPY INTO table FROM @stage"))?;
     let (stage, full_table) = (in_schema(&copy.stage, resource), in_schema(&copy.table, resource));
     let url = stages.get(&stage).ok_or_else(|| format!("its stage {stage} isn't there; apply it"))?;
-    let container = container_of(url)
-        .ok_or_else(|| format!("stage {stage}: url {url}: not azure://account.blob.core.windows.net/container/; name a whole container"))?;
+    let container = container_of(url).ok_or_else(|| {
+        format!(
+            "stage {stage}: url {url}: not azure://account.blob.core.windows.net/container/; name a whole container"
+        )
+    })?;
     Ok(PipeTopology {
         name: resource.text("name").to_owned(),
         full_name: full_name(resource),
