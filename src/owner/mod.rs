@@ -15,6 +15,7 @@ mod running;
 mod snapshot;
 mod socket;
 mod stages;
+mod stores;
 
 use crate::settings::Folders;
 

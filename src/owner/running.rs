@@ -18,34 +18,27 @@ use super::log_buffer::LogBuffer;
 use super::publisher::Publisher;
 use super::snapshot::Snapshot;
 use super::socket;
+use super::stores::{Applied, Stores, forget_old};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError};
 use crate::edge_agent::uplink::UplinkSettings;
 use crate::ingestion::batching::{BatchStatus, Batcher};
-use crate::ingestion::enqueued::EnqueuedLog;
 use crate::ingestion::feed::LiveFeed;
-use crate::ingestion::keeper::Keeper;
 use crate::ingestion::loader::{Loader, LoaderStatus};
-use crate::ingestion::notices::NoticeQueue;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::storage::{Containers, StorageError};
-use crate::ingestion::topology::{Ground, Topology};
-use crate::ingestion::trash::{KEPT, Trash};
+use crate::ingestion::storage::StorageError;
+use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
-use crate::ingestion::warehouse::Warehouse;
-use crate::local_cloud::cloud::Cloud;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::local_cloud::topology::{self, FollowError, Follower};
+use crate::local_cloud::topology::FollowError;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
 /// How long tasks have to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long a SAS token of the embedded device is good for.
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
-/// Wall time between looks at what retention lets go.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why an environment can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -311,85 +304,5 @@ async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
             // Whoever asked and left doesn't want the answer.
             drop(answer.send(desk.answer(request).await));
         });
-    }
-}
-
-/// Lets go what is older than it is kept: rows, where a retention is set, and what is in the trash.
-async fn forget_old(warehouse: Warehouse, trash: Trash, clock: Clock, days: Option<u32>) {
-    loop {
-        if let Some(days) = days {
-            let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
-            match warehouse.forget_before(before).await {
-                Ok(0) => {}
-                Ok(rows) => {
-                    tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted")
-                }
-                Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
-            }
-        }
-        let trash = trash.clone();
-        match tokio::task::spawn_blocking(move || trash.forget_before(Timestamp::now() - KEPT)).await {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(count)) => tracing::info!(target: "ingestion", "trash: {count} older than 30 days deleted"),
-            Ok(Err(error)) => tracing::error!(target: "ingestion", "{error}"),
-        }
-        tokio::time::sleep(RETENTION_EVERY).await;
-    }
-}
-
-/// What is applied, and the way from it to the pipeline.
-struct Applied {
-    follower: Follower,
-    /// What is applied, as the follower reads it.
-    next: Ground,
-    /// What the pipeline runs on.
-    ground: Ground,
-    pipeline: watch::Sender<Arc<Topology>>,
-}
-
-impl Applied {
-    async fn open(data: &Path, built_in: Topology) -> Result<Self, StartError> {
-        let folder = data.join("cloud");
-        make_private(&folder)
-            .map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
-        let cloud = Cloud::open(&folder)?;
-        let (follower, next) = topology::follow(cloud, &folder, built_in).await?;
-        let pipeline = watch::Sender::new(next.peek());
-        let ground = Ground::from(pipeline.subscribe());
-        Ok(Self { follower, next, ground, pipeline })
-    }
-}
-
-struct Stores {
-    log: EnqueuedLog,
-    notices: NoticeQueue,
-    containers: Containers,
-    warehouse: Warehouse,
-    trash: Trash,
-}
-
-impl Stores {
-    fn open(data: &Path, ground: Ground) -> Result<Self, StartError> {
-        make_private(&data.join("hub"))
-            .map_err(|error| StartError::Folder { path: data.join("hub"), reason: error.to_string() })?;
-        Ok(Self {
-            log: EnqueuedLog::open(&data.join("hub").join("enqueued.db"), ground)?,
-            notices: NoticeQueue::open(&data.join("notices.db"))?,
-            containers: Containers::open(&data.join("containers"))?,
-            warehouse: Warehouse::open(&data.join("warehouse.db"))?,
-            trash: Trash::new(&data.join("trash")),
-        })
-    }
-
-    fn keeper(&self) -> Keeper {
-        let (warehouse, containers, trash) = (self.warehouse.clone(), self.containers.clone(), self.trash.clone());
-        Keeper { warehouse, containers, trash }
-    }
-
-    /// The newest pipeline time that anything was stamped with, so that a replay's clock never goes back.
-    async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
-        let enqueued = self.log.newest(1).await?.first().map(|message| message.enqueued_at);
-        let loaded = self.warehouse.newest_time().await?;
-        Ok(enqueued.max(loaded))
     }
 }

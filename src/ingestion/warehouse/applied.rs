@@ -250,3 +250,44 @@ fn drop_view(transaction: &Transaction<'_>, table: &AppliedTable) -> rusqlite::R
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::super::schema::MIGRATIONS;
+    use super::*;
+    use crate::database::Database;
+
+    #[tokio::test]
+    async fn a_warehouse_of_before_keeps_its_history_and_what_was_paused() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("warehouse.db");
+        let before = Database::open(&path, &MIGRATIONS[..1]).expect("opens");
+        before
+            .write(|transaction| {
+                transaction.execute_batch(
+                    "INSERT INTO copy_history(id, pipe, file, status, created_at, received_at, bytes)
+                     VALUES (7, 'WEATHER_PIPE_PRED_DQ', 'hub/0/a', 'Loaded', '', '2016-06-08T00:00:00Z', 1),
+                            (9, 'WEATHER_PIPE_DQ', 'hub/0/a', 'Pending', '', '2016-06-08T00:00:00Z', 1);
+                     INSERT INTO pipe_state VALUES ('WEATHER_PIPE_HEALTH_DQ', 1)",
+                )
+            })
+            .await
+            .expect("filled");
+        drop(before);
+        let warehouse = Warehouse::open(&path).expect("migrated");
+        let topology = Topology::built_in("demo", "hub", SignedDuration::from_secs(300), 1024);
+        warehouse.take_over(&topology).await.expect("in step");
+        let history = warehouse.copy_history(false, 10).await.expect("history");
+        let seen: Vec<_> = history.iter().map(|file| (file.pipe.as_str(), file.table.as_str())).collect();
+        assert_eq!(
+            seen,
+            [("WEATHER_PIPE_DQ_DEMO", "WEATHER_JSON_DEMO"), ("WEATHER_PIPE_PRED_DQ_DEMO", "WEATHER_PREDICTIONS_DEMO")]
+        );
+        assert_eq!(warehouse.pending("json-blob-messages").await.expect("pending")[0].id, 9);
+        assert!(warehouse.knows("json-blob-predictions", "hub/0/a".into()).await.expect("known"));
+        assert!(warehouse.is_paused("json-blob-health").await.expect("read"));
+        assert!(!warehouse.is_paused("json-blob-messages").await.expect("read"));
+    }
+}
