@@ -2,9 +2,10 @@
 //!
 //! In replay it is the series' own time at a chosen speed; elsewhere it is the wall clock. Batch windows,
 //! nowcast cadence and stamps follow it. TLS and SAS live on the wall clock, latencies on the monotonic one
-//! ([`ledger`]).
+//! ([`ledger`]). What is looked at each wall second waits for a [`second_hand`].
 
 pub mod ledger;
+pub mod second_hand;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

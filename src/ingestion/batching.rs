@@ -24,7 +24,9 @@ use crate::clock::{Clock, ClockReading};
 use crate::database::DatabaseError;
 
 /// Messages read from the log at a time while a batch is written.
-const CHUNK: usize = 500;
+const CHUNK: usize = 200;
+/// Bytes of lines made before they are handed to the blob. Nowcasts are some KiB each: a chunk of them is a lot.
+const PIECE: usize = 64 * 1024;
 /// Wall time before a batch that couldn't be written is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -236,23 +238,27 @@ impl Batcher {
         let mut after = 0;
         let mut ids = Vec::new();
         let mut count = 0;
+        let mut lines = Vec::new();
         loop {
             let messages = self.log.messages(&batch.container, after, batch.last_seq, CHUNK).await?;
             let Some((last, _)) = messages.last() else { break };
             after = *last;
             count += messages.len() as u64;
-            let mut lines = Vec::new();
             for (_, message) in messages {
                 // Writing a JSON value to memory has no failing path.
                 drop(serde_json::to_writer(&mut lines, &blob_line(&message)));
                 lines.push(b'\n');
                 ids.extend(message.message_id);
+                if lines.len() >= PIECE {
+                    blob.write(&lines).await?;
+                    lines.clear();
+                }
             }
-            blob.write(&lines).await?;
         }
         if count == 0 {
             return Ok(());
         }
+        blob.write(&lines).await?;
         let bytes = blob.finish().await?;
         self.ledger.stamp(Hop::Batched, ids.iter().map(String::as_str));
         let is_unrouted = batch.container == UNROUTED;

@@ -52,6 +52,8 @@ struct State {
     received: u64,
     measurements: u64,
     arrivals: VecDeque<(Instant, u32)>,
+    /// When the rate was first looked at.
+    rate_since: Option<Instant>,
 }
 
 /// What the feed knows of now.
@@ -204,7 +206,7 @@ impl LiveFeed {
     pub fn status(&self) -> FeedStatus {
         let mut state = self.lock();
         FeedStatus {
-            rate_per_s: state.rate(),
+            rate_per_s: state.rate(Instant::now()),
             newest: state.newest.clone(),
             prediction: state.prediction.clone(),
             health: state.health.clone(),
@@ -337,13 +339,15 @@ impl State {
         }
     }
 
-    fn rate(&mut self) -> f64 {
-        while self.arrivals.front().is_some_and(|(second, _)| second.elapsed() > RATE_WINDOW) {
+    /// Messages a second over the last minute; over the time since the start where that is shorter.
+    fn rate(&mut self, now: Instant) -> f64 {
+        while self.arrivals.front().is_some_and(|(second, _)| now.duration_since(*second) > RATE_WINDOW) {
             self.arrivals.pop_front();
         }
         let total: u32 = self.arrivals.iter().map(|(_, count)| count).sum();
-        let span = self.arrivals.front().map_or(RATE_WINDOW, |(first, _)| first.elapsed().max(Duration::from_secs(1)));
-        f64::from(total) / span.min(RATE_WINDOW).as_secs_f64()
+        // Not since the oldest arrival: a message a minute would be told as one a second, then one in two, ...
+        let known = now.duration_since(*self.rate_since.get_or_insert(now));
+        f64::from(total) / known.clamp(Duration::from_secs(1), RATE_WINDOW).as_secs_f64()
     }
 }
 
@@ -351,4 +355,30 @@ impl State {
 #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than any sensor has")]
 const fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_a_minute_is_a_steady_rate() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut state = State::default();
+        assert_eq!(state.rate(start), 0.0);
+        state.arrivals.push_back((after(100), 1));
+        let rates: Vec<f64> = (100..=160).map(|second| state.rate(after(second))).collect();
+        assert!(rates.iter().all(|rate| *rate == 1.0 / 60.0), "{rates:?}");
+        assert_eq!(state.rate(after(161)), 0.0);
+    }
+
+    #[test]
+    fn in_the_first_minute_a_rate_is_over_the_time_there_was() {
+        let start = Instant::now();
+        let mut state = State::default();
+        state.rate(start);
+        state.arrivals.push_back((start + Duration::from_secs(1), 20));
+        assert_eq!(state.rate(start + Duration::from_secs(10)), 2.0);
+    }
 }

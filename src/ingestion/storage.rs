@@ -12,6 +12,10 @@ use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
+/// Bytes of a blob held in memory while it is written; what is longer goes to the disk in pieces of that size. The
+/// store's own default is ten times that, for stores that are far away.
+const BUFFER: usize = 1024 * 1024;
+
 /// What can go wrong with a container.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -68,7 +72,7 @@ impl Containers {
     pub fn create(&self, container: &str, name: &str) -> BlobWriter {
         let store: Arc<dyn ObjectStore> = Arc::clone(&self.store) as _;
         BlobWriter {
-            writer: BufWriter::new(store, location(container, name)),
+            writer: BufWriter::with_capacity(store, location(container, name), BUFFER),
             container: container.to_owned(),
             name: name.to_owned(),
             bytes: 0,
@@ -182,4 +186,40 @@ fn blob_error(container: &str, name: &str, error: &object_store::Error) -> Stora
         other => reason(other),
     };
     StorageError::Blob { container: container.to_owned(), name: name.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_of_many_pieces_appears_whole_and_only_at_its_end() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let containers = Containers::open(folder.path()).expect("opens");
+        let piece: Vec<u8> = (0..=u8::MAX).cycle().take(BUFFER / 3 + 7).collect();
+        let mut blob = containers.create("c", "a/b");
+        for _ in 0..8 {
+            blob.write(&piece).await.expect("written");
+            assert!(!containers.exists("c", "a/b").await.expect("looked"));
+        }
+        let bytes = blob.finish().await.expect("finished");
+        let content = containers.read("c", "a/b").await.expect("read");
+        assert_eq!(bytes, 8 * piece.len() as u64);
+        assert!(content == piece.repeat(8), "the content isn't what was written");
+        let listed = containers.list("c").await.expect("listed");
+        assert_eq!(listed.len(), 1, "{listed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_is_given_up_half_way_is_never_seen() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let containers = Containers::open(folder.path()).expect("opens");
+        let mut blob = containers.create("c", "a");
+        for _ in 0..3 {
+            blob.write(&vec![b'x'; BUFFER]).await.expect("written");
+        }
+        drop(blob);
+        assert!(!containers.exists("c", "a").await.expect("looked"));
+        assert_eq!(containers.list("c").await.expect("listed"), []);
+    }
 }

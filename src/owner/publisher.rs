@@ -12,6 +12,7 @@ use super::answers::Desk;
 use super::rates::Rate;
 use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot, TopologySummary};
 use super::stages::{PartRates, Parts, missing, stages};
+use crate::clock::second_hand::SecondHand;
 use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::uplink::UplinkStatus;
@@ -27,8 +28,6 @@ use crate::station::{StationMetadata, Variable};
 
 /// Least wall time between two snapshots.
 const FLOOR: Duration = Duration::from_millis(200);
-/// Wall time between evaluations of what changes with time alone: ages, rates, alarms.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Gathers and publishes until it is dropped.
 pub struct Publisher {
@@ -75,12 +74,15 @@ impl Publisher {
     /// Runs for good.
     pub async fn run(mut self) {
         let mut rates = Rates::default();
+        let mut second_hand = SecondHand::new();
         loop {
             let parts = self.gather(&mut rates);
             self.publish(&parts);
-            // News is answered after the floor, so that a burst is one snapshot; without news, ages and alarms are.
-            if tokio::time::timeout(TICK, self.news()).await.is_ok() {
-                tokio::time::sleep(FLOOR).await;
+            tokio::select! {
+                // News is answered after the floor, so that a burst is one snapshot.
+                () = self.news() => tokio::time::sleep(FLOOR).await,
+                // What changes with time alone: ages, rates, alarms.
+                () = second_hand.strike() => {}
             }
         }
     }

@@ -61,6 +61,21 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether there is more in `newer` than what time alone moves: ages and rates of the stages, alarms, the clock.
+    /// Where there isn't, what was asked of the owner would be answered as before.
+    #[must_use]
+    pub fn is_outdone_by(&self, newer: &Self) -> bool {
+        let aged = Self {
+            version: newer.version,
+            clock: newer.clock,
+            taken_at: newer.taken_at,
+            stages: newer.stages.clone(),
+            alarms: newer.alarms.clone(),
+            ..self.clone()
+        };
+        aged != *newer
+    }
+
     /// The state before anything is known: every stage unknown, every list empty.
     #[must_use]
     pub fn first(

@@ -173,6 +173,19 @@ mod tests {
         assert_eq!(asker.due(), None);
     }
 
+    #[test]
+    fn a_snapshot_that_has_only_aged_is_no_news() {
+        let before = fixture::snapshot();
+        let mut aged = before.clone();
+        aged.version += 1;
+        aged.taken_at += jiff::SignedDuration::from_secs(60);
+        aged.stages[6].headline = "row 9 min".to_owned();
+        aged.alarms.clear();
+        assert!(!before.is_outdone_by(&aged));
+        aged.pipes[0].rows += 1;
+        assert!(before.is_outdone_by(&aged));
+    }
+
     #[tokio::test]
     async fn commands_go_one_at_a_time_in_order() {
         let (asker, mut asked, _received) = asker();

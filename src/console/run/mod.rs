@@ -37,6 +37,7 @@ use super::screens::{Effect, ScreenName};
 use super::setup;
 pub use super::setup::RunOptions;
 use super::theme::ColorDepth;
+use crate::clock::second_hand::SecondHand;
 use crate::owner::{Answer, AskError, OwnerClient, Request};
 use crate::settings::ConsoleSettings;
 
@@ -95,7 +96,6 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
         depth,
         shown: None,
         changed: true,
-        painting: false,
         next_frame: Instant::now(),
         resize: None,
     };
@@ -118,8 +118,6 @@ struct Console {
     shown: Option<Buffer>,
     /// Something changed since.
     changed: bool,
-    /// The painter is at work: what changes meanwhile goes into the next frame.
-    painting: bool,
     /// No frame before this.
     next_frame: Instant,
     resize: Option<Size>,
@@ -139,6 +137,7 @@ impl Console {
         self.draw();
         let mut events = EventStream::new();
         let mut snapshots = client.snapshots();
+        let mut second_hand = SecondHand::new();
         let mut owner_here = true;
         self.ask();
         loop {
@@ -157,7 +156,7 @@ impl Console {
                     Some(painted) => self.painted(painted)?,
                     None => return Err(io::Error::other("its thread has ended").into()),
                 },
-                () = tokio::time::sleep_until(self.next_frame), if self.changed && !self.painting => {
+                () = tokio::time::sleep_until(self.next_frame), if self.changed => {
                     self.draw();
                     true
                 }
@@ -165,7 +164,8 @@ impl Console {
                     panic::inside(|| self.asker.ask_again(self.app.up(), self.app.wants()));
                     true
                 }
-                () = tokio::time::sleep(to_next_second()) => {
+                // The header shows the wall clock, and ages move.
+                () = second_hand.strike() => {
                     self.app.tick(Timestamp::now());
                     self.changed = true;
                     true
@@ -209,12 +209,18 @@ impl Console {
         self.asker.wants(self.app.up(), wants);
     }
 
+    /// Whether the screen wants something else than what was asked last.
+    fn wants_else(&self) -> bool {
+        panic::inside(|| self.app.wants()) != self.asker.asked_requests()
+    }
+
     fn snapshot(&mut self, snapshot: Option<std::sync::Arc<crate::owner::Snapshot>>) -> GoesOn {
         self.app.tick(Timestamp::now());
         match snapshot {
             Some(snapshot) => {
+                let has_more = self.app.view.live.is_outdone_by(&snapshot);
                 self.app.view.take(snapshot);
-                if !self.app.view.is_paused() {
+                if !self.app.view.is_paused() && (has_more || self.wants_else()) {
                     self.asker.news();
                 }
             }
@@ -233,7 +239,7 @@ impl Console {
             Inner::RoundOver(round) => {
                 self.asker.over(round);
                 // An answer may lead a screen to ask for more.
-                if panic::inside(|| self.app.wants()) != self.asker.asked_requests() {
+                if self.wants_else() {
                     self.asker.news();
                 }
                 return true;
@@ -251,11 +257,9 @@ impl Console {
 
     fn painted(&mut self, painted: Painted) -> Result<GoesOn, ConsoleError> {
         match painted {
-            Painted::Drawn => self.painting = false,
-            Painted::Resumed => return self.look_at_size(),
-            Painted::Failed(error) => return Err(error.into()),
+            Painted::Resumed => self.look_at_size(),
+            Painted::Failed(error) => Err(error.into()),
         }
-        Ok(true)
     }
 
     fn effect(&mut self, effect: Effect) -> GoesOn {
@@ -310,16 +314,9 @@ impl Console {
             return;
         }
         self.painter.order(Paint::Frame(buffer.clone()));
-        self.painting = true;
         self.shown = Some(buffer);
         self.next_frame = Instant::now() + Duration::from_millis(self.settings.frame_floor_ms);
     }
-}
-
-/// Until the wall clock's next second: the header shows it.
-fn to_next_second() -> Duration {
-    let past = u64::try_from(Timestamp::now().subsec_millisecond()).unwrap_or(0);
-    Duration::from_millis(1001_u64.saturating_sub(past))
 }
 
 /// Sleeps until then; without an instant, for good.

@@ -1,8 +1,9 @@
 //! The thread that owns the terminal: it alone writes to it, so that a slow or stopped terminal holds up nobody else.
 
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -39,19 +40,49 @@ pub(super) enum Paint {
 
 /// What the painter tells.
 pub(super) enum Painted {
-    /// A frame is shown.
-    Drawn,
     /// The process goes on after it was stopped.
     Resumed,
     /// The terminal can't be written to.
     Failed(io::Error),
 }
 
+/// Orders on their way to the thread.
+#[derive(Default)]
+struct Orders {
+    waiting: Mutex<VecDeque<Paint>>,
+    come: Condvar,
+}
+
+impl Orders {
+    /// Puts an order behind the others. Of frames that wait the newest wins: a slow terminal skips the rest, and
+    /// nobody has to be told when it is done with one.
+    fn put(&self, order: Paint) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match (waiting.back_mut(), &order) {
+            (Some(last @ Paint::Frame(_)), Paint::Frame(_)) => *last = order,
+            _ => waiting.push_back(order),
+        }
+        drop(waiting);
+        self.come.notify_one();
+    }
+
+    /// Takes the oldest, and waits for one where there is none.
+    fn take(&self) -> Paint {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(order) = waiting.pop_front() {
+                return order;
+            }
+            waiting = self.come.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
 /// The painter's handle. Dropping it gives the terminal back.
 pub(super) struct Painter {
-    orders: mpsc::Sender<Paint>,
+    orders: Arc<Orders>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -61,7 +92,8 @@ impl Painter {
         take(mouse).inspect_err(|_| give_back())?;
         let screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
             .inspect_err(|_| give_back())?;
-        let (orders, received) = mpsc::channel();
+        let orders = Arc::new(Orders::default());
+        let received = Arc::clone(&orders);
         let work = move || {
             if let Err(error) = paint(screen, mouse, &received, &done) {
                 drop(done.send(Painted::Failed(error)));
@@ -75,7 +107,7 @@ impl Painter {
 
     /// Gives an order; one that comes after a failure goes nowhere, as the failure was told.
     pub fn order(&self, paint: Paint) {
-        drop(self.orders.send(paint));
+        self.orders.put(paint);
     }
 }
 
@@ -91,17 +123,14 @@ impl Drop for Painter {
 fn paint(
     mut screen: Screen,
     mut mouse: bool,
-    orders: &mpsc::Receiver<Paint>,
+    orders: &Orders,
     done: &tokio::sync::mpsc::UnboundedSender<Painted>,
 ) -> io::Result<()> {
-    while let Ok(order) = orders.recv() {
-        match order {
+    loop {
+        match orders.take() {
             // A panic has given the terminal back: what was to be shown isn't any more.
             Paint::Frame(_) if !TAKEN.load(Ordering::SeqCst) => break,
-            Paint::Frame(buffer) => {
-                draw(&mut screen, &buffer)?;
-                drop(done.send(Painted::Drawn));
-            }
+            Paint::Frame(buffer) => draw(&mut screen, &buffer)?,
             Paint::Clear => screen.clear()?,
             Paint::Mouse(on) => {
                 mouse = on;
@@ -171,5 +200,49 @@ fn stop_process() {
         let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         // The signal may be taken by another thread; this one must not go on drawing before it takes hold.
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+
+    fn frame(text: &str) -> Paint {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 1));
+        buffer.set_string(0, 0, text, ratatui::style::Style::default());
+        Paint::Frame(buffer)
+    }
+
+    fn words(order: Paint) -> String {
+        match order {
+            Paint::Frame(buffer) => buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect(),
+            Paint::Clear => "clear".to_owned(),
+            Paint::Stop => "stop".to_owned(),
+            _ => "another".to_owned(),
+        }
+    }
+
+    #[test]
+    fn of_frames_that_wait_the_newest_is_shown_and_nothing_overtakes() {
+        let orders = Orders::default();
+        for order in [frame("one"), frame("two"), Paint::Clear, frame("three"), frame("four"), Paint::Stop] {
+            orders.put(order);
+        }
+        let taken: Vec<_> = (0..4).map(|_| words(orders.take()).trim_end().to_owned()).collect();
+        assert_eq!(taken, ["two", "clear", "four", "stop"]);
+    }
+
+    #[test]
+    fn who_waits_for_an_order_is_woken_by_it() {
+        let orders = Arc::new(Orders::default());
+        let taker = std::thread::spawn({
+            let orders = Arc::clone(&orders);
+            move || words(orders.take())
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        orders.put(Paint::Stop);
+        assert_eq!(taker.join().expect("joins"), "stop");
     }
 }

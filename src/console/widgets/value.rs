@@ -236,6 +236,21 @@ pub fn date_time_utc(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
+/// A change per hour with its sign and unit: `−0.6 hPa/h`.
+#[must_use]
+pub fn tendency(variable: Variable, change: f64) -> String {
+    let number = number(variable, change.abs());
+    let none = number.chars().all(|c| matches!(c, '0' | '.'));
+    let sign = if none {
+        "±"
+    } else if change < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{number} {}/h", variable.unit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,7 +98,7 @@ fn now_line(
         return (format!("{figure} wind{from}"), ctx.theme.text);
     }
     let tendency = ctx.snapshot.now.tendency_per_h.iter().find(|(of, _)| *of == variable);
-    let tendency = tendency.map_or_else(String::new, |(_, change)| tendency_text(variable, *change));
+    let tendency = tendency.map_or_else(String::new, |(_, change)| value::tendency(variable, *change));
     // Label, course and change share what the figure leaves.
     let room = usize::from(width).saturating_sub(11 + value::width(&tendency) + 2);
     let (label, label_width) = if width >= 42 { (variable.label(), 12) } else { (short(variable), 6) };
@@ -119,20 +119,6 @@ const fn short(variable: Variable) -> &'static str {
         Variable::Pressure => "press",
         other => other.label(),
     }
-}
-
-/// A change per hour with its sign and unit: `−0.6 hPa/h`.
-fn tendency_text(variable: Variable, change: f64) -> String {
-    let number = value::number(variable, change.abs());
-    let none = number.chars().all(|c| matches!(c, '0' | '.'));
-    let sign = if none {
-        "±"
-    } else if change < 0.0 {
-        "−"
-    } else {
-        "+"
-    };
-    format!("{sign}{number} {}/h", variable.unit())
 }
 
 fn course(variable: Variable, series: &[Series], width: usize) -> String {
@@ -300,9 +286,9 @@ mod tests {
 
     #[test]
     fn a_change_has_its_sign() {
-        assert_eq!(tendency_text(Variable::Temperature, 0.83), "+0.8 °C/h");
-        assert_eq!(tendency_text(Variable::Humidity, -3.1), "−3 %/h");
-        assert_eq!(tendency_text(Variable::Pressure, -0.04), "±0.0 hPa/h");
+        assert_eq!(value::tendency(Variable::Temperature, 0.83), "+0.8 °C/h");
+        assert_eq!(value::tendency(Variable::Humidity, -3.1), "−3 %/h");
+        assert_eq!(value::tendency(Variable::Pressure, -0.04), "±0.0 hPa/h");
     }
 
     #[test]

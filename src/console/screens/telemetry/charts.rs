@@ -12,7 +12,7 @@ use crate::console::screens::Context;
 use crate::console::widgets::chart::plot::nearest;
 use crate::console::widgets::chart::{self, ChartData};
 use crate::console::widgets::pane;
-use crate::console::widgets::value::{age, date_time, fit, hour_minute, measured, number, time, width};
+use crate::console::widgets::value::{age, date_time, fit, hour_minute, measured, number, tendency, time, width};
 use crate::owner::{Point, Series};
 use crate::station::text::printable;
 use crate::station::{QcFlag, Variable};
@@ -196,7 +196,7 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         }
         parts.push(Span::styled(measured(variable, current), ctx.theme.series(variable.index())));
         if let Some((_, change)) = now.tendency_per_h.iter().find(|(v, _)| *v == variable) {
-            parts.push(Span::styled(format!("  {} {}/h", signed(variable, *change), variable.unit()), ctx.theme.text));
+            parts.push(Span::styled(format!("  {}", tendency(variable, *change)), ctx.theme.text));
         }
     }
     let last = screen.series.get(&variable).and_then(|series| series.points.last());
@@ -218,11 +218,6 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         parts.pop();
     }
     Line::from(parts)
-}
-
-fn signed(variable: Variable, change: f64) -> String {
-    let text = number(variable, change);
-    if text.starts_with('-') || change <= 0.0 { text } else { format!("+{text}") }
 }
 
 fn min_max(points: &[Point]) -> Option<(f64, f64)> {
