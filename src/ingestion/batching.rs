@@ -179,6 +179,7 @@ impl Batcher {
             () = self.clock.sleep_until(end) => {}
             // Another window may end before.
             () = self.ground.changed() => return,
+            () = self.log.grown() => return,
         }
         if !waits {
             tokio::select! {

@@ -32,7 +32,6 @@ use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::local_cloud::topology::FollowError;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
 /// How long tasks have to end at a shutdown.
@@ -57,9 +56,6 @@ pub enum StartError {
     /// A database can't be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// What is applied can't be followed.
-    #[error(transparent)]
-    Follow(#[from] FollowError),
     /// The containers can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),

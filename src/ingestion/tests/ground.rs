@@ -156,6 +156,23 @@ async fn what_no_route_takes_waits_until_one_does() {
 }
 
 #[tokio::test]
+async fn what_no_route_takes_holds_nothing_up_near_a_replays_end() {
+    let mut bench = bench().await;
+    let start = at("2016-06-08T00:00:00Z");
+    bench.batcher.clock = Clock::replay(start, 600, start + SignedDuration::from_hours(20));
+    let (log, mut batches) = (bench.log.clone(), bench.batcher.status.subscribe());
+    let mut stranger = enqueued(&Message::WeatherMeasurement(measurement(0)));
+    stranger.content_type = None;
+    log.append(stranger).await.expect("appended");
+    let batcher = tokio::spawn(bench.batcher.run());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    log.append(enqueued(&Message::WeatherMeasurement(measurement(1)))).await.expect("appended");
+    let cut = batches.wait_for(|status| status.batches == 1 && status.unrouted == 0);
+    tokio::time::timeout(SOON, cut).await.expect("in time").expect("runs on");
+    batcher.abort();
+}
+
+#[tokio::test]
 async fn without_a_hub_nothing_is_taken_in_and_what_was_waits() {
     let running = Running::start().await;
     running.send(0).await;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::cloud::Cloud;
-use crate::database::{DatabaseError, FolderWatch, WatchError};
+use crate::database::{DatabaseError, FolderWatch};
 use crate::ingestion::topology::{Ground, Topology};
 
 pub use read::read;
@@ -29,44 +29,38 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// Wall time before a store that can't be read is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Why what is applied can't be followed.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// The store can't be read.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// Its folder can't be watched.
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-}
-
 /// Follows what is applied.
 #[derive(Debug)]
 pub struct Follower {
     cloud: Cloud,
-    watch: FolderWatch,
+    /// Absent where the system gives none: then changes are seen at the next start.
+    watch: Option<FolderWatch>,
     built_in: Arc<Topology>,
     applied: watch::Sender<Arc<Topology>>,
 }
 
 /// Reads what is applied in `cloud`, which was opened in `folder`; `built_in` until something is. The topology
 /// changes for as long as the follower runs.
-pub async fn follow(cloud: Cloud, folder: &Path, built_in: Topology) -> Result<(Follower, Ground), FollowError> {
+pub async fn follow(cloud: Cloud, folder: &Path, built_in: Topology) -> Result<(Follower, Ground), DatabaseError> {
     // Watched before it is read: nothing falls in between.
-    let watch = FolderWatch::start(folder)?;
+    let watch = FolderWatch::start(folder);
+    if let Err(error) = &watch {
+        tracing::error!(target: "ingestion", "what is applied from now on is followed after a restart only: {error}");
+    }
     let built_in = Arc::new(built_in);
     let first = current(&cloud, &built_in).await?;
     tell(&first, &[]);
     let applied = watch::Sender::new(first);
     let ground = Ground::from(applied.subscribe());
-    Ok((Follower { cloud, watch, built_in, applied }, ground))
+    Ok((Follower { cloud, watch: watch.ok(), built_in, applied }, ground))
 }
 
 impl Follower {
     /// Runs for good.
     pub async fn run(self) {
+        let Some(watch) = &self.watch else { return std::future::pending().await };
         loop {
-            self.watch.changed().await;
+            watch.changed().await;
             tokio::time::sleep(SETTLE).await;
             let next = loop {
                 match current(&self.cloud, &self.built_in).await {
