@@ -127,6 +127,20 @@ impl Cloud {
             .map(|_| ())
     }
 
+    /// Gives the resource `id` the id and attributes of `resource`, of the same kind: it stays the one that was made.
+    pub async fn rename(&self, id: &str, resource: Resource) -> Result<(), DatabaseError> {
+        let (id, now) = (id.to_owned(), Timestamp::now().to_string());
+        self.database
+            .write(move |transaction| {
+                transaction.execute(
+                    "UPDATE resource SET id = ?3, attributes = ?4, updated_at = ?5 WHERE kind = ?1 AND id = ?2",
+                    [resource.kind, id, resource.id, resource.attributes.to_string(), now],
+                )
+            })
+            .await
+            .map(|_| ())
+    }
+
     /// Removes a resource; answers whether it was there.
     pub async fn delete(&self, kind: &str, id: &str) -> Result<bool, DatabaseError> {
         let key = [kind.to_owned(), id.to_owned()];
@@ -220,7 +234,11 @@ mod tests {
         one.adopt().await.expect("adopted");
         one.adopt().await.expect("adopted again");
         assert!(other.is_adopted().await.expect("read"));
-        assert!(other.delete("azurerm_iothub", "/hubs/a").await.expect("deleted"));
+        let made = one.resources_made().await.expect("read")[0].1;
+        let renamed = Resource { id: "/hubs/b".into(), ..hub };
+        other.rename("/hubs/a", renamed.clone()).await.expect("renamed");
+        assert_eq!(one.resources_made().await.expect("read"), [(renamed, made)]);
+        assert!(other.delete("azurerm_iothub", "/hubs/b").await.expect("deleted"));
         assert!(!one.delete("azurerm_iothub", "/hubs/a").await.expect("nothing left"));
     }
 }

@@ -41,9 +41,11 @@ impl Running {
         let mut next = (**self.applied.borrow()).clone();
         change(&mut next);
         next.applied = true;
-        let now = Some(Timestamp::now());
-        next.containers.values_mut().chain(next.tables.values_mut()).for_each(|made| *made = made.or(now));
-        next.pipes.iter_mut().for_each(|pipe| pipe.made = pipe.made.or(now));
+        // No two things are made at one time.
+        let pipes = next.pipes.iter_mut().map(|pipe| &mut pipe.made);
+        for made in next.containers.values_mut().chain(next.tables.values_mut()).chain(pipes) {
+            *made = made.or_else(|| Some(Timestamp::now()));
+        }
         let next = Arc::new(next);
         self.applied.send_replace(Arc::clone(&next));
         let mut ground = self.loader.ground.clone();
@@ -246,6 +248,33 @@ async fn a_table_made_anew_under_its_name_is_an_empty_one_and_an_adopted_one_kee
     assert_eq!(running.trash().len(), 1);
     running.send(1).await;
     running.each_once(1).await;
+}
+
+#[tokio::test]
+async fn a_renamed_table_keeps_its_rows_with_a_pipe_and_without() {
+    let running = Running::start().await;
+    running.send(0).await;
+    running.until_rows(1).await;
+    let pipe = measurements_pipe(&running.applied.borrow());
+    // A pipe's COPY names its table, so a rename makes the pipe anew.
+    running
+        .apply(|topology| {
+            topology.pipes.remove(0);
+            let made = topology.tables.remove(&pipe.full_table).flatten();
+            topology.tables.insert("D.S.ROOF".into(), made);
+        })
+        .await;
+    let count = async || {
+        let sql = "SELECT count(*) FROM ROOF";
+        running.loader.warehouse.database().read(|c| c.query_row(sql, [], |row| row.get::<_, i64>(0))).await.ok()
+    };
+    assert_eq!((count().await, running.trash().len()), (Some(1), 0));
+    let (table, full_table) = ("ROOF".to_owned(), "D.S.ROOF".to_owned());
+    let pipe = super::super::topology::PipeTopology { table, full_table, made: None, ..pipe };
+    running.apply(|topology| topology.pipes.insert(0, pipe)).await;
+    running.send(1).await;
+    running.until_rows(2).await;
+    assert_eq!((count().await, running.trash().len()), (Some(2), 0));
 }
 
 #[tokio::test]

@@ -32,18 +32,26 @@ struct AppliedTable {
     is_dropped: bool,
 }
 
+impl AppliedTable {
+    /// Its full name in `topology`, where it is there still: a table that was renamed is the one made at that time.
+    fn name_in<'a>(&self, topology: &'a Topology) -> Option<&'a String> {
+        let is_it = |made: &Made| made.is_some() && *made == self.made;
+        let tables = || topology.tables.iter().filter(|(_, made)| is_it(made)).map(|(name, _)| name);
+        tables().find(|name| **name == self.full_name).or_else(|| tables().next())
+    }
+}
+
 impl Warehouse {
     /// Marks the tables that were applied and aren't in `topology` any more, or are there anew; answers those and the
     /// ones marked before.
     pub async fn mark_dropped(&self, topology: &Topology) -> Result<Vec<DroppedTable>, DatabaseError> {
-        let (is_applied, tables) = (topology.applied, topology.tables.clone());
+        let topology = topology.clone();
         self.database
             .write(move |transaction| {
                 let mut dropped = Vec::new();
                 for (container, rows_in) in MESSAGE_TABLES {
                     let Some(table) = applied_table(transaction, container)? else { continue };
-                    let is_gone =
-                        is_applied && table.made.is_some() && tables.get(&table.full_name) != Some(&table.made);
+                    let is_gone = topology.applied && table.made.is_some() && table.name_in(&topology).is_none();
                     if !is_gone && !table.is_dropped {
                         continue;
                     }
@@ -178,13 +186,16 @@ fn take_over_table(
         return Ok(());
     }
     // Without a pipe the table is still the one that the last pipe loaded into.
-    let named = match topology.pipe_of(container) {
-        Some(pipe) => Some((&pipe.table, &pipe.full_table)),
-        None => known.as_ref().map(|table| (&table.name, &table.full_name)),
-    };
+    let of_pipe = topology.pipe_of(container).filter(|pipe| topology.tables.contains_key(&pipe.full_table));
+    let renamed = known
+        .as_ref()
+        .and_then(|table| table.name_in(topology))
+        .and_then(|name| name.rsplit('.').next().zip(Some(name)));
+    let same = known.as_ref().map(|table| (table.name.as_str(), &table.full_name));
+    let named = of_pipe.map(|pipe| (pipe.table.as_str(), &pipe.full_table)).or(renamed).or(same);
     let wanted = named.and_then(|(name, full_name)| Some((name, full_name, *topology.tables.get(full_name)?)));
     if let Some(known) = &known {
-        if wanted == Some((&known.name, &known.full_name, known.made)) {
+        if wanted == Some((known.name.as_str(), &known.full_name, known.made)) {
             return Ok(());
         }
         drop_view(transaction, known)?;

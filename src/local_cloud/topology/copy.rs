@@ -132,6 +132,10 @@ mod tests {
                 "-- by hand\nCOPY INTO \"D\".\"s\".\"T \"\"1\"\"\" (v, f)\nFROM (SELECT $1, METADATA$FILENAME /* @no */ FROM @\"D\".\"s\".\"St\" (FILE_FORMAT => 'x') t);",
                 copy(&["D", "s", "T \"1\""], &["D", "s", "St"]),
             ),
+            (
+                "COPY INTO \"D\".\"S\".\"T\" (\"VARIANT\", \"FILE_NAME\")\nFROM (\n    SELECT $1, METADATA$FILENAME\n    FROM @\"D\".\"S\".\"ST\"\n)\nFILE_FORMAT = (FORMAT_NAME = '\"D\".\"S\".\"J\"')\nON_ERROR = SKIP_FILE",
+                copy(&["D", "S", "T"], &["D", "S", "ST"]),
+            ),
         ] {
             assert_eq!(read(statement), Ok(expected), "{statement}");
         }
