@@ -180,6 +180,13 @@ async fn the_pipeline_follows_what_is_applied_and_every_message_arrives_once() {
     let duplicates: u64 = client.snapshots().borrow().pipes.iter().map(|pipe| pipe.duplicates).sum();
     assert_eq!(duplicates, 0);
 
+    // Without its queue the subscription announces nothing.
+    wait_for(&client, "no batch open", |s| stage(s, StageName::Route).detail == "no batch open").await;
+    assert!(!is_missing(&client.snapshots().borrow(), StageName::Event));
+    cloud.delete("azurerm_storage_queue", "q").await.expect("destroyed");
+    wait_for(&client, "nothing announced", |s| is_missing(s, StageName::Event)).await;
+    cloud.put(resource("azurerm_storage_queue", "q", json!({"name": "q"}))).await.expect("applied");
+    wait_for(&client, "announced again", |s| !is_missing(s, StageName::Event)).await;
     // A destroyed table: its rows are in the trash, and its pipe says what it needs.
     cloud.delete(TABLE, kind).await.expect("destroyed");
     wait_for(&client, "the pipe stopped", |s| s.pipes.iter().any(|pipe| pipe.state == "STOPPED_MISSING_TABLE")).await;

@@ -5,7 +5,7 @@
 //! blob is written whole under that name, its notice has an identity made from the batch, and only then are
 //! the messages forgotten. What was interrupted is done again with the same name and content.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ pub struct BatchStatus {
     pub bytes: u64,
     /// Messages that no route took, kept in the container `unrouted`.
     pub unrouted: u64,
-    /// Blobs that were written and announced nowhere.
-    pub unannounced: u64,
+    /// Blobs that were written and announced nowhere, by container; until a refresh has looked for them.
+    pub unannounced: BTreeMap<String, u64>,
     /// Containers that messages wait for and that don't exist.
     pub missing: BTreeSet<String>,
     /// What last went wrong.
@@ -279,7 +279,9 @@ impl Batcher {
             status.bytes += bytes;
             status.last = Some((batch.container.clone(), batch.name.clone(), bytes, batch.cut_at));
             status.unrouted += if is_unrouted { count } else { 0 };
-            status.unannounced += u64::from(!is_unrouted && !is_announced);
+            if !is_unrouted && !is_announced {
+                *status.unannounced.entry(batch.container.clone()).or_default() += 1;
+            }
             status.last_error = None;
         });
         Ok(())

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::alarms::Alarms;
 use super::client::AskError;
@@ -12,6 +13,7 @@ use super::protocol::{Answer, LoadedFile, NowcastView, Point, ReceivedMessage, R
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
+use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use crate::ingestion::feed::{Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
@@ -48,6 +50,8 @@ pub struct Desk {
     pub log: EnqueuedLog,
     /// The live feed.
     pub feed: LiveFeed,
+    /// The batcher's state.
+    pub batches: watch::Sender<BatchStatus>,
     /// The loader.
     pub loader: Loader,
     /// The warehouse.
@@ -85,6 +89,7 @@ impl Desk {
             }
             Request::RefreshPipe { pipe } => {
                 let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
+                self.settle_unannounced(&pipe);
                 tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
                 Ok(self.done(format!(
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
@@ -104,6 +109,14 @@ impl Desk {
     fn done(&self, message: String) -> Answer {
         self.changed.ring();
         Answer::Done { message }
+    }
+
+    /// A refresh has found what lay unannounced in the pipe's container.
+    fn settle_unannounced(&self, pipe: &str) {
+        let topology = self.loader.ground.peek();
+        let refreshed = topology.pipes.iter().find(|known| known.name.eq_ignore_ascii_case(pipe));
+        let Some(container) = refreshed.map(|pipe| &pipe.container) else { return };
+        self.batches.send_if_modified(|status| status.unannounced.remove(container).is_some());
     }
 
     fn set_speed(&self, speed: u32) -> Outcome {

@@ -5,6 +5,7 @@ mod alarms;
 mod answers;
 pub mod archive;
 mod client;
+mod ground;
 mod lock;
 mod log_buffer;
 mod protocol;
@@ -20,6 +21,7 @@ mod stores;
 use crate::settings::Folders;
 
 pub use client::{Ask, AskError, OwnerClient};
+pub use ground::TopologySummary;
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
@@ -29,7 +31,6 @@ pub use protocol::{
 pub use running::{Running, StartError, start};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
-    TopologySummary,
 };
 pub use socket::AttachError;
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::alarms::Inputs;
 use super::answers::Desk;
 use super::rates::Rate;
-use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot, TopologySummary};
+use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};
 use super::stages::{PartRates, Parts, missing, stages};
 use crate::clock::second_hand::SecondHand;
 use crate::edge_agent::agent::AgentStatus;
@@ -18,7 +18,7 @@ use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::loader::{LoaderStatus, PipeStatus};
-use crate::ingestion::topology::{Ground, Topology};
+use crate::ingestion::topology::Ground;
 use crate::ingestion::verify::VerificationStatus;
 use crate::local_cloud::hub::HubStatus;
 use crate::nowcast::solar;
@@ -149,7 +149,7 @@ impl Publisher {
                     oldest_at: parts.queue.oldest_at,
                     set_aside: parts.queue.set_aside,
                 },
-                topology: summary(&parts.topology),
+                topology: (&*parts.topology).into(),
                 nowcast: parts.feed.prediction.clone(),
                 verification: parts.verification.clone(),
                 devices: self.devices(parts),
@@ -248,15 +248,6 @@ impl Publisher {
             health: parts.feed.health.get(id).cloned(),
         });
         std::iter::once(own).chain(others).collect()
-    }
-}
-
-fn summary(topology: &Topology) -> TopologySummary {
-    TopologySummary {
-        applied: topology.applied,
-        hub: topology.hub.as_ref().map(|hub| hub.name.clone()),
-        window_s: topology.windows().map(|(_, longest)| longest.as_secs_f64()),
-        faults: topology.faults.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -233,6 +233,7 @@ async fn bring_up(
         outbox: agent.outbox(),
         log: stores.log.clone(),
         feed: feed.clone(),
+        batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
         changed: Pulse::default(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ground::TopologySummary;
 use crate::clock::ClockReading;
 use crate::ingestion::warehouse::ScoreRow;
 use crate::provisioning::status::ProvisioningStatus;
@@ -165,20 +166,6 @@ pub struct OwnerInfo {
     pub data_dir: PathBuf,
     /// `host:port` of the local hub, once it listens.
     pub hub_address: Option<String>,
-}
-
-/// What the pipeline runs on.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TopologySummary {
-    /// Whether it was applied; otherwise it is the built-in one.
-    pub applied: bool,
-    /// The hub's name in blob names; absent where there is none.
-    pub hub: Option<String>,
-    /// Longest window of a batch, pipeline seconds; absent without an endpoint.
-    pub window_s: Option<f64>,
-    /// What was applied and can't be followed: each with its cause and the next step.
-    pub faults: Vec<String>,
 }
 
 /// A stage of the pipeline.

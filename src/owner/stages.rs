@@ -55,6 +55,11 @@ impl Parts {
     pub fn measurements(&self) -> Option<&PipeStatus> {
         self.loader.pipes.values().find(|status| status.pipe.container == MESSAGE_CONTAINERS[0])
     }
+
+    /// Blobs that no notice was made for.
+    fn unannounced(&self) -> u64 {
+        self.batch.unannounced.values().sum()
+    }
 }
 
 /// Stages of which nothing is provisioned.
@@ -125,7 +130,7 @@ fn stage(name: StageName, lamp: Lamp, headline: String, detail: String) -> Stage
 /// A stage of which nothing is applied, with what waits for it.
 fn not_provisioned(name: StageName, parts: &Parts) -> Stage {
     let detail = match name {
-        StageName::Event if parts.batch.unannounced > 0 => format!("{} unannounced", parts.batch.unannounced),
+        StageName::Event if parts.unannounced() > 0 => format!("{} unannounced", parts.unannounced()),
         StageName::Pipe if parts.loader.waiting > 0 => format!("{} notices wait", thousands(parts.loader.waiting)),
         _ => String::new(),
     };
@@ -243,7 +248,7 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
     let queue = &parts.queue;
     let pending: u64 = parts.loader.pipes.values().map(|p| p.counts.pending).sum();
     let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed).sum();
-    let unannounced = parts.batch.unannounced;
+    let unannounced = parts.unannounced();
     let lamp = match (queue.set_aside > 0 || unannounced > 0, queue.received > 0 || files > 0) {
         (true, _) => Lamp::Warning,
         (false, true) => Lamp::Ok,
@@ -252,7 +257,7 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
     let aside = (queue.set_aside > 0)
         .then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
     let lost = (unannounced > 0).then(|| {
-        format!("{unannounced} blobs were announced nowhere since the start; refresh their pipes once the subscription is applied")
+        format!("{unannounced} blobs were announced nowhere; refresh their pipes once the subscription is applied")
     });
     Stage {
         rate_per_s: parts.rates.notices,

@@ -329,7 +329,7 @@ async fn what_is_announced_nowhere_is_loaded_by_a_refresh() {
     let announcement = running.applied.borrow().announcement.clone();
     running.apply(|topology| topology.announcement = None).await;
     running.send(0).await;
-    running.until("a blob", || running.batches.borrow().unannounced == 1).await;
+    running.until("a blob", || running.batches.borrow().unannounced.get(CONTAINER) == Some(&1)).await;
     assert_eq!(running.loader.notices.status().received, 0);
     running.apply(|topology| topology.announcement = announcement).await;
     running.send(1).await;
