@@ -13,13 +13,14 @@ use skydeck::clock::Clock;
 use skydeck::clock::ledger::Ledger;
 use skydeck::edge_agent::outbox::Outbox;
 use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus};
-use skydeck::ingestion::batching::{BatchRules, BatchStatus, Batcher};
+use skydeck::ingestion::batching::{BatchStatus, Batcher};
 use skydeck::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use skydeck::ingestion::loader::{Loader, LoaderStatus};
 use skydeck::ingestion::notices::NoticeQueue;
 use skydeck::ingestion::pulse::Pulse;
-use skydeck::ingestion::routing::Routes;
 use skydeck::ingestion::storage::Containers;
+use skydeck::ingestion::topology::{Ground, Topology};
+use skydeck::ingestion::trash::Trash;
 use skydeck::ingestion::warehouse::Warehouse;
 use skydeck::local_cloud::hub::{self, HubConfig};
 use skydeck::station::{Message, Variable, WeatherMeasurement};
@@ -31,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 const MESSAGES: u64 = 20_000;
 /// Messages committed together where the hop itself takes lists.
 const GROUP: usize = 500;
+/// Bytes of a batch.
+const MAX_BYTES: u64 = 1_000_000;
 
 fn messages() -> Vec<Message> {
     let start: Timestamp = "2016-06-01T00:00:00Z".parse().expect("a timestamp");
@@ -62,6 +65,7 @@ fn enqueued(message: &Message) -> EnqueuedMessage {
 
 /// Everything behind the hub, in `folder`.
 struct Plant {
+    ground: Ground,
     log: EnqueuedLog,
     batcher: Batcher,
     loader: Loader,
@@ -69,30 +73,36 @@ struct Plant {
     ledger: Ledger,
 }
 
-fn plant(folder: &Path) -> Plant {
+async fn plant(folder: &Path) -> Plant {
     let (clock, ledger) = (Clock::wall(), Ledger::default());
-    let log = EnqueuedLog::open(&folder.join("enqueued.db"), Routes::default()).expect("log");
+    let topology = Topology::built_in("bench", "bench", SignedDuration::from_secs(3600), MAX_BYTES);
+    let ground = Ground::fixed(topology.clone());
+    let log = EnqueuedLog::open(&folder.join("enqueued.db"), ground.clone()).expect("log");
     let notices = NoticeQueue::open(&folder.join("notices.db")).expect("queue");
     let containers = Containers::open(&folder.join("containers")).expect("containers");
     let batcher = Batcher {
         log: log.clone(),
         containers: containers.clone(),
         notices: notices.clone(),
-        rules: BatchRules { hub_name: "bench".into(), window: SignedDuration::from_secs(3600), max_bytes: 1_000_000 },
+        ground: ground.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
         status: watch::Sender::new(BatchStatus::default()),
     };
+    let warehouse = Warehouse::open(&folder.join("warehouse.db")).expect("warehouse");
+    warehouse.take_over(&topology).await.expect("in step");
     let loader = Loader {
         notices,
         containers,
-        warehouse: Warehouse::open(&folder.join("warehouse.db")).expect("warehouse"),
+        trash: Trash::new(&folder.join("trash")),
+        ground: ground.clone(),
+        warehouse,
         clock: clock.clone(),
         ledger: ledger.clone(),
         status: watch::Sender::new(LoaderStatus::default()),
         resumed: Pulse::default(),
     };
-    Plant { log, batcher, loader, clock, ledger }
+    Plant { ground, log, batcher, loader, clock, ledger }
 }
 
 async fn fill_outbox(outbox: &Outbox, messages: &[Message]) {
@@ -120,7 +130,7 @@ async fn wait_for_rows(status: &mut watch::Receiver<LoaderStatus>, rows: u64) {
 /// Outbox, link over TLS, hub, batches, notices, loads: from stored readings to rows in the table.
 async fn end_to_end(messages: &[Message]) -> Duration {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let plant = plant(folder.path());
+    let plant = plant(folder.path()).await;
     let shutdown = CancellationToken::new();
     let config = HubConfig {
         listen: [127, 0, 0, 1].into(),
@@ -128,7 +138,8 @@ async fn end_to_end(messages: &[Message]) -> Duration {
         host_name: "bench".into(),
         folder: folder.path().join("hub"),
     };
-    let hub = hub::start(config, plant.log.clone(), plant.clock.clone(), plant.ledger.clone(), shutdown.clone())
+    let (ground, log) = (plant.ground.clone(), plant.log.clone());
+    let hub = hub::start(config, ground, log, plant.clock.clone(), plant.ledger.clone(), shutdown.clone())
         .await
         .expect("the hub starts");
     let key = hub.ensure_device("roof-01").await.expect("a device");
@@ -167,7 +178,7 @@ async fn end_to_end(messages: &[Message]) -> Duration {
                 () = log.grown() => {}
                 done = waiting.wait_for(|status| status.rows == 0) => { drop(done); break }
             }
-            if log.open_batches().iter().any(|(_, batch)| batch.bytes >= plant.batcher.rules.max_bytes) {
+            if log.open_batches().iter().any(|(_, batch)| batch.bytes >= MAX_BYTES) {
                 plant.batcher.flush().await;
             }
         }
@@ -207,7 +218,7 @@ fn benches(criterion: &mut Criterion) {
         b.iter_custom(|n| {
             repeat(&runtime, n, || async {
                 let folder = tempfile::tempdir().expect("temporary folder");
-                let plant = plant(folder.path());
+                let plant = plant(folder.path()).await;
                 let started = Instant::now();
                 fill_log(&plant.log, &messages).await;
                 started.elapsed()
@@ -218,7 +229,7 @@ fn benches(criterion: &mut Criterion) {
         b.iter_custom(|n| {
             repeat(&runtime, n, || async {
                 let folder = tempfile::tempdir().expect("temporary folder");
-                let plant = plant(folder.path());
+                let plant = plant(folder.path()).await;
                 fill_log(&plant.log, &messages).await;
                 let started = Instant::now();
                 plant.batcher.flush().await;
@@ -230,7 +241,7 @@ fn benches(criterion: &mut Criterion) {
         b.iter_custom(|n| {
             repeat(&runtime, n, || async {
                 let folder = tempfile::tempdir().expect("temporary folder");
-                let plant = plant(folder.path());
+                let plant = plant(folder.path()).await;
                 fill_log(&plant.log, &messages).await;
                 plant.batcher.flush().await;
                 let mut rows = plant.loader.status.subscribe();

@@ -38,7 +38,7 @@ fn replay(place: &Place, minutes: u32) {
 fn rows(status: &Value) -> u64 {
     status["pipes"]
         .as_array()
-        .and_then(|pipes| pipes.iter().find(|pipe| pipe["name"] == "WEATHER_PIPE_DQ"))
+        .and_then(|pipes| pipes.iter().find(|pipe| pipe["name"] == "WEATHER_PIPE_DQ_DEMO"))
         .and_then(|pipe| pipe["rows"].as_u64())
         .unwrap_or(0)
 }

@@ -56,19 +56,19 @@ async fn the_back_log_travels_the_whole_way_and_a_restart_goes_on() {
     let root = tempfile::tempdir().expect("temporary folder");
     let running = start(root.path(), fast()).await.expect("starts");
     let client = running.client();
-    wait_for(&client, "a day of rows", |s| rows(s, "WEATHER_PIPE_DQ") >= 1440).await;
+    wait_for(&client, "a day of rows", |s| rows(s, "WEATHER_PIPE_DQ_DEMO") >= 1440).await;
     wait_for(&client, "verified nowcasts", |s| {
         s.verification.iter().any(|score| score.variable == Variable::Temperature && score.count > 0)
     })
     .await;
-    wait_for(&client, "health in its table", |s| rows(s, "WEATHER_PIPE_HEALTH_DQ") > 0).await;
+    wait_for(&client, "health in its table", |s| rows(s, "WEATHER_PIPE_HEALTH_DQ_DEMO") > 0).await;
 
     let way = trace(&client, None).await.expect("the newest row has a way");
     let times: Vec<_> = way.hops.iter().filter_map(|hop| hop.at).collect();
     assert_eq!(times.len(), 6, "every hop has its time: {way:?}");
     assert!(times.is_sorted(), "{way:?}");
     assert!(way.hops[2].monotonic && way.hops[5].monotonic, "{way:?}");
-    assert_eq!(way.table.as_deref(), Some("WEATHER_JSON"));
+    assert_eq!(way.table.as_deref(), Some("WEATHER_JSON_DEMO"));
     assert!(matches!(trace(&client, Some("nobody".into())).await, Err(AskError::Refused(_))));
 
     let snapshot = client.snapshots().borrow().clone();
@@ -80,7 +80,7 @@ async fn the_back_log_travels_the_whole_way_and_a_restart_goes_on() {
     let again = start(root.path(), fast()).await.expect("starts again");
     let first = again.client().snapshots().borrow().clone();
     assert!(first.clock.now() >= newest.measured_at, "the replay goes on where it stopped");
-    wait_for(&again.client(), "rows after the restart", |s| rows(s, "WEATHER_PIPE_DQ") > 1445).await;
+    wait_for(&again.client(), "rows after the restart", |s| rows(s, "WEATHER_PIPE_DQ_DEMO") > 1445).await;
     let duplicates: u64 = again.client().snapshots().borrow().pipes.iter().map(|p| p.duplicates).sum();
     assert_eq!(duplicates, 0, "an orderly end doubles nothing");
     again.shutdown().await;
@@ -156,7 +156,7 @@ async fn a_series_that_ends_says_so_and_everything_of_it_is_loaded() {
     let running = start(root.path(), settings).await.expect("starts");
     let client = running.client();
     wait_for(&client, "the end", |s| s.devices.iter().any(|d| d.source_ended)).await;
-    wait_for(&client, "every row", |s| rows(s, "WEATHER_PIPE_DQ") == 60).await;
+    wait_for(&client, "every row", |s| rows(s, "WEATHER_PIPE_DQ_DEMO") == 60).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(client.snapshots().borrow().alarms.is_empty(), "an end is no alarm");
     running.shutdown().await;
@@ -171,7 +171,7 @@ async fn an_old_failure_raises_nothing_after_a_restart_and_a_paused_pipe_does() 
     let running = start(root.path(), settings.clone()).await.expect("starts");
     let client = running.client();
     let raised = |snapshot: &owner::Snapshot, rule: &str| snapshot.alarms.iter().any(|alarm| alarm.rule == rule);
-    let pipe = || "WEATHER_PIPE_DQ".to_owned();
+    let pipe = || "WEATHER_PIPE_DQ_DEMO".to_owned();
     let bad = root.path().join("data/containers/json-blob-messages/skydeck-hub/0/bad");
     std::fs::create_dir_all(bad.parent().expect("a folder")).expect("made");
     std::fs::write(
@@ -190,7 +190,7 @@ async fn an_old_failure_raises_nothing_after_a_restart_and_a_paused_pipe_does() 
     let again = start(root.path(), settings).await.expect("starts again");
     let client = again.client();
     wait_for(&client, "the old failure in the counts", |s| s.pipes.iter().any(|p| p.files_failed == 1)).await;
-    wait_for(&client, "more rows", |s| rows(s, "WEATHER_PIPE_DQ") > 1450).await;
+    wait_for(&client, "more rows", |s| rows(s, "WEATHER_PIPE_DQ_DEMO") > 1450).await;
     assert!(!raised(&client.snapshots().borrow(), "load-errors"), "an hour ago is old news");
     again.shutdown().await;
 }

@@ -6,8 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skydeck::ingestion::routing::Routes;
-use skydeck::ingestion::warehouse::PIPES;
+use skydeck::ingestion::topology::Topology;
 
 fn module() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terraform")
@@ -241,16 +240,19 @@ fn views_have_the_local_warehouses_columns() {
 
 #[test]
 fn it_names_what_the_local_pipeline_names() {
+    let topology = Topology::built_in("demo", "a-hub", jiff::SignedDuration::from_secs(300), 1024);
     let prefixes = read(&module().join("variables_snowflake.tf"));
-    for pipe in PIPES {
-        for name in [pipe.name, pipe.table] {
-            assert!(prefixes.contains(&format!("\"{name}_\"")), "{name} is no default prefix");
+    for pipe in &topology.pipes {
+        for name in [&pipe.name, &pipe.table] {
+            let prefix = name.strip_suffix("DEMO").unwrap_or_else(|| panic!("{name} doesn't end with its environment"));
+            assert!(prefixes.contains(&format!("\"{prefix}\"")), "{prefix} is no default prefix");
         }
     }
     let messages = read(&module().join("messages.tf"));
-    for route in Routes::default().as_slice() {
+    let hub = topology.hub.expect("a hub");
+    for (route, endpoint) in hub.routes.iter().zip(&hub.endpoints) {
         assert!(messages.contains(&format!("\n    {} = {{", route.name)), "no message {}", route.name);
-        assert!(messages.contains(&format!("container = \"{}\"", route.container)), "no {}", route.container);
+        assert!(messages.contains(&format!("container = \"{}\"", endpoint.container)), "no {}", endpoint.container);
     }
 }
 

@@ -15,7 +15,7 @@ use skydeck::clock::ledger::{Hop, Ledger};
 use skydeck::edge_agent::outbox::{Outbox, OutboxStatus};
 use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus, topic::property_bag};
 use skydeck::ingestion::enqueued::EnqueuedLog;
-use skydeck::ingestion::routing::Routes;
+use skydeck::ingestion::topology::{Ground, Topology};
 use skydeck::local_cloud::hub::bag::PropertyBag;
 use skydeck::local_cloud::hub::{self, Hub, HubConfig};
 use skydeck::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION, Variable, WeatherMeasurement};
@@ -46,6 +46,10 @@ fn measurements(count: usize) -> Vec<Message> {
         .collect()
 }
 
+fn ground() -> Ground {
+    Ground::fixed(Topology::built_in("demo", HOST, jiff::SignedDuration::from_secs(300), 1024 * 1024))
+}
+
 struct RunningHub {
     hub: Hub,
     shutdown: CancellationToken,
@@ -53,7 +57,7 @@ struct RunningHub {
 
 impl RunningHub {
     async fn start(folder: &Path, port: u16, ledger: &Ledger) -> Self {
-        let log = EnqueuedLog::open(&folder.join("hub.db"), Routes::default()).expect("opens");
+        let log = EnqueuedLog::open(&folder.join("hub.db"), ground()).expect("opens");
         let config = HubConfig {
             listen: IpAddr::from([127, 0, 0, 1]),
             port,
@@ -61,7 +65,8 @@ impl RunningHub {
             folder: folder.join("hub"),
         };
         let shutdown = CancellationToken::new();
-        let hub = hub::start(config, log, clock(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+        let hub =
+            hub::start(config, ground(), log, clock(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
         Self { hub, shutdown }
     }
 
@@ -314,12 +319,13 @@ async fn microsofts_device_client_can_send() {
         return;
     }
     let folder = tempfile::tempdir().expect("temporary folder");
-    let log = EnqueuedLog::open(&folder.path().join("hub.db"), Routes::default()).expect("opens");
+    let log = EnqueuedLog::open(&folder.path().join("hub.db"), ground()).expect("opens");
     let listen = IpAddr::from([127, 0, 0, 83]);
     let config = HubConfig { listen, port: 8883, host_name: HOST.into(), folder: folder.path().join("hub") };
     let shutdown = CancellationToken::new();
-    let hub =
-        hub::start(config, log, clock(), Ledger::default(), shutdown.clone()).await.expect("127.0.0.83:8883 is free");
+    let hub = hub::start(config, ground(), log, clock(), Ledger::default(), shutdown.clone())
+        .await
+        .expect("127.0.0.83:8883 is free");
     let key = hub.ensure_device(DEVICE).await.expect("a device");
     let connection = format!(
         "HostName={HOST};DeviceId={DEVICE};SharedAccessKey={};GatewayHostName={listen}",

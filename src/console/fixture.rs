@@ -18,7 +18,8 @@ use crate::clock::ClockReading;
 use crate::clock::ledger::Hop;
 use crate::owner::{
     Alarm, Answer, Ask, Device, Lamp, LoadedFile, LogLine, NoticeQueue, Now, NowcastView, OwnerClient, OwnerInfo, Pipe,
-    Point, ReceivedMessage, Request, Score, Series, Severity, Snapshot, Stage, StageName, Trace, TraceHop,
+    Point, ReceivedMessage, Request, Score, Series, Severity, Snapshot, Stage, StageName, TopologySummary, Trace,
+    TraceHop,
 };
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::{
@@ -92,7 +93,7 @@ fn stages() -> Vec<Stage> {
     let mut stages = vec![
         stage(StageName::Roof, Lamp::Ok, "1.0/s", "0 in outbox", Some(1.0), None),
         stage(StageName::Hub, Lamp::Ok, "1.0/s", "1 device", Some(1.0), Some(0.041)),
-        stage(StageName::Route, Lamp::Ok, "3 routes", "batch 212 s 8.1 KiB", Some(1.0), None),
+        stage(StageName::Route, Lamp::Ok, "300 s batches", "batch 212 s 8.1 KiB", Some(1.0), None),
         stage(StageName::Blob, Lamp::Ok, "1/5 min", "6048 files", None, Some(2.4)),
         stage(StageName::Event, Lamp::Ok, "0 queued", "0 set aside", None, Some(0.4)),
         stage(StageName::Pipe, Lamp::Warning, "RUNNING", "2 pending", None, Some(0.02)),
@@ -248,6 +249,12 @@ pub fn snapshot() -> Snapshot {
             started_at: wall_now() - SignedDuration::from_secs(80),
             data_dir: PathBuf::from("/home/ada/.local/share/skydeck/demo"),
             hub_address: Some("127.0.0.1:38883".into()),
+        },
+        topology: TopologySummary {
+            applied: true,
+            hub: Some("skydeck-hub".into()),
+            window_s: Some(300.0),
+            faults: Vec::new(),
         },
         clock: ClockReading::Replay { now: pipeline_now(), speed: 60, end: at("2016-06-30T23:59:00Z"), ended: false },
         taken_at: wall_now(),

@@ -33,6 +33,7 @@ const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
 const POSITION: &str = "source.position";
 const OPEN_BIN: &str = "means.open";
 const LAST_ISSUE: &str = "nowcast.last";
+const LAST_MEAN: &str = "means.last";
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,8 @@ pub struct Agent {
     source: Option<Source>,
     model: AnomalyPersistence,
     means: TenMinuteMeans,
+    /// End of the newest mean the model has seen.
+    last_mean: Timestamp,
     last_issue: Option<Timestamp>,
     folder: PathBuf,
     status: watch::Sender<AgentStatus>,
@@ -108,7 +111,8 @@ impl Agent {
         let history = History::open(&folder.join("history.db"))?;
         let position = outbox.state(POSITION).await?;
         let (source, clock) = open_source(source, position.as_deref(), not_before)?;
-        let model = history.model(&station.metadata()).await?;
+        let last_mean = last_mean(&outbox).await?;
+        let model = history.model(&station.metadata(), last_mean).await?;
         let means = outbox.state(OPEN_BIN).await?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let last_issue = outbox.state(LAST_ISSUE).await?.and_then(|text| text.parse().ok());
         let uplink_sender = watch::Sender::new(UplinkStatus::default());
@@ -130,6 +134,7 @@ impl Agent {
             source,
             model,
             means,
+            last_mean,
             last_issue,
             folder,
             status: watch::Sender::new(status),
@@ -243,6 +248,7 @@ impl Agent {
         chunk.last_measured_at = Some(measurement.measured_at);
         if let Some(mean) = self.means.push(&measurement) {
             self.model.observe(&mean);
+            self.last_mean = mean.ends_at;
             chunk.means.push(mean);
             chunk.messages.extend(self.nowcast(mean.ends_at).map(Message::Prediction));
         }
@@ -283,6 +289,7 @@ impl Agent {
             }
         }
         let mut state = vec![(OPEN_BIN.to_owned(), serde_json::to_string(&self.means).unwrap_or_default())];
+        state.push((LAST_MEAN.to_owned(), self.last_mean.to_string()));
         state.extend(chunk.position.clone().map(|position| (POSITION.to_owned(), position)));
         state.extend(self.last_issue.map(|at| (LAST_ISSUE.to_owned(), at.to_string())));
         while let Err(error) = self.outbox.append(chunk.messages.clone(), state.clone()).await {
@@ -298,6 +305,15 @@ impl Agent {
         }
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// End of the newest mean of the readings that are durable. Means of later ones may be in the history: they were
+/// stored just before a crash, and come again with their readings.
+async fn last_mean(outbox: &Outbox) -> Result<Timestamp, DatabaseError> {
+    let known = outbox.state(LAST_MEAN).await?.and_then(|text| text.parse().ok());
+    // Without a note: an outbox of before, whose history counts, or a first start that was cut short.
+    let has_begun = outbox.state(OPEN_BIN).await?.is_some();
+    Ok(known.unwrap_or(if has_begun { Timestamp::MAX } else { Timestamp::MIN }))
 }
 
 /// What becomes durable together.

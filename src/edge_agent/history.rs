@@ -45,14 +45,19 @@ impl History {
             .await
     }
 
-    /// A model that has seen every mean kept.
-    pub async fn model(&self, station: &StationMetadata) -> Result<AnomalyPersistence, DatabaseError> {
+    /// A model that has seen every mean kept that ends at or before `until`.
+    pub async fn model(
+        &self,
+        station: &StationMetadata,
+        until: Timestamp,
+    ) -> Result<AnomalyPersistence, DatabaseError> {
         let mut model = AnomalyPersistence::new(station.latitude_deg, station.longitude_deg);
         let rows: Vec<(i64, String)> = self
             .0
-            .read(|connection| {
-                let mut statement = connection.prepare("SELECT ends_at_s, value_list FROM mean ORDER BY ends_at_s")?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .read(move |connection| {
+                let mut statement = connection
+                    .prepare("SELECT ends_at_s, value_list FROM mean WHERE ends_at_s <= ?1 ORDER BY ends_at_s")?;
+                let rows = statement.query_map([until.as_second()], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 rows.collect()
             })
             .await?;

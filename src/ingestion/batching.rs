@@ -5,6 +5,8 @@
 //! blob is written whole under that name, its notice has an identity made from the batch, and only then are
 //! the messages forgotten. What was interrupted is done again with the same name and content.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,9 +14,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::enqueued::{CutBatch, EnqueuedLog, EnqueuedMessage};
+use super::enqueued::{CutBatch, EnqueuedLog, EnqueuedMessage, OpenBatch};
 use super::notices::{BlobCreated, NoticeQueue};
+use super::routing::UNROUTED;
 use super::storage::{Containers, StorageError};
+use super::topology::{FILE_NAME_FORMAT, Ground, Topology};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::clock::{Clock, ClockReading};
 use crate::database::DatabaseError;
@@ -29,16 +33,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Wall time that is collected once a replay's clock stands still.
 const LAST_WINDOW: Duration = Duration::from_secs(1);
 
-/// How batches are cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchRules {
-    /// The hub's name in blob names.
-    pub hub_name: String,
-    /// Pipeline time a batch is collected at most.
-    pub window: SignedDuration,
-    /// Bytes it grows to at most.
-    pub max_bytes: u64,
-}
+/// Pipeline time that messages which no route takes wait for one, before they are kept aside.
+const UNROUTED_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the batcher has done since it started.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,6 +49,10 @@ pub struct BatchStatus {
     pub bytes: u64,
     /// Messages that no route took, kept in the container `unrouted`.
     pub unrouted: u64,
+    /// Blobs that were written and announced nowhere, by container; until a refresh has looked for them.
+    pub unannounced: BTreeMap<String, u64>,
+    /// Containers that messages wait for and that don't exist.
+    pub missing: BTreeSet<String>,
     /// What last went wrong.
     pub last_error: Option<String>,
 }
@@ -66,6 +66,9 @@ pub enum BatchError {
     /// The container failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The container doesn't exist.
+    #[error("container {0}: it doesn't exist; apply it again, its messages wait in the hub's log")]
+    NoContainer(String),
 }
 
 /// Cuts batches until it is dropped.
@@ -76,8 +79,8 @@ pub struct Batcher {
     pub containers: Containers,
     /// Where notices go.
     pub notices: NoticeQueue,
-    /// When batches are cut.
-    pub rules: BatchRules,
+    /// When batches are cut, what they are called, and whether they are announced.
+    pub ground: Ground,
     /// The environment's clock.
     pub clock: Clock,
     /// Where passing messages are noted.
@@ -87,16 +90,25 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Runs for good: finishes what a crash interrupted, then waits for windows to end.
-    pub async fn run(self) {
+    /// Runs for good: finishes what a crash interrupted, then waits for windows to end. A changed topology holds at
+    /// once, for batches that are open too.
+    pub async fn run(mut self) {
+        let (mut followed, mut held) = (None, BTreeSet::new());
         loop {
-            match self.recover().await {
-                Ok(()) => break,
-                Err(error) => self.failed(&error).await,
+            let topology = self.ground.now();
+            if !followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, &topology)) {
+                held = match self.follow(&topology).await {
+                    Ok(held) => held,
+                    Err(error) => {
+                        self.failed(&error).await;
+                        continue;
+                    }
+                };
+                followed = Some(Arc::clone(&topology));
             }
-        }
-        loop {
-            let next = self.log.open_batches().into_iter().map(|(_, b)| b.first_at + self.rules.window).min();
+            self.tell_missing(&topology, &held);
+            let ends = |(container, batch): (String, OpenBatch)| batch.first_at + window(&topology, &container);
+            let next = self.waiting(&topology).into_iter().map(ends).min();
             if let ClockReading::Replay { end, ended, .. } = self.clock.reading()
                 && (ended || next.is_some_and(|next| next > end))
             {
@@ -106,22 +118,75 @@ impl Batcher {
             tokio::select! {
                 () = sleep_until(&self.clock, next) => {}
                 () = self.log.grown() => {}
+                () = self.ground.changed() => continue,
             }
-            for (container, batch) in self.log.open_batches() {
-                let due = self.clock.now() >= batch.first_at + self.rules.window || batch.bytes >= self.rules.max_bytes;
+            for (container, batch) in self.waiting(&topology) {
+                let due = self.clock.now() >= batch.first_at + window(&topology, &container)
+                    || topology.endpoint_of(&container).is_some_and(|endpoint| batch.bytes >= endpoint.max_bytes);
                 if due {
-                    self.cut(&container).await;
+                    self.cut(&topology, &container).await;
                 }
             }
         }
     }
 
+    /// What was cut and isn't written yet is written where it can be, and what no route took goes where one takes it.
+    /// Answers the containers of what can't be written.
+    async fn follow(&self, topology: &Topology) -> Result<BTreeSet<String>, BatchError> {
+        let moved = self.log.reroute().await?;
+        if moved > 0 {
+            tracing::info!(target: "ingestion", "{moved} messages that no route took are collected now");
+        }
+        let mut held = BTreeSet::new();
+        for batch in self.log.unfinished().await? {
+            if topology.has_container(&batch.container) {
+                tracing::info!(target: "ingestion", blob = %batch.name, "finishing a batch that was interrupted");
+                self.write(&batch).await?;
+            } else {
+                held.insert(batch.container);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Says once which containers messages wait for that don't exist.
+    fn tell_missing(&self, topology: &Topology, held: &BTreeSet<String>) {
+        let waiting = self.log.open_batches().into_iter().map(|(container, _)| container);
+        let missing: BTreeSet<_> =
+            waiting.filter(|container| !topology.has_container(container)).chain(held.iter().cloned()).collect();
+        self.status.send_if_modified(|status| {
+            for container in missing.difference(&status.missing) {
+                let error = BatchError::NoContainer(container.clone());
+                tracing::error!(target: "ingestion", "batch not written: {error}");
+            }
+            let is_new = status.missing != missing;
+            status.missing = missing;
+            is_new
+        });
+    }
+
+    /// What can be cut: it waits for a container that exists, and there is a hub to cut it.
+    fn waiting(&self, topology: &Topology) -> Vec<(String, OpenBatch)> {
+        let mut open = self.log.open_batches();
+        open.retain(|(container, _)| topology.hub.is_some() && topology.has_container(container));
+        open
+    }
+
     /// A replay's clock stands still at its end, where no window ends any more: what waits then, or comes later (from
     /// an outbox that was full, say), is cut a moment after.
-    async fn cut_at_the_end(&self, end: Timestamp, waits: bool) {
-        self.clock.sleep_until(end).await;
+    async fn cut_at_the_end(&mut self, end: Timestamp, waits: bool) {
+        tokio::select! {
+            () = self.clock.sleep_until(end) => {}
+            // Another window may end before.
+            () = self.ground.changed() => return,
+            () = self.log.grown() => return,
+        }
         if !waits {
-            self.log.grown().await;
+            tokio::select! {
+                () = self.log.grown() => {}
+                // What waits for a container may find it now.
+                () = self.ground.changed() => {}
+            }
         }
         tokio::time::sleep(LAST_WINDOW).await;
         self.flush().await;
@@ -129,32 +194,30 @@ impl Batcher {
 
     /// Cuts every waiting batch now, whatever its window says.
     pub async fn flush(&self) {
-        for (container, _) in self.log.open_batches() {
-            self.cut(&container).await;
+        let topology = self.ground.peek();
+        for (container, _) in self.waiting(&topology) {
+            self.cut(&topology, &container).await;
         }
     }
 
-    async fn recover(&self) -> Result<(), BatchError> {
-        for batch in self.log.unfinished().await? {
-            tracing::info!(target: "ingestion", blob = %batch.name, "finishing a batch that was interrupted");
-            self.write(&batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Cuts and writes one container's batch; tries again for as long as it takes.
-    async fn cut(&self, container: &str) {
+    /// Cuts and writes one container's batch; tries again for as long as it takes and the container is there.
+    async fn cut(&self, topology: &Topology, container: &str) {
         let now = self.clock.now();
-        let hub = self.rules.hub_name.clone();
+        let hub = topology.hub.as_ref().map_or("hub", |hub| &hub.name).to_owned();
+        let format = topology.endpoint_of(container).map_or(FILE_NAME_FORMAT, |e| &e.file_name_format).to_owned();
         let batch = loop {
-            let name = hub.clone();
-            match self.log.cut(container, now, move |number| blob_name(&name, now, number)).await {
+            let (hub, format) = (hub.clone(), format.clone());
+            match self.log.cut(container, now, move |number| blob_name(&format, &hub, now, number)).await {
                 Ok(Some(batch)) => break batch,
                 Ok(None) => return,
                 Err(error) => self.failed(&error.into()).await,
             }
         };
         while let Err(error) = self.write(&batch).await {
+            // It is finished when the container is back.
+            if matches!(error, BatchError::NoContainer(_)) {
+                return;
+            }
             self.failed(&error).await;
         }
     }
@@ -168,6 +231,10 @@ impl Batcher {
 
     /// Blob, then notice, then the messages are forgotten.
     async fn write(&self, batch: &CutBatch) -> Result<(), BatchError> {
+        let topology = self.ground.peek();
+        if !topology.has_container(&batch.container) {
+            return Err(BatchError::NoContainer(batch.container.clone()));
+        }
         let mut blob = self.containers.create(&batch.container, &batch.name);
         let mut after = 0;
         let mut ids = Vec::new();
@@ -195,11 +262,15 @@ impl Batcher {
         blob.write(&lines).await?;
         let bytes = blob.finish().await?;
         self.ledger.stamp(Hop::Batched, ids.iter().map(String::as_str));
-        if batch.container == super::routing::UNROUTED {
+        let is_unrouted = batch.container == UNROUTED;
+        let is_announced = !is_unrouted && topology.announces(&batch.container);
+        if is_unrouted {
             tracing::warn!(target: "ingestion", blob = %batch.name, "{count} messages that no route takes were kept aside");
-        } else {
+        } else if is_announced {
             let event = BlobCreated::new(&batch.container, &batch.name, bytes, batch.cut_at, batch.id);
             self.notices.push(&event).await?;
+        } else {
+            tracing::warn!(target: "ingestion", blob = %batch.name, "a blob in {} is announced nowhere; apply the event subscription, then refresh its pipe", batch.container);
         }
         self.log.finish(batch).await?;
         self.status.send_modify(|status| {
@@ -207,8 +278,9 @@ impl Batcher {
             status.messages += count;
             status.bytes += bytes;
             status.last = Some((batch.container.clone(), batch.name.clone(), bytes, batch.cut_at));
-            if batch.container == super::routing::UNROUTED {
-                status.unrouted += count;
+            status.unrouted += if is_unrouted { count } else { 0 };
+            if !is_unrouted && !is_announced {
+                *status.unannounced.entry(batch.container.clone()).or_default() += 1;
             }
             status.last_error = None;
         });
@@ -223,11 +295,31 @@ async fn sleep_until(clock: &Clock, deadline: Option<Timestamp>) {
     }
 }
 
-/// `{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}-{mm}`, with `_N` where the minute has a batch already.
-/// The local hub has one partition, `0`.
-fn blob_name(hub: &str, cut_at: Timestamp, number: u32) -> String {
-    let minute = cut_at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d/%H-%M").to_string();
-    if number == 0 { format!("{hub}/0/{minute}") } else { format!("{hub}/0/{minute}_{number}") }
+/// Pipeline time that messages for `container` are collected at most. Without an endpoint, what still waits is cut now.
+fn window(topology: &Topology, container: &str) -> SignedDuration {
+    match topology.endpoint_of(container) {
+        _ if container == UNROUTED => UNROUTED_WINDOW,
+        Some(endpoint) => endpoint.window,
+        None => SignedDuration::ZERO,
+    }
+}
+
+/// `format` with its tokens filled in, and `_N` at its end where that name has a batch already. The local hub has one
+/// partition, `0`.
+fn blob_name(format: &str, hub: &str, cut_at: Timestamp, number: u32) -> String {
+    let at = cut_at.to_zoned(TimeZone::UTC);
+    let two = |number: i8| format!("{number:02}");
+    let tokens = [
+        ("{iothub}", hub.to_owned()),
+        ("{partition}", "0".to_owned()),
+        ("{YYYY}", format!("{:04}", at.year())),
+        ("{MM}", two(at.month())),
+        ("{DD}", two(at.day())),
+        ("{HH}", two(at.hour())),
+        ("{mm}", two(at.minute())),
+    ];
+    let name = tokens.into_iter().fold(format.to_owned(), |name, (token, value)| name.replace(token, &value));
+    if number == 0 { name } else { format!("{name}_{number}") }
 }
 
 /// The message as IoT Hub writes it into a routed blob.
@@ -261,8 +353,10 @@ mod tests {
     #[test]
     fn names_and_times_are_iot_hubs() {
         let at: Timestamp = "2016-06-08T00:05:02.286Z".parse().expect("a time");
-        assert_eq!(blob_name("hub", at, 0), "hub/0/2016-06-08/00-05");
-        assert_eq!(blob_name("hub", at, 2), "hub/0/2016-06-08/00-05_2");
+        assert_eq!(blob_name(FILE_NAME_FORMAT, "hub", at, 0), "hub/0/2016-06-08/00-05");
+        assert_eq!(blob_name(FILE_NAME_FORMAT, "hub", at, 2), "hub/0/2016-06-08/00-05_2");
+        let other = "{YYYY}/{MM}/{DD}/{HH}{mm}.{iothub}.{partition}";
+        assert_eq!(blob_name(other, "hub", at, 1), "2016/06/08/0005.hub.0_1");
         assert_eq!(enqueued_time(at), "2016-06-08T00:05:02.2860000Z");
     }
 }

@@ -110,10 +110,10 @@ impl LiveFeed {
 
     /// Takes in what waits in the log for a batch; what is known already stays as it is.
     async fn catch_up(&self, log: &EnqueuedLog) -> Result<(), DatabaseError> {
-        for route in log.routes().as_slice() {
+        for container in log.containers().await? {
             let mut after = 0;
             loop {
-                let messages = log.messages(&route.container, after, i64::MAX, RECENT).await?;
+                let messages = log.messages(&container, after, i64::MAX, RECENT).await?;
                 let Some((last, _)) = messages.last() else { break };
                 after = *last;
                 for (_, message) in messages {

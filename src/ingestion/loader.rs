@@ -1,6 +1,7 @@
 //! The loader: takes notices, loads each file once, keeps the history of every file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,25 +9,59 @@ use tokio::sync::watch;
 use super::notices::{BlobCreated, NoticeQueue};
 use super::pulse::Pulse;
 use super::storage::{Containers, StorageError};
-use super::warehouse::{FileLoad, NewFile, PIPES, PipeCounts, PipeDefinition, Warehouse, pipe_for_container};
+use super::topology::{Ground, MESSAGE_CONTAINERS, PipeTopology, Topology};
+use super::trash::Trash;
+use super::warehouse::{NewFile, PipeCounts, Warehouse};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::database::DatabaseError;
+use crate::station::text::printable;
 
 /// Notices taken at a time.
 const TAKE: u32 = 32;
 /// Wall time before something that failed for no fault of the file's is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Why a pipe stands still for no fault of a file's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stall {
+    /// Its table doesn't exist.
+    MissingTable(String),
+    /// Its container doesn't exist, or something failed: words.
+    Failed(String),
+}
+
+impl Stall {
+    /// The pipe's state, as Snowflake says it.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::MissingTable(_) => "STOPPED_MISSING_TABLE",
+            Self::Failed(_) => "STALLED_EXECUTION_ERROR",
+        }
+    }
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingTable(table) => {
+                write!(f, "table {table}: it doesn't exist; apply it again, the pipe's files wait")
+            }
+            Self::Failed(words) => f.write_str(words),
+        }
+    }
+}
+
 /// A pipe as the loader sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipeStatus {
     /// The pipe.
-    pub pipe: &'static PipeDefinition,
+    pub pipe: PipeTopology,
     /// Whether it is paused.
     pub paused: bool,
     /// Whether its last attempt failed for no fault of the file's.
-    pub stalled: Option<String>,
+    pub stalled: Option<Stall>,
     /// Its counts.
     pub counts: PipeCounts,
 }
@@ -35,7 +70,9 @@ pub struct PipeStatus {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoaderStatus {
     /// By pipe name.
-    pub pipes: BTreeMap<&'static str, PipeStatus>,
+    pub pipes: BTreeMap<String, PipeStatus>,
+    /// Notices in the queue that wait for a pipe which doesn't exist.
+    pub waiting: u64,
     /// Rows stored since the start.
     pub rows: u64,
     /// Files loaded or failed since the start.
@@ -46,8 +83,13 @@ pub struct LoaderStatus {
 #[derive(Debug, thiserror::Error)]
 pub enum PipeError {
     /// No such pipe.
-    #[error("pipe {0}: not known; the pipes are WEATHER_PIPE_DQ, WEATHER_PIPE_PRED_DQ and WEATHER_PIPE_HEALTH_DQ")]
-    Unknown(String),
+    #[error("pipe {name}: not known; {known}")]
+    Unknown {
+        /// The name, printable.
+        name: String,
+        /// Which are, in words.
+        known: String,
+    },
     /// The warehouse or the queue failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -63,6 +105,10 @@ pub struct Loader {
     pub notices: NoticeQueue,
     /// Where files are.
     pub containers: Containers,
+    /// Where files are whose container was destroyed after they were noticed.
+    pub trash: Trash,
+    /// Which pipes there are.
+    pub ground: Ground,
     /// Where rows go.
     pub warehouse: Warehouse,
     /// The environment's clock.
@@ -76,14 +122,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Runs for good.
+    /// Runs for good. A changed topology is followed at once.
     pub async fn run(self) {
-        for pipe in &PIPES {
-            self.refresh_status(pipe, None).await;
-        }
+        let mut ground = self.ground.clone();
+        let mut topology = ground.now();
+        let mut seen = self.begin(&topology).await;
         loop {
-            let done = match self.receive_all().await {
-                Ok(()) => self.load_all().await,
+            let done = match self.receive_all(&topology, &mut seen).await {
+                Ok(()) => self.load_all(&topology).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
@@ -94,66 +140,121 @@ impl Loader {
             tokio::select! {
                 () = self.notices.arrived() => {}
                 () = self.resumed.rung() => {}
+                () = ground.changed() => {
+                    topology = ground.now();
+                    seen = self.begin(&topology).await;
+                }
             }
         }
     }
 
-    /// Moves the notices into their pipes' pending files. What is no notice is kept aside.
-    async fn receive_all(&self) -> Result<(), DatabaseError> {
+    /// Shows the pipes of `topology` and no others. Every notice is looked at again.
+    async fn begin(&self, topology: &Topology) -> i64 {
+        self.status.send_modify(|status| {
+            status.pipes.retain(|_, status| topology.pipes.contains(&status.pipe));
+            status.waiting = 0;
+        });
+        for pipe in &topology.pipes {
+            self.refresh_status(pipe, None).await;
+        }
+        0
+    }
+
+    /// Moves the notices behind number `seen` into their pipes' pending files. What is no notice is kept aside; what
+    /// has no pipe now waits in the queue.
+    async fn receive_all(&self, topology: &Topology, seen: &mut i64) -> Result<(), DatabaseError> {
         loop {
-            let notices = self.notices.peek(TAKE).await?;
+            let notices = self.notices.peek(*seen, TAKE).await?;
             if notices.is_empty() {
                 return Ok(());
             }
             for (id, content) in notices {
-                let now = self.clock.now();
-                let event = BlobCreated::decode(&content).map_err(|error| error.to_string()).and_then(|event| {
-                    let pipe = pipe_for_container(&event.container)
-                        .ok_or_else(|| format!("no pipe loads from container {:?}", event.container))?;
-                    Ok((pipe, event))
-                });
-                match event {
-                    Ok((pipe, event)) => {
-                        if !self.warehouse.receive(pipe, event, now).await? {
-                            tracing::info!(target: "ingestion", pipe = pipe.name, "a file that was noticed before is not loaded again");
-                        }
-                        self.notices.remove(id).await?;
-                    }
-                    Err(reason) => {
-                        tracing::warn!(target: "ingestion", "a notice was kept aside: {reason}");
-                        self.notices.set_aside(id, reason, now).await?;
-                    }
-                }
+                self.receive(topology, id, &content).await?;
+                *seen = id;
             }
         }
     }
 
-    async fn load_all(&self) -> Result<(), DatabaseError> {
-        for pipe in &PIPES {
-            if self.warehouse.is_paused(pipe).await? {
+    async fn receive(&self, topology: &Topology, id: i64, content: &str) -> Result<(), DatabaseError> {
+        let now = self.clock.now();
+        let reason = match BlobCreated::decode(content) {
+            Ok(event) => {
+                if let Some(pipe) = topology.pipe_of(&event.container) {
+                    if !self.warehouse.receive(pipe.clone(), event, now).await? {
+                        tracing::info!(target: "ingestion", pipe = pipe.name, "a file that was noticed before is not loaded again");
+                    }
+                    return self.notices.remove(id).await;
+                }
+                if MESSAGE_CONTAINERS.contains(&event.container.as_str()) {
+                    self.status.send_modify(|status| status.waiting += 1);
+                    return Ok(());
+                }
+                format!("no pipe loads from container {:?}", printable(&event.container))
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(target: "ingestion", "a notice was kept aside: {reason}");
+        self.notices.set_aside(id, reason, now).await
+    }
+
+    async fn load_all(&self, topology: &Topology) -> Result<(), DatabaseError> {
+        for pipe in &topology.pipes {
+            if self.warehouse.is_paused(&pipe.container).await? {
                 self.refresh_status(pipe, None).await;
                 continue;
             }
-            let pending = self.warehouse.pending(pipe).await?;
-            if pending.is_empty() {
-                continue;
-            }
-            for file in pending {
-                if let Err(error) = self.load(file).await {
-                    self.refresh_status(pipe, Some(error.to_string())).await;
-                    return Err(error);
+            let mut stalled = self.ground_missing(topology, pipe).await?;
+            if stalled.is_none() {
+                let pending = self.warehouse.pending(&pipe.container).await?;
+                if pending.is_empty() {
+                    continue;
+                }
+                for file in pending {
+                    match self.load(pipe, file).await {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            stalled = Some(Stall::MissingTable(pipe.full_table.clone()));
+                            break;
+                        }
+                        Err(error) => {
+                            self.refresh_status(pipe, Some(Stall::Failed(error.to_string()))).await;
+                            return Err(error);
+                        }
+                    }
                 }
             }
-            self.refresh_status(pipe, None).await;
+            self.refresh_status(pipe, stalled).await;
         }
         Ok(())
     }
 
-    async fn load(&self, file: NewFile) -> Result<(), DatabaseError> {
-        let (pipe, name) = (file.pipe, file.file.clone());
-        let path = self.containers.file(pipe.container, &name);
+    /// What a pipe needs and isn't there.
+    async fn ground_missing(&self, topology: &Topology, pipe: &PipeTopology) -> Result<Option<Stall>, DatabaseError> {
+        if !self.warehouse.has_table(pipe.clone()).await? {
+            return Ok(Some(Stall::MissingTable(pipe.full_table.clone())));
+        }
+        if !topology.has_container(&pipe.container) {
+            let words =
+                format!("container {}: it doesn't exist; apply it again, the pipe's files wait", pipe.container);
+            return Ok(Some(Stall::Failed(words)));
+        }
+        Ok(None)
+    }
+
+    /// Loads one file; `false` where its table doesn't exist.
+    async fn load(&self, pipe: &PipeTopology, file: NewFile) -> Result<bool, DatabaseError> {
+        let name = file.file.clone();
+        let mut path = self.containers.file(&pipe.container, &name);
+        if !path.exists()
+            && let Some(kept) = self.trash.find_blob(&pipe.container, &name)
+        {
+            tracing::info!(target: "ingestion", pipe = pipe.name, "{name} is loaded from the trash: its container was destroyed before");
+            path = kept;
+        }
         let noticed = std::time::Instant::now();
-        let load: FileLoad = self.warehouse.load(file, path, self.clock.now()).await?;
+        let Some(load) = self.warehouse.load(pipe.clone(), file, path, self.clock.now()).await? else {
+            return Ok(false);
+        };
         let stored = || load.stored.iter().map(String::as_str);
         self.ledger.stamp_at(Hop::Noticed, stored(), noticed);
         self.ledger.stamp(Hop::Loaded, stored());
@@ -170,22 +271,26 @@ impl Loader {
             status.rows += load.rows_loaded;
             status.files += 1;
         });
-        Ok(())
+        Ok(true)
     }
 
-    async fn refresh_status(&self, pipe: &'static PipeDefinition, stalled: Option<String>) {
-        let (counts, paused) = tokio::join!(self.warehouse.counts(pipe), self.warehouse.is_paused(pipe));
+    async fn refresh_status(&self, pipe: &PipeTopology, stalled: Option<Stall>) {
+        let (counts, paused) =
+            tokio::join!(self.warehouse.counts(&pipe.container), self.warehouse.is_paused(&pipe.container));
         let (Ok(counts), Ok(paused)) = (counts, paused) else { return };
-        self.status.send_modify(|status| {
-            status.pipes.insert(pipe.name, PipeStatus { pipe, paused, stalled, counts });
+        let next = PipeStatus { pipe: pipe.clone(), paused, stalled, counts };
+        self.status.send_if_modified(|status| {
+            let is_new = status.pipes.get(&pipe.name) != Some(&next);
+            status.pipes.insert(pipe.name.clone(), next);
+            is_new
         });
     }
 
     /// Pauses or resumes a pipe by name.
     pub async fn set_paused(&self, name: &str, paused: bool) -> Result<(), PipeError> {
-        let pipe = find(name)?;
-        self.warehouse.set_paused(pipe, paused).await?;
-        self.refresh_status(pipe, None).await;
+        let pipe = self.find(name)?;
+        self.warehouse.set_paused(&pipe.container, paused).await?;
+        self.refresh_status(&pipe, None).await;
         if !paused {
             self.resumed.ring();
         }
@@ -193,20 +298,21 @@ impl Loader {
     }
 
     /// Queues again the container's files of the last seven days (wall clock) that aren't in the pipe's copy
-    /// history; answers how many. As with Snowflake's `REFRESH`, a file in the history is never loaded again.
+    /// history; answers how many. As with Snowflake's `REFRESH`, a file in the history is never loaded again, and a
+    /// pipe that was made anew has forgotten its history: its messages are known by their identity then.
     pub async fn refresh(&self, name: &str) -> Result<usize, PipeError> {
-        let pipe = find(name)?;
+        let pipe = self.find(name)?;
         let oldest = jiff::Timestamp::now().as_second() - 7 * 24 * 3600;
         let mut queued = 0;
-        for blob in self.containers.list(pipe.container).await? {
-            if blob.modified_s < oldest || self.warehouse.knows(pipe, blob.name.clone()).await? {
+        for blob in self.containers.list(&pipe.container).await? {
+            if blob.modified_s < oldest || self.warehouse.knows(&pipe.container, blob.name.clone()).await? {
                 continue;
             }
             let now = self.clock.now();
             let event = BlobCreated {
                 event_id: format!("refresh-{}-{}-{}", pipe.name, blob.name, jiff::Timestamp::now()),
                 created_at: now,
-                container: pipe.container.to_owned(),
+                container: pipe.container.clone(),
                 name: blob.name,
                 bytes: blob.bytes,
             };
@@ -215,11 +321,17 @@ impl Loader {
         }
         Ok(queued)
     }
-}
 
-fn find(name: &str) -> Result<&'static PipeDefinition, PipeError> {
-    PIPES
-        .iter()
-        .find(|pipe| pipe.name.eq_ignore_ascii_case(name))
-        .ok_or_else(|| PipeError::Unknown(crate::station::text::printable(name)))
+    fn find(&self, name: &str) -> Result<PipeTopology, PipeError> {
+        let topology = self.ground.peek();
+        let found = topology.pipes.iter().find(|pipe| pipe.name.eq_ignore_ascii_case(name));
+        found.cloned().ok_or_else(|| {
+            let names: Vec<_> = topology.pipes.iter().map(|pipe| pipe.name.as_str()).collect();
+            let known = match names.as_slice() {
+                [] => "there are no pipes, apply some".to_owned(),
+                names => format!("the pipes are {}", names.join(", ")),
+            };
+            PipeError::Unknown { name: printable(name), known }
+        })
+    }
 }

@@ -4,12 +4,14 @@
 pub mod batching;
 pub mod enqueued;
 pub mod feed;
+pub mod keeper;
 pub mod loader;
 pub mod notices;
 pub mod pulse;
 pub mod routing;
 pub mod storage;
 pub mod topology;
+pub mod trash;
 pub mod verify;
 pub mod warehouse;
 

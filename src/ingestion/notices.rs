@@ -189,12 +189,14 @@ impl NoticeQueue {
         self.arrived.rung().await;
     }
 
-    /// The oldest notices with their numbers, at most `limit`; they stay until [`NoticeQueue::remove`].
-    pub async fn peek(&self, limit: u32) -> Result<Vec<(i64, String)>, DatabaseError> {
+    /// The oldest notices behind number `after`, with their numbers, at most `limit`; they stay until
+    /// [`NoticeQueue::remove`].
+    pub async fn peek(&self, after: i64, limit: u32) -> Result<Vec<(i64, String)>, DatabaseError> {
         self.database
             .read(move |connection| {
-                let mut statement = connection.prepare_cached("SELECT id, content FROM notice ORDER BY id LIMIT ?1")?;
-                let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let mut statement =
+                    connection.prepare_cached("SELECT id, content FROM notice WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+                let rows = statement.query_map([after, limit.into()], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 rows.collect()
             })
             .await
@@ -300,7 +302,7 @@ mod tests {
         assert_eq!(queue.status().depth, 1);
         drop(queue);
         let queue = NoticeQueue::open(&path).expect("opens again");
-        let waiting = queue.peek(10).await.expect("peeks");
+        let waiting = queue.peek(0, 10).await.expect("peeks");
         assert_eq!(BlobCreated::decode(&waiting[0].1), Ok(event()));
         queue.set_aside(waiting[0].0, "a test".into(), event().created_at).await.expect("set aside");
         assert_eq!((queue.status().depth, queue.status().set_aside), (0, 1));

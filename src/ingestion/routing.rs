@@ -1,21 +1,10 @@
-//! Routes: which container a message's kind is collected in.
+//! Conditions of routes: which container a message's kind is collected in.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// Container of the messages no route takes: kept aside, loaded by no pipe.
 pub const UNROUTED: &str = "unrouted";
-
-/// One route of the hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Its name.
-    pub name: String,
-    /// Which messages it takes.
-    pub condition: Condition,
-    /// Where it collects them.
-    pub container: String,
-}
 
 /// A route's condition, of the part of IoT Hub's query language that the pipeline uses: `true`, or
 /// `$body.type = 'X'`, several of them joined by `OR`.
@@ -76,40 +65,6 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A hub's routes in order; the first that takes a message gets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routes(Vec<Route>);
-
-impl Default for Routes {
-    /// The pipeline's own: measurements, predictions, and health with the pictures' notes.
-    fn default() -> Self {
-        let route = |name: &str, types: &[&str], container: &str| Route {
-            name: name.into(),
-            condition: Condition::BodyTypeIn(types.iter().map(|t| (*t).to_owned()).collect()),
-            container: container.into(),
-        };
-        Self(vec![
-            route("measurements", &["WeatherMeasurement"], "json-blob-messages"),
-            route("predictions", &["Prediction"], "json-blob-predictions"),
-            route("health", &["DeviceHealth", "PictureTaken"], "json-blob-health"),
-        ])
-    }
-}
-
-impl Routes {
-    /// The container for a message with this `type`: the first route's that takes it, else [`UNROUTED`].
-    #[must_use]
-    pub fn container(&self, body_type: Option<&str>) -> &str {
-        self.0.iter().find(|route| route.condition.takes(body_type)).map_or(UNROUTED, |route| &route.container)
-    }
-
-    /// The routes, in order.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Route] {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,14 +78,5 @@ mod tests {
         {
             assert!(text.parse::<Condition>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn what_no_route_takes_is_kept_aside() {
-        let routes = Routes::default();
-        assert_eq!(routes.container(Some("WeatherMeasurement")), "json-blob-messages");
-        assert_eq!(routes.container(Some("PictureTaken")), "json-blob-health");
-        assert_eq!(routes.container(Some("Nonsense")), UNROUTED);
-        assert_eq!(routes.container(None), UNROUTED);
     }
 }

@@ -120,6 +120,12 @@ impl Containers {
         Ok(blobs)
     }
 
+    /// The folder of a container.
+    #[must_use]
+    pub fn folder(&self, container: &str) -> PathBuf {
+        self.root.join(container)
+    }
+
     /// The file a blob is kept in.
     #[must_use]
     pub fn file(&self, container: &str, name: &str) -> PathBuf {

@@ -1,25 +1,33 @@
 //! The way from the log to the table, with everything that can be wrong with a file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::batching::{BatchRules, BatchStatus, Batcher};
+use super::batching::{BatchStatus, Batcher};
 use super::enqueued::{EnqueuedLog, EnqueuedMessage};
+use super::keeper::Keeper;
 use super::loader::{Loader, LoaderStatus};
 use super::notices::{BlobCreated, NoticeQueue};
 use super::pulse::Pulse;
-use super::routing::Routes;
 use super::storage::Containers;
-use super::warehouse::{PIPES, Warehouse};
+use super::topology::{Ground, MESSAGE_CONTAINERS, Topology};
+use super::trash::Trash;
+use super::warehouse::Warehouse;
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::station::{Message, Variable, WeatherMeasurement};
 
+mod ground;
+
 const CONTAINER: &str = "json-blob-messages";
 
 struct Bench {
+    /// What the pipeline runs on.
+    ground: watch::Sender<Arc<Topology>>,
+    keeper: Keeper,
     log: EnqueuedLog,
     batcher: Batcher,
     loader: Loader,
@@ -30,10 +38,16 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a test's timestamp")
 }
 
-fn bench_in(folder: &Path) -> Bench {
+fn built_in() -> Topology {
+    Topology::built_in("demo", "hub", SignedDuration::from_secs(300), 1_000_000)
+}
+
+async fn bench_in(folder: &Path) -> Bench {
     let clock = Clock::replay(at("2016-06-08T00:00:00Z"), 600, at("2016-06-30T00:00:00Z"));
     let ledger = Ledger::default();
-    let log = EnqueuedLog::open(&folder.join("enqueued.db"), Routes::default()).expect("log opens");
+    let sender = watch::Sender::new(Arc::new(built_in()));
+    let ground = Ground::from(sender.subscribe());
+    let log = EnqueuedLog::open(&folder.join("enqueued.db"), ground.clone()).expect("log opens");
     let notices = NoticeQueue::open(&folder.join("notices.db")).expect("queue opens");
     let containers = Containers::open(&folder.join("containers")).expect("containers open");
     let warehouse = Warehouse::open(&folder.join("warehouse.db")).expect("warehouse opens");
@@ -41,19 +55,23 @@ fn bench_in(folder: &Path) -> Bench {
         log: log.clone(),
         containers: containers.clone(),
         notices: notices.clone(),
-        rules: BatchRules { hub_name: "hub".into(), window: SignedDuration::from_secs(300), max_bytes: 1_000_000 },
+        ground: ground.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
         status: watch::Sender::new(BatchStatus::default()),
     };
     let status = watch::Sender::new(LoaderStatus::default());
-    let loader = Loader { notices, containers, warehouse, clock, ledger, status, resumed: Pulse::default() };
-    Bench { log, batcher, loader, _folder: None }
+    let trash = Trash::new(&folder.join("trash"));
+    let keeper = Keeper { warehouse: warehouse.clone(), containers: containers.clone(), trash: trash.clone() };
+    keeper.keep(&sender.borrow().clone()).await.expect("in step");
+    let resumed = Pulse::default();
+    let loader = Loader { notices, containers, trash, ground, warehouse, clock, ledger, status, resumed };
+    Bench { ground: sender, keeper, log, batcher, loader, _folder: None }
 }
 
-fn bench() -> Bench {
+async fn bench() -> Bench {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let bench = bench_in(folder.path());
+    let bench = bench_in(folder.path()).await;
     Bench { _folder: Some(folder), ..bench }
 }
 
@@ -83,12 +101,12 @@ async fn load_everything(loader: &Loader) {
     for _ in 0..500 {
         let is_idle = loader.notices.status().depth == 0 && {
             let mut pending = 0;
-            for pipe in &PIPES {
-                pending += loader.warehouse.pending(pipe).await.expect("pending").len();
+            for container in MESSAGE_CONTAINERS {
+                pending += loader.warehouse.pending(container).await.expect("pending").len();
             }
             pending == 0
         };
-        if is_idle && loader.status.borrow().pipes.len() == PIPES.len() {
+        if is_idle && loader.status.borrow().pipes.len() == MESSAGE_CONTAINERS.len() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -132,7 +150,7 @@ fn line(message: &Message) -> String {
 
 #[tokio::test]
 async fn a_message_that_comes_twice_is_one_row_and_counted() {
-    let bench = bench();
+    let bench = bench().await;
     for minute in 0..5 {
         let message = Message::WeatherMeasurement(measurement(minute));
         bench.log.append(enqueued(&message)).await.expect("appended");
@@ -145,14 +163,14 @@ async fn a_message_that_comes_twice_is_one_row_and_counted() {
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 5);
     let status = bench.loader.status.borrow().clone();
-    let counts = &status.pipes["WEATHER_PIPE_DQ"].counts;
+    let counts = &status.pipes["WEATHER_PIPE_DQ_DEMO"].counts;
     assert_eq!((counts.rows, counts.duplicates, counts.loaded, counts.failed), (5, 1, 1, 0));
     assert_eq!(counts.newest_row_at, Some(at("2016-06-08T00:04:00Z")));
 }
 
 #[tokio::test]
 async fn a_bad_line_fails_its_file_with_its_number_and_the_next_file_loads() {
-    let bench = bench();
+    let bench = bench().await;
     let good = |minute| line(&Message::WeatherMeasurement(measurement(minute)));
     put(&bench, "hub/0/bad", format!("{}\n{}\n{{\"Body\": tru\n", good(0), good(1)).as_bytes()).await;
     put(&bench, "hub/0/good", format!("{}\n", good(2)).as_bytes()).await;
@@ -168,7 +186,7 @@ async fn a_bad_line_fails_its_file_with_its_number_and_the_next_file_loads() {
 
 #[tokio::test]
 async fn a_path_is_loaded_once_whatever_its_content() {
-    let bench = bench();
+    let bench = bench().await;
     put(&bench, "hub/0/a", b"rubbish\n").await;
     load_everything(&bench.loader).await;
     let mended = line(&Message::WeatherMeasurement(measurement(0)));
@@ -180,12 +198,12 @@ async fn a_path_is_loaded_once_whatever_its_content() {
     bench.loader.notices.push(&again).await.expect("noticed");
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 0);
-    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ").await.expect("refreshed"), 0);
+    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 0);
 }
 
 #[tokio::test]
 async fn what_is_no_readable_file_fails_and_says_why() {
-    let bench = bench();
+    let bench = bench().await;
     std::fs::create_dir_all(bench.loader.containers.file(CONTAINER, "hub/0/folder")).expect("made");
     notice(&bench, "hub/0/folder").await;
     notice(&bench, "hub/0/missing").await;
@@ -210,7 +228,7 @@ async fn what_is_no_readable_file_fails_and_says_why() {
 
 #[tokio::test]
 async fn a_body_that_is_no_message_is_kept_with_its_reason_and_out_of_the_view() {
-    let bench = bench();
+    let bench = bench().await;
     let good = Message::WeatherMeasurement(measurement(0));
     let hot = line(&good)
         .replace("\"temperatureC\":10.0", "\"temperatureC\":310.0")
@@ -246,14 +264,14 @@ async fn a_body_that_is_no_message_is_kept_with_its_reason_and_out_of_the_view()
 
 #[tokio::test]
 async fn a_paused_pipe_keeps_its_files_until_it_is_resumed() {
-    let bench = bench();
-    bench.loader.set_paused("weather_pipe_dq", true).await.expect("paused");
+    let bench = bench().await;
+    bench.loader.set_paused("weather_pipe_dq_demo", true).await.expect("paused");
     put(&bench, "hub/0/a", line(&Message::WeatherMeasurement(measurement(0))).as_bytes()).await;
     let running = tokio::spawn(bench.loader.clone().run());
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 0);
-    assert_eq!(bench.loader.warehouse.pending(&PIPES[0]).await.expect("pending").len(), 1);
-    bench.loader.set_paused("WEATHER_PIPE_DQ", false).await.expect("resumed");
+    assert_eq!(bench.loader.warehouse.pending(CONTAINER).await.expect("pending").len(), 1);
+    bench.loader.set_paused("WEATHER_PIPE_DQ_DEMO", false).await.expect("resumed");
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     running.abort();
     assert_eq!(rows(&bench.loader.warehouse).await, 1);
@@ -262,11 +280,11 @@ async fn a_paused_pipe_keeps_its_files_until_it_is_resumed() {
 
 #[tokio::test]
 async fn refresh_queues_what_was_never_noticed() {
-    let bench = bench();
+    let bench = bench().await;
     let path = bench.loader.containers.file(CONTAINER, "hub/0/lost");
     std::fs::create_dir_all(path.parent().expect("parent")).expect("made");
     std::fs::write(&path, line(&Message::WeatherMeasurement(measurement(0)))).expect("written");
-    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ").await.expect("refreshed"), 1);
+    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 1);
 }
@@ -275,7 +293,7 @@ async fn refresh_queues_what_was_never_noticed() {
 async fn a_crash_between_blob_and_forgetting_doubles_nothing() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let name = {
-        let bench = bench_in(folder.path());
+        let bench = bench_in(folder.path()).await;
         for minute in 0..3 {
             bench.log.append(enqueued(&Message::WeatherMeasurement(measurement(minute)))).await.expect("appended");
         }
@@ -296,7 +314,7 @@ async fn a_crash_between_blob_and_forgetting_doubles_nothing() {
         assert_eq!(rows(&bench.loader.warehouse).await, 3);
         cut.name
     };
-    let bench = bench_in(folder.path());
+    let bench = bench_in(folder.path()).await;
     assert!(bench.log.open_batches().is_empty(), "what was cut doesn't wait for another batch");
     assert_eq!(bench.log.unfinished().await.expect("unfinished").len(), 1);
     let log = bench.log.clone();
@@ -309,12 +327,12 @@ async fn a_crash_between_blob_and_forgetting_doubles_nothing() {
     batcher.abort();
     assert_eq!(rows(&loader.warehouse).await, 3);
     assert!(log.newest(1).await.expect("newest").is_empty());
-    assert!(loader.warehouse.knows(&PIPES[0], name).await.expect("known"));
+    assert!(loader.warehouse.knows(CONTAINER, name).await.expect("known"));
 }
 
 #[tokio::test]
 async fn what_no_route_takes_and_what_is_no_json_is_kept_aside() {
-    let bench = bench();
+    let bench = bench().await;
     let mut stranger = enqueued(&Message::WeatherMeasurement(measurement(0)));
     stranger.content_type = None;
     bench.log.append(stranger).await.expect("appended");
@@ -330,7 +348,7 @@ async fn what_no_route_takes_and_what_is_no_json_is_kept_aside() {
 
 #[tokio::test]
 async fn what_comes_when_a_replay_has_ended_is_batched_all_the_same() {
-    let mut bench = bench();
+    let mut bench = bench().await;
     let end = at("2016-06-08T00:00:00Z");
     bench.batcher.clock = Clock::replay(end, 600, end);
     let (log, status) = (bench.log.clone(), bench.batcher.status.subscribe());

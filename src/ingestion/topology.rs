@@ -3,10 +3,13 @@
 //! Before the first apply it is [`Topology::built_in`]; from then on what is applied. The parts of the pipeline look at
 //! it through a `watch` channel and follow it while they run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::routing::{Condition, UNROUTED};
 
@@ -17,6 +20,9 @@ pub const QUEUE: &str = "snowpipe-event-sub";
 /// IoT Hub's own file name format, with the tokens in the pipeline's order.
 pub const FILE_NAME_FORMAT: &str = "{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}-{mm}";
 
+/// Wall time something was applied; absent for what is built in. Another time under the same name is another thing.
+pub type Made = Option<Timestamp>;
+
 /// Everything the pipeline stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
@@ -25,13 +31,45 @@ pub struct Topology {
     /// The hub; without one devices find nobody to send to.
     pub hub: Option<HubTopology>,
     /// Containers that exist.
-    pub containers: BTreeSet<String>,
+    pub containers: BTreeMap<String, Made>,
     /// Where new blobs are announced; without it blobs lie unannounced.
     pub announcement: Option<Announcement>,
     /// Tables that exist, fully as `DATABASE.SCHEMA.TABLE`.
-    pub tables: BTreeSet<String>,
-    /// Pipes that exist, in the order of [`MESSAGE_CONTAINERS`], then by name.
+    pub tables: BTreeMap<String, Made>,
+    /// Pipes that exist, in the order of [`MESSAGE_CONTAINERS`]; at most one a container.
     pub pipes: Vec<PipeTopology>,
+    /// What was applied and can't be followed.
+    pub faults: Vec<TopologyFault>,
+}
+
+/// The part of the pipeline that a fault concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The hub.
+    Hub,
+    /// Endpoints and routes.
+    Route,
+    /// Announcements.
+    Event,
+    /// Stages and pipes.
+    Pipe,
+}
+
+/// Something applied that the local pipeline can't follow, and so leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopologyFault {
+    /// The part it belongs to.
+    pub part: Part,
+    /// The resource, as `TYPE NAME`, printable.
+    pub resource: String,
+    /// Why it is left out, and what to do next, printable.
+    pub reason: String,
+}
+
+impl fmt::Display for TopologyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.resource, self.reason)
+    }
 }
 
 /// The hub and its routing.
@@ -43,6 +81,8 @@ pub struct HubTopology {
     pub endpoints: Vec<Endpoint>,
     /// Its routes, in order; only enabled ones.
     pub routes: Vec<RouteTopology>,
+    /// The endpoint of what no route takes.
+    pub fallback: Option<String>,
 }
 
 /// A storage endpoint: how batches for one container are cut.
@@ -93,6 +133,8 @@ pub struct PipeTopology {
     pub table: String,
     /// The table, fully.
     pub full_table: String,
+    /// When it was made.
+    pub made: Made,
 }
 
 impl Topology {
@@ -111,7 +153,7 @@ impl Topology {
                 "$body.type = 'DeviceHealth' OR $body.type = 'PictureTaken'",
             ),
         ];
-        let (mut endpoints, mut routes, mut pipes, mut tables) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut endpoints, mut routes, mut pipes, mut tables) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         for (container, (name, pipe, table, condition)) in MESSAGE_CONTAINERS.into_iter().zip(names) {
             endpoints.push(Endpoint {
                 name: name.to_owned(),
@@ -125,16 +167,18 @@ impl Topology {
             }
             let (pipe, table) = (format!("{pipe}{suffix}"), format!("{table}{suffix}"));
             let (full_name, full_table) = (format!("{schema}.{pipe}"), format!("{schema}.{table}"));
-            tables.insert(full_table.clone());
-            pipes.push(PipeTopology { name: pipe, full_name, container: container.to_owned(), table, full_table });
+            tables.insert(full_table.clone(), None);
+            let container = container.to_owned();
+            pipes.push(PipeTopology { name: pipe, full_name, container, table, full_table, made: None });
         }
         Self {
             applied: false,
-            hub: Some(HubTopology { name: hub_name.to_owned(), endpoints, routes }),
-            containers: MESSAGE_CONTAINERS.into_iter().map(str::to_owned).collect(),
+            hub: Some(HubTopology { name: hub_name.to_owned(), endpoints, routes, fallback: None }),
+            containers: MESSAGE_CONTAINERS.into_iter().map(|name| (name.to_owned(), None)).collect(),
             announcement: Some(Announcement { queue: QUEUE.to_owned(), containers: BTreeSet::new() }),
             tables,
             pipes,
+            faults: Vec::new(),
         }
     }
 
@@ -144,16 +188,37 @@ impl Topology {
         self.hub.as_ref()?.endpoints.iter().find(|endpoint| endpoint.container == container)
     }
 
-    /// The container that a message with this `type` is collected in: that of the first route that takes it, else
-    /// [`UNROUTED`].
+    /// The containers that a message with this `type` is collected in: of every route that takes it, as IoT Hub does;
+    /// of the fallback where none does; else [`UNROUTED`]. Each once, never none.
     #[must_use]
-    pub fn container_for(&self, body_type: Option<&str>) -> &str {
-        let Some(hub) = &self.hub else { return UNROUTED };
-        hub.routes
+    pub fn containers_for(&self, body_type: Option<&str>) -> Vec<&str> {
+        let Some(hub) = &self.hub else { return vec![UNROUTED] };
+        let container = |name: &str| hub.endpoints.iter().find(|endpoint| endpoint.name == name);
+        let taken: BTreeSet<&str> = hub
+            .routes
             .iter()
             .filter(|route| route.condition.takes(body_type))
-            .find_map(|route| hub.endpoints.iter().find(|endpoint| endpoint.name == route.endpoint))
-            .map_or(UNROUTED, |endpoint| &endpoint.container)
+            .filter_map(|route| container(&route.endpoint))
+            .map(|endpoint| endpoint.container.as_str())
+            .collect();
+        if !taken.is_empty() {
+            return taken.into_iter().collect();
+        }
+        let fallback = hub.fallback.as_deref().and_then(container);
+        vec![fallback.map_or(UNROUTED, |endpoint| endpoint.container.as_str())]
+    }
+
+    /// Whether `container` exists. The one for what no route takes is this machine's own and always there.
+    #[must_use]
+    pub fn has_container(&self, container: &str) -> bool {
+        container == UNROUTED || self.containers.contains_key(container)
+    }
+
+    /// Least and greatest window of the endpoints, pipeline time; `None` without an endpoint.
+    #[must_use]
+    pub fn windows(&self) -> Option<(SignedDuration, SignedDuration)> {
+        let windows = || self.hub.iter().flat_map(|hub| &hub.endpoints).map(|endpoint| endpoint.window);
+        windows().min().zip(windows().max())
     }
 
     /// Whether new blobs of `container` are announced.
@@ -169,23 +234,87 @@ impl Topology {
     }
 }
 
+/// The topology in force; clones share it.
+#[derive(Debug, Clone)]
+pub struct Ground(watch::Receiver<Arc<Topology>>);
+
+impl From<watch::Receiver<Arc<Topology>>> for Ground {
+    fn from(receiver: watch::Receiver<Arc<Topology>>) -> Self {
+        Self(receiver)
+    }
+}
+
+impl Ground {
+    /// One that never changes.
+    #[must_use]
+    pub fn fixed(topology: Topology) -> Self {
+        Self(watch::Sender::new(Arc::new(topology)).subscribe())
+    }
+
+    /// The topology now; [`Ground::changed`] answers for what comes after it.
+    #[must_use]
+    pub fn now(&mut self) -> Arc<Topology> {
+        Arc::clone(&self.0.borrow_and_update())
+    }
+
+    /// The topology at this moment, without having seen it.
+    #[must_use]
+    pub fn peek(&self) -> Arc<Topology> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Waits until the topology is another one than that seen last.
+    pub async fn changed(&mut self) {
+        // Whoever published it is gone: it never changes again.
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn built_in() -> Topology {
+        Topology::built_in("demo", "skydeck-hub", SignedDuration::from_secs(300), 1024)
+    }
+
     #[test]
     fn the_built_in_one_routes_announces_and_loads_every_kind() {
-        let topology = Topology::built_in("demo", "skydeck-hub", SignedDuration::from_secs(300), 1024);
-        assert_eq!(topology.container_for(Some("WeatherMeasurement")), "json-blob-messages");
-        assert_eq!(topology.container_for(Some("PictureTaken")), "json-blob-health");
-        assert_eq!(topology.container_for(Some("Nonsense")), UNROUTED);
-        assert_eq!(topology.container_for(None), UNROUTED);
+        let topology = built_in();
+        assert_eq!(topology.containers_for(Some("WeatherMeasurement")), ["json-blob-messages"]);
+        assert_eq!(topology.containers_for(Some("PictureTaken")), ["json-blob-health"]);
+        assert_eq!(topology.containers_for(Some("Nonsense")), [UNROUTED]);
+        assert_eq!(topology.containers_for(None), [UNROUTED]);
         for container in MESSAGE_CONTAINERS {
             assert!(topology.announces(container) && topology.endpoint_of(container).is_some());
         }
         let pipe = topology.pipe_of("json-blob-messages").expect("a pipe");
         assert_eq!(pipe.full_name, "WEATHER_DEMO.DATAWAREHOUSE_DEMO.WEATHER_PIPE_DQ_DEMO");
         assert_eq!(pipe.full_table, "WEATHER_DEMO.DATAWAREHOUSE_DEMO.WEATHER_JSON_DEMO");
-        assert!(topology.tables.contains(&pipe.full_table));
+        assert!(topology.tables.contains_key(&pipe.full_table));
+    }
+
+    #[test]
+    fn every_route_that_takes_a_message_gets_it_and_the_fallback_what_none_takes() {
+        let mut topology = built_in();
+        let hub = topology.hub.as_mut().expect("a hub");
+        let route = |name: &str, endpoint: &str| RouteTopology {
+            name: name.to_owned(),
+            condition: Condition::Always,
+            endpoint: endpoint.to_owned(),
+        };
+        hub.routes.push(route("live", "events"));
+        assert_eq!(topology.containers_for(Some("Nonsense")), [UNROUTED], "the built-in endpoint keeps no batches");
+        topology.hub.as_mut().expect("a hub").fallback = Some("health".into());
+        assert_eq!(topology.containers_for(Some("Nonsense")), ["json-blob-health"]);
+        topology.hub.as_mut().expect("a hub").routes.push(route("all", "predictions"));
+        assert_eq!(
+            topology.containers_for(Some("WeatherMeasurement")),
+            ["json-blob-messages", "json-blob-predictions"]
+        );
+        topology.hub = None;
+        assert_eq!(topology.containers_for(Some("WeatherMeasurement")), [UNROUTED]);
     }
 }

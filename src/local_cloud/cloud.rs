@@ -83,6 +83,21 @@ impl Cloud {
             .await
     }
 
+    /// Every resource by kind and id, with the wall time it was made.
+    pub async fn resources_made(&self) -> Result<Vec<(Resource, Timestamp)>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                let mut statement = connection
+                    .prepare_cached("SELECT kind, id, attributes, created_at FROM resource ORDER BY kind, id")?;
+                let rows = statement.query_map([], |row| {
+                    let made: String = row.get(3)?;
+                    Ok((resource(row)?, made.parse().unwrap_or(Timestamp::UNIX_EPOCH)))
+                })?;
+                rows.collect()
+            })
+            .await
+    }
+
     /// One resource, where it is there.
     pub async fn get(&self, kind: &str, id: &str) -> Result<Option<Resource>, DatabaseError> {
         let key = [kind.to_owned(), id.to_owned()];
@@ -107,6 +122,20 @@ impl Cloud {
                          ON CONFLICT(kind, id) DO UPDATE SET attributes = ?3, updated_at = ?4",
                     )?
                     .execute([resource.kind, resource.id, resource.attributes.to_string(), now])
+            })
+            .await
+            .map(|_| ())
+    }
+
+    /// Gives the resource `id` the id and attributes of `resource`, of the same kind: it stays the one that was made.
+    pub async fn rename(&self, id: &str, resource: Resource) -> Result<(), DatabaseError> {
+        let (id, now) = (id.to_owned(), Timestamp::now().to_string());
+        self.database
+            .write(move |transaction| {
+                transaction.execute(
+                    "UPDATE resource SET id = ?3, attributes = ?4, updated_at = ?5 WHERE kind = ?1 AND id = ?2",
+                    [resource.kind, id, resource.id, resource.attributes.to_string(), now],
+                )
             })
             .await
             .map(|_| ())
@@ -205,7 +234,11 @@ mod tests {
         one.adopt().await.expect("adopted");
         one.adopt().await.expect("adopted again");
         assert!(other.is_adopted().await.expect("read"));
-        assert!(other.delete("azurerm_iothub", "/hubs/a").await.expect("deleted"));
+        let made = one.resources_made().await.expect("read")[0].1;
+        let renamed = Resource { id: "/hubs/b".into(), ..hub };
+        other.rename("/hubs/a", renamed.clone()).await.expect("renamed");
+        assert_eq!(one.resources_made().await.expect("read"), [(renamed, made)]);
+        assert!(other.delete("azurerm_iothub", "/hubs/b").await.expect("deleted"));
         assert!(!one.delete("azurerm_iothub", "/hubs/a").await.expect("nothing left"));
     }
 }

@@ -9,3 +9,4 @@ mod der; // the one date of a certificate that is needed
 mod devices; // the device registry
 pub mod hub; // IoT Hub's device side
 pub mod providers; // Terraform providers emulated in process
+pub mod topology; // what is applied is what runs

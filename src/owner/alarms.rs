@@ -1,7 +1,7 @@
 //! Alarms: seven rules, each raised once its condition has held for a while, cleared once it has been gone
 //! for as long, and acknowledged by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,6 +31,8 @@ pub struct Inputs {
     pub prediction_at: Option<Timestamp>,
     /// Share of the outbox's bound in use, %.
     pub outbox_pct: f64,
+    /// Stages that aren't provisioned: what needs them isn't measured.
+    pub missing: BTreeSet<StageName>,
 }
 
 /// A condition: its figure and its limit, in the same unit.
@@ -44,6 +46,8 @@ struct Rule {
     name: &'static str,
     severity: Severity,
     stage: StageName,
+    /// Stages without which it says nothing.
+    needs: &'static [StageName],
     condition: fn(&Inputs, &AlarmSettings) -> Option<Condition>,
 }
 
@@ -55,24 +59,28 @@ const RULES: [Rule; 7] = [
         name: "no-telemetry",
         severity: Severity::Critical,
         stage: StageName::Hub,
+        needs: &[StageName::Hub],
         condition: |i, s| expected_age(i, i.telemetry_at, s.telemetry_age_s, "no telemetry for"),
     },
     Rule {
         name: "batch-gap",
         severity: Severity::Warn,
         stage: StageName::Blob,
+        needs: &[StageName::Hub, StageName::Route, StageName::Blob],
         condition: |i, s| expected_age(i, i.batch_at, s.batch_gap_s, "no batch for"),
     },
     Rule {
         name: "notice-age",
         severity: Severity::Warn,
         stage: StageName::Event,
+        needs: &[StageName::Pipe],
         condition: |i, s| age(i.now, i.oldest_notice_at?, s.notice_age_s, "oldest file waits"),
     },
     Rule {
         name: "load-errors",
         severity: Severity::Warn,
         stage: StageName::Pipe,
+        needs: &[StageName::Pipe],
         condition: |i, s| {
             let (figure, limit) = (i.failed_files as f64, f64::from(s.load_errors) - 0.5);
             Some(Condition {
@@ -86,18 +94,28 @@ const RULES: [Rule; 7] = [
         name: "row-age",
         severity: Severity::Warn,
         stage: StageName::Table,
+        needs: &[
+            StageName::Hub,
+            StageName::Route,
+            StageName::Blob,
+            StageName::Event,
+            StageName::Pipe,
+            StageName::Table,
+        ],
         condition: |i, s| expected_age(i, i.row_at, s.row_age_s, "newest row is"),
     },
     Rule {
         name: "prediction-missing",
         severity: Severity::Warn,
         stage: StageName::Nowcast,
+        needs: &[StageName::Hub],
         condition: |i, s| expected_age(i, i.prediction_at, s.prediction_age_s, "no new nowcast for"),
     },
     Rule {
         name: "outbox-filling",
         severity: Severity::Critical,
         stage: StageName::Roof,
+        needs: &[],
         condition: |i, s| {
             let limit = f64::from(s.outbox_pct);
             Some(Condition {
@@ -145,7 +163,8 @@ impl Alarms {
         let hold = SignedDuration::from_secs(i64::from(settings.hold_s));
         for rule in &RULES {
             let state = self.states.entry(rule.name).or_default();
-            let condition = (rule.condition)(inputs, settings);
+            let is_measured = !rule.needs.iter().any(|stage| inputs.missing.contains(stage));
+            let condition = if is_measured { (rule.condition)(inputs, settings) } else { None };
             let limit_share = if state.raised.is_some() { CLEAR_AT } else { 1.0 };
             let is_bad = condition.as_ref().is_some_and(|c| c.figure > c.limit * limit_share);
             if is_bad == state.raised.is_some() {
@@ -206,6 +225,7 @@ mod tests {
             row_at: Some(at(minute)),
             prediction_at: Some(at(minute)),
             outbox_pct: 1.0,
+            missing: BTreeSet::new(),
         }
     }
 
@@ -252,6 +272,15 @@ mod tests {
         let silent = Inputs { expects_readings: false, ..inputs(100, 0) };
         let settings = AlarmSettings { hold_s: 0, ..AlarmSettings::default() };
         assert!(alarms.evaluate(&silent, &settings).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_provisioned_is_not_measured() {
+        let mut alarms = Alarms::default();
+        let settings = AlarmSettings { hold_s: 0, ..AlarmSettings::default() };
+        let without = |missing: &[StageName]| Inputs { missing: missing.iter().copied().collect(), ..inputs(100, 0) };
+        assert_eq!(alarms.evaluate(&without(&[StageName::Pipe]), &settings)[0].rule, "no-telemetry");
+        assert!(alarms.evaluate(&without(&[StageName::Hub]), &settings).is_empty(), "no hub, no telemetry to miss");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::alarms::Alarms;
 use super::client::AskError;
@@ -13,11 +14,12 @@ use super::provisioning::Provisioner;
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
+use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use crate::ingestion::feed::{Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::warehouse::{PIPES, TableRow, Warehouse};
+use crate::ingestion::warehouse::{TableRow, Warehouse};
 use crate::station::forecast::MAX_LEAD_MINUTES;
 use crate::station::{Prediction, Variable};
 
@@ -49,6 +51,8 @@ pub struct Desk {
     pub log: EnqueuedLog,
     /// The live feed.
     pub feed: LiveFeed,
+    /// The batcher's state.
+    pub batches: watch::Sender<BatchStatus>,
     /// The loader.
     pub loader: Loader,
     /// The warehouse.
@@ -88,6 +92,7 @@ impl Desk {
             }
             Request::RefreshPipe { pipe } => {
                 let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
+                self.settle_unannounced(&pipe);
                 tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
                 Ok(self.done(format!(
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
@@ -103,6 +108,14 @@ impl Desk {
     fn done(&self, message: String) -> Answer {
         self.changed.ring();
         Answer::Done { message }
+    }
+
+    /// A refresh has found what lay unannounced in the pipe's container.
+    fn settle_unannounced(&self, pipe: &str) {
+        let topology = self.loader.ground.peek();
+        let refreshed = topology.pipes.iter().find(|known| known.name.eq_ignore_ascii_case(pipe));
+        let Some(container) = refreshed.map(|pipe| &pipe.container) else { return };
+        self.batches.send_if_modified(|status| status.unannounced.remove(container).is_some());
     }
 
     fn set_speed(&self, speed: u32) -> Outcome {
@@ -160,7 +173,6 @@ impl Desk {
         let files = files
             .into_iter()
             .map(|file| {
-                let table = PIPES.iter().find(|pipe| pipe.name == file.pipe).map_or("", |pipe| pipe.table);
                 let (first_error, first_error_line, first_error_column) = match file.error {
                     Some((text, line, column)) => (Some(text), line, column),
                     None => (None, None, None),
@@ -168,7 +180,7 @@ impl Desk {
                 LoadedFile {
                     file: file.file,
                     pipe: file.pipe,
-                    table: table.to_owned(),
+                    table: file.table,
                     loaded_at: file.at,
                     status: file.status,
                     rows_parsed: file.rows.0,
@@ -188,12 +200,9 @@ impl Desk {
     async fn file_line(&self, file: &str, line: u64) -> Outcome {
         let missing = |why: &str| AskError::Refused(format!("{}: {why}", crate::station::text::printable(file)));
         let history = self.warehouse.copy_history(false, MOST).await.map_err(refused)?;
-        let pipe = history
-            .iter()
-            .find(|known| known.file == file)
-            .and_then(|known| PIPES.iter().find(|pipe| pipe.name == known.pipe))
-            .ok_or_else(|| missing("not in the copy history"))?;
-        let path = self.loader.containers.file(pipe.container, file);
+        let known =
+            history.iter().find(|known| known.file == file).ok_or_else(|| missing("not in the copy history"))?;
+        let path = self.loader.containers.file(&known.container, file);
         let text = tokio::task::spawn_blocking(move || nth_line(&path, line)).await;
         match text {
             Ok(Ok(Some(text))) => Ok(Answer::FileLine { text }),
@@ -296,9 +305,9 @@ impl Desk {
             message_id,
             device_id: row.device_id.clone(),
             message_type: text("/Body/type").map(str::to_owned),
-            file: Some(format!("{}/{}", row.pipe.container, row.file)),
+            file: Some(format!("{}/{}", row.container, row.file)),
             file_line: Some(row.line),
-            table: Some(row.pipe.table.to_owned()),
+            table: Some(row.table.clone()),
             message: Some(ReceivedMessage {
                 device_id: row.device_id.clone(),
                 message_id: row.message_id.clone(),
@@ -317,9 +326,9 @@ impl Desk {
             (Hop::Measured, _) => "roof, outbox".to_owned(),
             (Hop::Sent, _) => "uplink".to_owned(),
             (Hop::Enqueued, _) => "hub".to_owned(),
-            (Hop::Batched, Some(row)) => format!("{}/{}", row.pipe.container, row.file),
-            (Hop::Noticed, Some(row)) => row.pipe.name.to_owned(),
-            (Hop::Loaded, Some(row)) => row.pipe.table.to_owned(),
+            (Hop::Batched, Some(row)) => format!("{}/{}", row.container, row.file),
+            (Hop::Noticed, Some(row)) => row.pipe.clone().unwrap_or_default(),
+            (Hop::Loaded, Some(row)) => row.table.clone(),
             (_, None) => String::new(),
         };
         Hop::ALL

@@ -5,6 +5,7 @@ mod alarms;
 mod answers;
 pub mod archive;
 mod client;
+mod ground;
 mod lock;
 mod log_buffer;
 mod protocol;
@@ -17,10 +18,12 @@ mod running;
 mod snapshot;
 mod socket;
 mod stages;
+mod stores;
 
 use crate::settings::Folders;
 
 pub use client::{Ask, AskError, OwnerClient};
+pub use ground::TopologySummary;
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{

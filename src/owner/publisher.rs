@@ -11,13 +11,14 @@ use super::alarms::Inputs;
 use super::answers::Desk;
 use super::rates::Rate;
 use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};
-use super::stages::{PartRates, Parts, stages};
+use super::stages::{PartRates, Parts, missing, stages};
 use crate::clock::second_hand::SecondHand;
 use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::loader::{LoaderStatus, PipeStatus};
+use crate::ingestion::topology::Ground;
 use crate::ingestion::verify::VerificationStatus;
 use crate::local_cloud::hub::HubStatus;
 use crate::nowcast::solar;
@@ -52,8 +53,8 @@ pub struct Publisher {
     pub station: StationMetadata,
     /// The station's device.
     pub device_id: String,
-    /// Length of a batch's window, pipeline seconds.
-    pub window_s: f64,
+    /// What the pipeline runs on.
+    pub ground: Ground,
     /// Pipeline time of the owner's start.
     pub started_at: Timestamp,
     /// Where snapshots go.
@@ -89,6 +90,7 @@ impl Publisher {
     async fn news(&mut self) {
         // A sender that is gone never changes again; the tick goes on.
         tokio::select! {
+            () = self.ground.changed() => {}
             Ok(()) = self.agent.changed() => {}
             Ok(()) = self.outbox.changed() => {}
             Ok(()) = self.uplink.changed() => {}
@@ -110,7 +112,7 @@ impl Publisher {
             uplink: self.uplink.borrow_and_update().clone(),
             hub: self.hub.borrow_and_update().clone(),
             open: self.desk.log.open_batches(),
-            routes: self.desk.log.routes().as_slice().len(),
+            topology: self.ground.now(),
             batch: self.batch.borrow_and_update().clone(),
             queue: self.desk.loader.notices.status(),
             loader: self.loader.borrow_and_update().clone(),
@@ -138,7 +140,7 @@ impl Publisher {
         let alarms = self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
         self.snapshots.send_if_modified(|current| {
             let mut next = Snapshot {
-                stages: stages(parts, &alarms, &self.desk.ledger, now, self.window_s),
+                stages: stages(parts, &alarms, &self.desk.ledger, now),
                 alarms,
                 now: self.now_on_the_roof(parts),
                 pipes: parts.loader.pipes.values().map(pipe).collect(),
@@ -147,6 +149,7 @@ impl Publisher {
                     oldest_at: parts.queue.oldest_at,
                     set_aside: parts.queue.set_aside,
                 },
+                topology: (&*parts.topology).into(),
                 nowcast: parts.feed.prediction.clone(),
                 verification: parts.verification.clone(),
                 devices: self.devices(parts),
@@ -168,24 +171,27 @@ impl Publisher {
     }
 
     fn alarm_inputs(&self, parts: &Parts, now: Timestamp) -> Inputs {
-        let measurements = parts.loader.pipes.get("WEATHER_PIPE_DQ");
+        let measurements = parts.measurements();
         let counts = || parts.loader.pipes.values().map(|pipe| &pipe.counts);
         let an_hour = SignedDuration::from_hours(1);
         let failed = counts().flat_map(|c| &c.failed_at).filter(|at| now.duration_since(**at) <= an_hour).count();
         let bound = parts.outbox.max_rows.max(1);
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         let outbox_pct = parts.outbox.rows as f64 * 100.0 / bound as f64;
+        // A notice that waits for a pipe which doesn't exist is nobody's delay.
+        let queued = parts.queue.oldest_at.filter(|_| parts.loader.waiting == 0);
         Inputs {
             now,
             started_at: self.started_at,
             expects_readings: !parts.agent.source_ended && (parts.agent.has_source || parts.feed.received > 0),
             telemetry_at: parts.hub.last_seen.values().max().copied(),
             batch_at: parts.batch.last.as_ref().map(|(.., at)| *at),
-            oldest_notice_at: counts().filter_map(|c| c.oldest_pending_at).chain(parts.queue.oldest_at).min(),
+            oldest_notice_at: counts().filter_map(|c| c.oldest_pending_at).chain(queued).min(),
             failed_files: failed as u64,
             row_at: measurements.and_then(|p| p.counts.newest_row_at),
             prediction_at: parts.feed.prediction.as_ref().map(|p| p.measured_at),
             outbox_pct,
+            missing: missing(&parts.topology),
         }
     }
 
@@ -246,19 +252,17 @@ impl Publisher {
 }
 
 fn pipe(status: &PipeStatus) -> Pipe {
-    let state = if status.stalled.is_some() {
-        "STALLED_EXECUTION_ERROR"
-    } else if status.paused {
-        "PAUSED"
-    } else {
-        "RUNNING"
+    let state = match &status.stalled {
+        Some(stall) => stall.state(),
+        None if status.paused => "PAUSED",
+        None => "RUNNING",
     };
     let counts = &status.counts;
     Pipe {
-        name: status.pipe.name.to_owned(),
+        name: status.pipe.name.clone(),
         state: state.to_owned(),
-        container: status.pipe.container.to_owned(),
-        table: status.pipe.table.to_owned(),
+        container: status.pipe.container.clone(),
+        table: status.pipe.table.clone(),
         pending_files: counts.pending,
         oldest_pending_at: counts.oldest_pending_at,
         last_received_at: counts.last_received_at,
@@ -268,6 +272,6 @@ fn pipe(status: &PipeStatus) -> Pipe {
         files_loaded: counts.loaded,
         files_failed: counts.failed,
         duplicates: counts.duplicates,
-        last_error: status.stalled.clone().or_else(|| counts.last_error.clone()),
+        last_error: status.stalled.as_ref().map(ToString::to_string).or_else(|| counts.last_error.clone()),
     }
 }

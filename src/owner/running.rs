@@ -19,21 +19,19 @@ use super::provisioning::Provisioner;
 use super::publisher::Publisher;
 use super::snapshot::Snapshot;
 use super::socket;
+use super::stores::{Applied, Stores, forget_old};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError};
 use crate::edge_agent::uplink::UplinkSettings;
-use crate::ingestion::batching::{BatchRules, BatchStatus, Batcher};
-use crate::ingestion::enqueued::EnqueuedLog;
+use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::loader::{Loader, LoaderStatus};
-use crate::ingestion::notices::NoticeQueue;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::routing::Routes;
-use crate::ingestion::storage::{Containers, StorageError};
+use crate::ingestion::storage::StorageError;
+use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
-use crate::ingestion::warehouse::Warehouse;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
@@ -41,8 +39,6 @@ use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 const GRACE: Duration = Duration::from_secs(3);
 /// How long a SAS token of the embedded device is good for.
 const TOKEN_LIFE: Duration = Duration::from_secs(3600);
-/// Wall time between looks at what retention lets go.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why an environment can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -149,8 +145,7 @@ pub async fn start_with(
         data_dir: folders.data.clone(),
         hub_address: None,
     };
-    let own = environment.clone();
-    let first = Snapshot::first(environment, owner, Clock::wall().reading(), &settings.station);
+    let first = Snapshot::first(environment.clone(), owner, Clock::wall().reading(), &settings.station);
     let snapshots = watch::Sender::new(Arc::new(first));
     let (asks, asked) = mpsc::channel(64);
     let client = OwnerClient::new(snapshots.subscribe(), asks);
@@ -161,7 +156,7 @@ pub async fn start_with(
     let mut tasks = JoinSet::new();
     tasks.spawn(shutdown.clone().run_until_cancelled_owned(socket::serve(listener, client.clone())).map(drop));
     if let Some(provisioner) = provisioner.clone() {
-        if let Err(error) = provisioner.prepare(&own) {
+        if let Err(error) = provisioner.prepare(&environment) {
             // Everything else runs without; what is asked for there is refused with these words.
             tracing::error!(target: "provisioning", "{error}");
         }
@@ -171,7 +166,8 @@ pub async fn start_with(
     let (ready, is_ready) = oneshot::channel();
     let token = shutdown.clone();
     tasks.spawn(async move {
-        match bring_up(&settings, &folders.data, log_buffer, provisioner, snapshots, asked, &token).await {
+        match bring_up(&environment, &settings, &folders.data, log_buffer, provisioner, snapshots, asked, &token).await
+        {
             Ok(mut parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
@@ -185,6 +181,7 @@ pub async fn start_with(
 
 /// Opens the stores and starts everything that runs on them.
 async fn bring_up(
+    environment: &EnvironmentName,
     settings: &Settings,
     data: &Path,
     log_buffer: LogBuffer,
@@ -193,7 +190,19 @@ async fn bring_up(
     asked: mpsc::Receiver<Ask>,
     shutdown: &CancellationToken,
 ) -> Result<JoinSet<()>, StartError> {
-    let stores = Stores::open(data)?;
+    let built_in = Topology::built_in(
+        environment.as_str(),
+        &settings.hub.name,
+        SignedDuration::from_secs(i64::from(settings.ingestion.batch_window_s)),
+        u64::from(settings.ingestion.batch_max_mib) * 1024 * 1024,
+    );
+    let applied = Applied::open(data, built_in).await?;
+    let stores = Stores::open(data, applied.ground.clone())?;
+    let keeper = stores.keeper();
+    if let Err(error) = keeper.keep(&applied.ground.peek()).await {
+        // It is tried again while the environment runs.
+        tracing::error!(target: "ingestion", "{error}");
+    }
     let ledger = Ledger::default();
     let newest = stores.newest_time().await?;
     let (agent, clock) = Agent::open(data, &settings.station, &settings.source, &settings.agent, newest).await?;
@@ -206,7 +215,8 @@ async fn bring_up(
         host_name: settings.hub.name.clone(),
         folder: data.join("hub"),
     };
-    let hub = hub::start(hub_config, stores.log.clone(), clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let (ground, log) = (applied.ground.clone(), stores.log.clone());
+    let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);
@@ -217,6 +227,8 @@ async fn bring_up(
     let loader = Loader {
         notices: stores.notices.clone(),
         containers: stores.containers.clone(),
+        trash: stores.trash.clone(),
+        ground: ground.clone(),
         warehouse: stores.warehouse.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
@@ -227,11 +239,7 @@ async fn bring_up(
         log: stores.log.clone(),
         containers: stores.containers.clone(),
         notices: stores.notices.clone(),
-        rules: BatchRules {
-            hub_name: settings.hub.name.clone(),
-            window: SignedDuration::from_secs(i64::from(settings.ingestion.batch_window_s)),
-            max_bytes: u64::from(settings.ingestion.batch_max_mib) * 1024 * 1024,
-        },
+        ground: ground.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
         status: watch::Sender::new(BatchStatus::default()),
@@ -247,6 +255,7 @@ async fn bring_up(
         outbox: agent.outbox(),
         log: stores.log.clone(),
         feed: feed.clone(),
+        batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
         provisioner,
@@ -277,7 +286,7 @@ async fn bring_up(
         alarms: settings.alarms.clone(),
         station: settings.station.metadata(),
         device_id: settings.station.device_id.clone(),
-        window_s: f64::from(settings.ingestion.batch_window_s),
+        ground,
         started_at,
         snapshots,
     };
@@ -292,9 +301,9 @@ async fn bring_up(
     spawn(Box::pin(answer_asks(desk, asked)));
     spawn(Box::pin(agent.run(clock.clone(), ledger)));
     spawn(Box::pin(keep_hub(hub)));
-    if let Some(days) = settings.ingestion.retention_days {
-        spawn(Box::pin(forget_old(stores.warehouse, clock, days)));
-    }
+    spawn(Box::pin(applied.follower.run()));
+    spawn(Box::pin(keeper.run(applied.next, applied.pipeline)));
+    spawn(Box::pin(forget_old(stores.warehouse, stores.trash, clock, settings.ingestion.retention_days)));
     Ok(tasks)
 }
 
@@ -315,44 +324,5 @@ async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
             // Whoever asked and left doesn't want the answer.
             drop(answer.send(desk.answer(request).await));
         });
-    }
-}
-
-async fn forget_old(warehouse: Warehouse, clock: Clock, days: u32) {
-    loop {
-        let before = clock.now() - SignedDuration::from_hours(24 * i64::from(days));
-        match warehouse.forget_before(before).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(target: "ingestion", "retention: {rows} rows older than {days} days deleted"),
-            Err(error) => tracing::error!(target: "ingestion", "retention: {error}"),
-        }
-        tokio::time::sleep(RETENTION_EVERY).await;
-    }
-}
-
-struct Stores {
-    log: EnqueuedLog,
-    notices: NoticeQueue,
-    containers: Containers,
-    warehouse: Warehouse,
-}
-
-impl Stores {
-    fn open(data: &Path) -> Result<Self, StartError> {
-        make_private(&data.join("hub"))
-            .map_err(|error| StartError::Folder { path: data.join("hub"), reason: error.to_string() })?;
-        Ok(Self {
-            log: EnqueuedLog::open(&data.join("hub").join("enqueued.db"), Routes::default())?,
-            notices: NoticeQueue::open(&data.join("notices.db"))?,
-            containers: Containers::open(&data.join("containers"))?,
-            warehouse: Warehouse::open(&data.join("warehouse.db"))?,
-        })
-    }
-
-    /// The newest pipeline time that anything was stamped with, so that a replay's clock never goes back.
-    async fn newest_time(&self) -> Result<Option<Timestamp>, DatabaseError> {
-        let enqueued = self.log.newest(1).await?.first().map(|message| message.enqueued_at);
-        let loaded = self.warehouse.newest_time().await?;
-        Ok(enqueued.max(loaded))
     }
 }

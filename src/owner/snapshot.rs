@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ground::TopologySummary;
 use crate::clock::ClockReading;
 use crate::ingestion::warehouse::ScoreRow;
 use crate::provisioning::status::ProvisioningStatus;
@@ -49,6 +50,9 @@ pub struct Snapshot {
     pub devices: Vec<Device>,
     /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
     pub roof_to_table_s: Vec<f64>,
+    /// What the pipeline runs on.
+    #[serde(default)]
+    pub topology: TopologySummary,
     /// How provisioning stands.
     pub provisioning: ProvisioningStatus,
     /// Number of the newest log line.
@@ -110,6 +114,7 @@ impl Snapshot {
             verification: Vec::new(),
             devices: Vec::new(),
             roof_to_table_s: Vec::new(),
+            topology: TopologySummary::default(),
             provisioning: ProvisioningStatus::default(),
             last_log: 0,
             warnings: Vec::new(),
@@ -164,7 +169,7 @@ pub struct OwnerInfo {
 }
 
 /// A stage of the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StageName {
     /// The sensors and the agent's outbox.
@@ -291,7 +296,7 @@ pub struct Now {
 pub struct Pipe {
     /// Its name.
     pub name: String,
-    /// `RUNNING`, `PAUSED` or `STALLED_EXECUTION_ERROR`, as Snowflake says it.
+    /// `RUNNING`, `PAUSED`, `STOPPED_MISSING_TABLE` or `STALLED_EXECUTION_ERROR`, as Snowflake says it.
     pub state: String,
     /// The container it loads from.
     pub container: String,

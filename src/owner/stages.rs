@@ -1,5 +1,7 @@
 //! The pipeline's stages as lamps and words, from what its parts say of themselves.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,15 +11,17 @@ use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::uplink::UplinkStatus;
-use crate::ingestion::batching::BatchStatus;
+use crate::ingestion::batching::{BatchError, BatchStatus};
 use crate::ingestion::enqueued::OpenBatch;
 use crate::ingestion::feed::FeedStatus;
-use crate::ingestion::loader::LoaderStatus;
+use crate::ingestion::loader::{LoaderStatus, PipeStatus, Stall};
 use crate::ingestion::notices::QueueStatus;
+use crate::ingestion::routing::UNROUTED;
+use crate::ingestion::topology::{MESSAGE_CONTAINERS, Part, Topology};
 use crate::local_cloud::hub::HubStatus;
 
 /// What the parts say of themselves at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// The agent.
     pub agent: AgentStatus,
@@ -29,8 +33,8 @@ pub struct Parts {
     pub hub: HubStatus,
     /// Batches being collected.
     pub open: Vec<(String, OpenBatch)>,
-    /// Routes of the hub.
-    pub routes: usize,
+    /// What the pipeline runs on.
+    pub topology: Arc<Topology>,
     /// The batcher.
     pub batch: BatchStatus,
     /// The notice queue.
@@ -43,6 +47,36 @@ pub struct Parts {
     pub verification: Vec<Score>,
     /// Events a wall second over the last minute: readings, batches, notices, files, rows.
     pub rates: PartRates,
+}
+
+impl Parts {
+    /// The pipe of the measurements.
+    #[must_use]
+    pub fn measurements(&self) -> Option<&PipeStatus> {
+        self.loader.pipes.values().find(|status| status.pipe.container == MESSAGE_CONTAINERS[0])
+    }
+
+    /// Blobs that no notice was made for.
+    fn unannounced(&self) -> u64 {
+        self.batch.unannounced.values().sum()
+    }
+}
+
+/// Stages of which nothing is provisioned.
+#[must_use]
+pub fn missing(topology: &Topology) -> BTreeSet<StageName> {
+    let has_routes = topology.hub.as_ref().is_some_and(|hub| {
+        hub.endpoints.iter().any(|endpoint| MESSAGE_CONTAINERS.contains(&endpoint.container.as_str()))
+    });
+    let is_there = [
+        (StageName::Hub, topology.hub.is_some()),
+        (StageName::Route, has_routes),
+        (StageName::Blob, MESSAGE_CONTAINERS.iter().any(|name| topology.has_container(name))),
+        (StageName::Event, topology.announcement.is_some()),
+        (StageName::Pipe, !topology.pipes.is_empty()),
+        (StageName::Table, !topology.tables.is_empty()),
+    ];
+    is_there.into_iter().filter(|(_, is_there)| !is_there).map(|(stage, _)| stage).collect()
 }
 
 /// Events a wall second over the last minute.
@@ -62,21 +96,24 @@ pub struct PartRates {
 
 /// The eight stages. An alarm on a stage colours its lamp; an error that is still so does as well.
 #[must_use]
-pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp, window_s: f64) -> Vec<Stage> {
+pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp) -> Vec<Stage> {
     let lag = |hop| ledger.median(hop).map(|latency: Duration| latency.as_secs_f64());
+    let missing = missing(&parts.topology);
     StageName::ALL
         .into_iter()
         .map(|name| {
             let mut stage = match name {
+                _ if missing.contains(&name) => not_provisioned(name, parts),
                 StageName::Roof => roof(parts),
                 StageName::Hub => hub(parts, lag(Hop::Enqueued)),
-                StageName::Route => route(parts, now, window_s),
+                StageName::Route => route(parts, now),
                 StageName::Blob => blob(parts, lag(Hop::Batched)),
                 StageName::Event => event(parts, lag(Hop::Noticed)),
                 StageName::Pipe => pipe(parts, lag(Hop::Loaded)),
                 StageName::Table => table(parts, now),
                 StageName::Nowcast => nowcast(parts, now),
             };
+            tell_faults(&mut stage, &parts.topology);
             for alarm in alarms.iter().filter(|alarm| alarm.stage == name) {
                 let lamp = if alarm.severity == Severity::Critical { Lamp::Failed } else { Lamp::Warning };
                 stage.lamp = stage.lamp.max(lamp);
@@ -88,6 +125,32 @@ pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp, 
 
 fn stage(name: StageName, lamp: Lamp, headline: String, detail: String) -> Stage {
     Stage { name, lamp, headline, detail, rate_per_s: None, lag_s: None, last_error: None }
+}
+
+/// A stage of which nothing is applied, with what waits for it.
+fn not_provisioned(name: StageName, parts: &Parts) -> Stage {
+    let detail = match name {
+        StageName::Event if parts.unannounced() > 0 => format!("{} unannounced", parts.unannounced()),
+        StageName::Pipe if parts.loader.waiting > 0 => format!("{} notices wait", thousands(parts.loader.waiting)),
+        _ => String::new(),
+    };
+    stage(name, Lamp::Unknown, "not provisioned".to_owned(), detail)
+}
+
+/// What was applied to this part and can't be followed.
+fn tell_faults(stage: &mut Stage, topology: &Topology) {
+    let part = |part: Part| match part {
+        Part::Hub => StageName::Hub,
+        Part::Route => StageName::Route,
+        Part::Event => StageName::Event,
+        Part::Pipe => StageName::Pipe,
+    };
+    if let Some(fault) = topology.faults.iter().find(|fault| part(fault.part) == stage.name) {
+        if stage.lamp == Lamp::Ok {
+            stage.lamp = Lamp::Warning;
+        }
+        stage.last_error.get_or_insert_with(|| fault.to_string());
+    }
 }
 
 fn roof(parts: &Parts) -> Stage {
@@ -130,33 +193,44 @@ fn hub(parts: &Parts, lag: Option<f64>) -> Stage {
     }
 }
 
-fn route(parts: &Parts, now: Timestamp, window_s: f64) -> Stage {
-    let collecting = parts.open.iter().filter(|(container, _)| container != crate::ingestion::routing::UNROUTED);
-    let detail = collecting.min_by_key(|(_, batch)| batch.first_at).map_or_else(
+fn route(parts: &Parts, now: Timestamp) -> Stage {
+    let topology = &parts.topology;
+    let left = |(container, batch): &(String, OpenBatch)| {
+        let window = topology.endpoint_of(container)?.window;
+        Some((window - now.duration_since(batch.first_at)).as_secs_f64().max(0.0))
+    };
+    let detail = parts.open.iter().filter_map(left).min_by(f64::total_cmp).map_or_else(
         || "no batch open".to_owned(),
-        |(_, batch)| {
+        |left| {
             let bytes: u64 = parts.open.iter().map(|(_, b)| b.bytes).sum();
             // By half minutes, for the reason that ages go by minutes.
-            let left = ((window_s - now.duration_since(batch.first_at).as_secs_f64()).max(0.0) / 30.0).ceil() * 30.0;
-            format!("batch {left:.0} s {}", bytes_in_words(bytes))
+            format!("batch {:.0} s {}", (left / 30.0).ceil() * 30.0, bytes_in_words(bytes))
         },
     );
-    let lamp = if parts.batch.unrouted > 0 { Lamp::Warning } else { Lamp::Ok };
+    let headline = match topology.windows() {
+        Some((least, most)) if least == most => format!("{} s batches", least.as_secs()),
+        Some((least, most)) => format!("{}–{} s batches", least.as_secs(), most.as_secs()),
+        None => "no batches".to_owned(),
+    };
+    let waiting = parts.open.iter().find(|(container, _)| container == UNROUTED).map_or(0, |(_, batch)| batch.count);
+    let unrouted = parts.batch.unrouted + waiting;
+    let lamp = if unrouted > 0 { Lamp::Warning } else { Lamp::Ok };
     Stage {
-        last_error: (parts.batch.unrouted > 0).then(|| {
+        last_error: (unrouted > 0).then(|| {
             format!(
-                "{} messages that no route takes are kept in the container `unrouted`; look at their `type` and content type",
-                parts.batch.unrouted
+                "{unrouted} messages are taken by no route; they wait a day for one, then they are kept in the container `unrouted`: look at the routes, and at their `type` and content type"
             )
         }),
-        ..stage(StageName::Route, lamp, format!("{} routes", parts.routes), detail)
+        ..stage(StageName::Route, lamp, headline, detail)
     }
 }
 
 fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
     let batch = &parts.batch;
     let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed + p.counts.pending).sum();
-    let lamp = match (&batch.last_error, batch.batches > 0 || files > 0) {
+    let missing = batch.missing.iter().next().map(|name| BatchError::NoContainer(name.clone()).to_string());
+    let last_error = missing.or_else(|| batch.last_error.clone());
+    let lamp = match (&last_error, batch.batches > 0 || files > 0) {
         (Some(_), _) => Lamp::Failed,
         (None, true) => Lamp::Ok,
         (None, false) => Lamp::Unknown,
@@ -167,42 +241,43 @@ fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
         Some(rate) => format!("{:.0}/min", rate * 60.0),
         None => format!("{} files", thousands(files)),
     };
-    Stage {
-        rate_per_s: parts.rates.batches,
-        lag_s: lag,
-        last_error: batch.last_error.clone(),
-        ..stage(StageName::Blob, lamp, headline, detail)
-    }
+    Stage { rate_per_s: parts.rates.batches, lag_s: lag, last_error, ..stage(StageName::Blob, lamp, headline, detail) }
 }
 
 fn event(parts: &Parts, lag: Option<f64>) -> Stage {
     let queue = &parts.queue;
     let pending: u64 = parts.loader.pipes.values().map(|p| p.counts.pending).sum();
     let files: u64 = parts.loader.pipes.values().map(|p| p.counts.loaded + p.counts.failed).sum();
-    let lamp = match (queue.set_aside > 0, queue.received > 0 || files > 0) {
+    let unannounced = parts.unannounced();
+    let lamp = match (queue.set_aside > 0 || unannounced > 0, queue.received > 0 || files > 0) {
         (true, _) => Lamp::Warning,
         (false, true) => Lamp::Ok,
         (false, false) => Lamp::Unknown,
     };
     let aside = (queue.set_aside > 0)
         .then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
+    let lost = (unannounced > 0).then(|| {
+        format!("{unannounced} blobs were announced nowhere; refresh their pipes once the subscription is applied")
+    });
     Stage {
         rate_per_s: parts.rates.notices,
         lag_s: lag,
-        last_error: aside,
+        last_error: aside.or(lost),
         ..stage(StageName::Event, lamp, format!("{} queued", queue.depth), format!("{pending} in pipes"))
     }
 }
 
 fn pipe(parts: &Parts, lag: Option<f64>) -> Stage {
     let pipes = &parts.loader.pipes;
-    let stalled = pipes.values().find_map(|p| p.stalled.clone());
+    let stalled = pipes.values().find_map(|p| p.stalled.as_ref());
     let failed: u64 = pipes.values().map(|p| p.counts.failed).sum();
     let pending: u64 = pipes.values().map(|p| p.counts.pending).sum();
     let paused = pipes.values().filter(|p| p.paused).count();
-    let last_error = stalled.clone().or_else(|| pipes.values().find_map(|p| p.counts.last_error.clone()));
-    let (lamp, headline) = if stalled.is_some() {
-        (Lamp::Failed, "STALLED".to_owned())
+    let last_error =
+        stalled.map(ToString::to_string).or_else(|| pipes.values().find_map(|p| p.counts.last_error.clone()));
+    let (lamp, headline) = if let Some(stall) = stalled {
+        let word = if matches!(stall, Stall::MissingTable(_)) { "STOPPED" } else { "STALLED" };
+        (Lamp::Failed, word.to_owned())
     } else if paused > 0 {
         (Lamp::Warning, format!("{paused} PAUSED"))
     } else if pipes.is_empty() {
@@ -219,7 +294,7 @@ fn pipe(parts: &Parts, lag: Option<f64>) -> Stage {
 fn table(parts: &Parts, now: Timestamp) -> Stage {
     let rows: u64 = parts.loader.pipes.values().map(|p| p.counts.rows).sum();
     let lamp = if rows > 0 { Lamp::Ok } else { Lamp::Unknown };
-    let newest = parts.loader.pipes.get("WEATHER_PIPE_DQ").and_then(|pipe| pipe.counts.newest_row_at);
+    let newest = parts.measurements().and_then(|pipe| pipe.counts.newest_row_at);
     let headline = newest.map_or_else(|| "no row yet".to_owned(), |at| format!("row {}", age(now, at)));
     let detail = format!("{} rows", thousands(rows));
     Stage { rate_per_s: parts.rates.rows, ..stage(StageName::Table, lamp, headline, detail) }

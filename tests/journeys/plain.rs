@@ -108,7 +108,10 @@ fn one_frame_is_printed() {
     let output = command.env(ONE_DAY.0, ONE_DAY.1).output().expect("runs");
     let frame = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
-    assert!(frame.contains("▸5 Loads") && frame.contains("WEATHER_PIPE_DQ") && frame.contains("● Loaded"), "{frame}");
+    assert!(
+        frame.contains("▸5 Loads") && frame.contains("WEATHER_PIPE_DQ_DEMO") && frame.contains("● Loaded"),
+        "{frame}"
+    );
     assert_eq!(frame.lines().count(), 30, "{frame}");
     assert!(!frame.contains('\u{1b}'));
     assert_eq!(place.run(&["status"]).code(), 9, "it has ended, and its owner with it");

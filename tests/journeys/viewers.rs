@@ -46,7 +46,9 @@ fn two_consoles_see_the_same_and_survive_the_owner() {
     other.wait_for("×2");
     one.keys("P");
     one.press("\r", "PAUSED");
-    other.wait_until("the pause", |text| text.lines().any(|l| l.contains("WEATHER_PIPE_DQ") && l.contains("PAUSED")));
+    other.wait_until("the pause", |text| {
+        text.lines().any(|l| l.contains("WEATHER_PIPE_DQ_DEMO") && l.contains("PAUSED"))
+    });
 
     // One leaves; the owner and the other go on.
     one.keys("Q");

@@ -9,9 +9,11 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
 use super::Warehouse;
-use super::schema::PipeDefinition;
+use super::applied::{generation, has_table};
+use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
 use crate::ingestion::notices::BlobCreated;
+use crate::ingestion::topology::PipeTopology;
 use crate::station::text::printable;
 use crate::station::{Message, MessageKind};
 
@@ -46,8 +48,6 @@ impl LoadStatus {
 pub struct NewFile {
     /// Its entry in the copy history.
     pub id: i64,
-    /// The pipe that loads it.
-    pub pipe: &'static PipeDefinition,
     /// Its name in the pipe's container.
     pub file: String,
 }
@@ -76,20 +76,18 @@ pub struct FileLoad {
 impl Warehouse {
     /// Notes a noticed file as pending. `false` where its path is in the copy history already: a path is
     /// loaded once, whatever its content.
-    pub async fn receive(
-        &self,
-        pipe: &'static PipeDefinition,
-        event: BlobCreated,
-        at: Timestamp,
-    ) -> Result<bool, DatabaseError> {
+    pub async fn receive(&self, pipe: PipeTopology, event: BlobCreated, at: Timestamp) -> Result<bool, DatabaseError> {
         self.database
             .write(move |transaction| {
                 let inserted = transaction.execute(
-                    "INSERT INTO copy_history(pipe, file, status, created_at, received_at, bytes)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(pipe, file) DO NOTHING",
+                    "INSERT INTO copy_history(container, file, generation, pipe, table_name, status, created_at,
+                     received_at, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
                     params![
-                        pipe.name,
+                        pipe.container,
                         event.name,
+                        generation(transaction, &pipe.container)?,
+                        pipe.name,
+                        pipe.table,
                         LoadStatus::Pending.word(),
                         event.created_at.to_string(),
                         at.to_string(),
@@ -101,38 +99,54 @@ impl Warehouse {
             .await
     }
 
-    /// The pending files of a pipe, oldest first.
-    pub async fn pending(&self, pipe: &'static PipeDefinition) -> Result<Vec<NewFile>, DatabaseError> {
+    /// The pending files of a container, oldest first.
+    pub async fn pending(&self, container: &str) -> Result<Vec<NewFile>, DatabaseError> {
+        let container = container.to_owned();
         self.database
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT id, file FROM copy_history WHERE status = 'Pending' AND pipe = ?1 ORDER BY id",
+                    "SELECT id, file FROM copy_history WHERE status = 'Pending' AND container = ?1 ORDER BY id",
                 )?;
                 let rows =
-                    statement.query_map([pipe.name], |row| Ok(NewFile { id: row.get(0)?, pipe, file: row.get(1)? }))?;
+                    statement.query_map([container], |row| Ok(NewFile { id: row.get(0)?, file: row.get(1)? }))?;
                 rows.collect()
             })
             .await
     }
 
-    /// Whether a path is in a pipe's copy history.
-    pub async fn knows(&self, pipe: &'static PipeDefinition, file: String) -> Result<bool, DatabaseError> {
+    /// Whether a path is in the copy history of a container's pipe.
+    pub async fn knows(&self, container: &str, file: String) -> Result<bool, DatabaseError> {
+        let container = container.to_owned();
         self.database
             .read(move |connection| {
+                let generation = generation(connection, &container)?;
                 connection
-                    .prepare_cached("SELECT 1 FROM copy_history WHERE pipe = ?1 AND file = ?2")?
-                    .exists(params![pipe.name, file])
+                    .prepare_cached(
+                        "SELECT 1 FROM copy_history WHERE container = ?1 AND file = ?2 AND generation = ?3",
+                    )?
+                    .exists(params![container, file, generation])
             })
             .await
     }
 
-    /// Loads `file` from `path` in one transaction: all its rows, or none and the reason.
-    pub async fn load(&self, file: NewFile, path: PathBuf, at: Timestamp) -> Result<FileLoad, DatabaseError> {
+    /// Loads `file` from `path` in one transaction: all its rows, or none and the reason. `None` where the pipe's table
+    /// doesn't exist: the file stays pending.
+    pub async fn load(
+        &self,
+        pipe: PipeTopology,
+        file: NewFile,
+        path: PathBuf,
+        at: Timestamp,
+    ) -> Result<Option<FileLoad>, DatabaseError> {
         self.database
             .write(move |transaction| {
+                let Some(table) = table_of(&pipe.container) else { return Ok(None) };
+                if !has_table(transaction, &pipe)? {
+                    return Ok(None);
+                }
                 transaction.execute_batch("SAVEPOINT file")?;
                 let mut load = FileLoad::default();
-                if let Err(failure) = read_file(transaction, &file, &path, at, &mut load) {
+                if let Err(failure) = read_file(transaction, table, &file, &path, at, &mut load) {
                     // The database's own failure undoes the whole write, and is what has to be told.
                     let (text, line, column) = failure?;
                     transaction.execute_batch("ROLLBACK TO file")?;
@@ -144,33 +158,40 @@ impl Warehouse {
                     };
                 }
                 transaction.execute_batch("RELEASE file")?;
-                record(transaction, &file, &load, at)?;
-                Ok(load)
+                record(transaction, &pipe, &file, &load, at)?;
+                Ok(Some(load))
             })
             .await
     }
 
-    /// Pauses or resumes a pipe.
-    pub async fn set_paused(&self, pipe: &'static PipeDefinition, paused: bool) -> Result<(), DatabaseError> {
+    /// Whether the table of `pipe` exists.
+    pub async fn has_table(&self, pipe: PipeTopology) -> Result<bool, DatabaseError> {
+        self.database.read(move |connection| has_table(connection, &pipe)).await
+    }
+
+    /// Pauses or resumes the pipe of a container.
+    pub async fn set_paused(&self, container: &str, paused: bool) -> Result<(), DatabaseError> {
+        let container = container.to_owned();
         self.database
             .write(move |transaction| {
                 transaction
                     .execute(
-                        "INSERT INTO pipe_state VALUES (?1, ?2) ON CONFLICT(pipe) DO UPDATE SET paused = ?2",
-                        params![pipe.name, paused],
+                        "INSERT INTO pipe_paused VALUES (?1, ?2) ON CONFLICT(container) DO UPDATE SET paused = ?2",
+                        params![container, paused],
                     )
                     .map(|_| ())
             })
             .await
     }
 
-    /// Whether a pipe is paused.
-    pub async fn is_paused(&self, pipe: &'static PipeDefinition) -> Result<bool, DatabaseError> {
+    /// Whether the pipe of a container is paused.
+    pub async fn is_paused(&self, container: &str) -> Result<bool, DatabaseError> {
+        let container = container.to_owned();
         self.database
             .read(move |connection| {
                 connection
-                    .prepare_cached("SELECT paused FROM pipe_state WHERE pipe = ?1")?
-                    .query_row([pipe.name], |row| row.get(0))
+                    .prepare_cached("SELECT paused FROM pipe_paused WHERE container = ?1")?
+                    .query_row([container], |row| row.get(0))
                     .optional()
                     .map(|paused| paused.unwrap_or(false))
             })
@@ -182,8 +203,8 @@ impl Warehouse {
         self.database
             .write(move |transaction| {
                 let mut deleted = 0;
-                for pipe in &super::PIPES {
-                    let sql = format!("DELETE FROM {} WHERE measured_at_ms < ?1", pipe.table);
+                for (_, table) in MESSAGE_TABLES {
+                    let sql = format!("DELETE FROM {table} WHERE measured_at_ms < ?1");
                     deleted += transaction.execute(&sql, [before.as_millisecond()])? as u64;
                 }
                 let before = [before.as_millisecond()];
@@ -200,6 +221,7 @@ type FileFault = rusqlite::Result<(String, u64, Option<u64>)>;
 
 fn read_file(
     transaction: &Transaction<'_>,
+    table: &str,
     file: &NewFile,
     path: &std::path::Path,
     at: Timestamp,
@@ -212,9 +234,8 @@ fn read_file(
     }
     let mut reader = BufReader::with_capacity(64 * 1024, std::fs::File::open(path).map_err(|e| unreadable(e, 0))?);
     let insert = format!(
-        "INSERT INTO {}(variant, file_name, file_row_number, start_scan_time, device_id, message_id, measured_at_ms, invalid)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(device_id, message_id) DO NOTHING",
-        file.pipe.table
+        "INSERT INTO {table}(variant, file_name, file_row_number, start_scan_time, device_id, message_id, measured_at_ms, invalid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(device_id, message_id) DO NOTHING"
     );
     let mut insert = transaction.prepare_cached(&insert).map_err(Err)?;
     let mut due = transaction
@@ -266,7 +287,13 @@ fn read_file(
     Ok(())
 }
 
-fn record(transaction: &Transaction<'_>, file: &NewFile, load: &FileLoad, at: Timestamp) -> rusqlite::Result<()> {
+fn record(
+    transaction: &Transaction<'_>,
+    pipe: &PipeTopology,
+    file: &NewFile,
+    load: &FileLoad,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     let status = if load.error.is_some() { LoadStatus::Failed } else { LoadStatus::Loaded };
     let (text, line, column) = match &load.error {
         Some((text, line, column)) => (Some(text), Some(*line), *column),
@@ -276,8 +303,8 @@ fn record(transaction: &Transaction<'_>, file: &NewFile, load: &FileLoad, at: Ti
     transaction
         .execute(
             "UPDATE copy_history SET status = ?2, loaded_at = ?3, rows_parsed = ?4, rows_loaded = ?5, duplicates = ?6,
-             invalid = ?7, first_error = ?8, first_error_line = ?9, first_error_column = ?10, bytes = max(bytes, ?11)
-             WHERE id = ?1",
+             invalid = ?7, first_error = ?8, first_error_line = ?9, first_error_column = ?10, bytes = max(bytes, ?11),
+             pipe = ?12, table_name = ?13 WHERE id = ?1",
             params![
                 file.id,
                 status.word(),
@@ -289,7 +316,9 @@ fn record(transaction: &Transaction<'_>, file: &NewFile, load: &FileLoad, at: Ti
                 text,
                 line.map(number),
                 column.map(number),
-                number(load.bytes)
+                number(load.bytes),
+                pipe.name,
+                pipe.table
             ],
         )
         .map(|_| ())

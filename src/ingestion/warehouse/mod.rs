@@ -1,8 +1,9 @@
 //! The warehouse of an embedded environment: SQLite tables shaped as Snowflake's are.
 //!
-//! `schema` the tables and views · `load` Snowpipe's semantics for one file · `query` what screens ask ·
+//! `schema` the tables and views · `applied` in step with what is applied · `load` Snowpipe's semantics for one file · `query` what screens ask ·
 //! `scores` verification.
 
+mod applied;
 mod load;
 mod query;
 mod schema;
@@ -12,9 +13,9 @@ use std::path::Path;
 
 use crate::database::{Database, DatabaseError};
 
+pub use applied::DroppedTable;
 pub use load::{FileLoad, LoadStatus, NewFile};
 pub use query::{HistoryFile, PipeCounts, TableRow};
-pub use schema::{PIPES, PipeDefinition, pipe_for_container};
 pub use scores::{DueNowcast, Progress, ScoreRow, VerifiedLead};
 
 /// The warehouse; clones share it.

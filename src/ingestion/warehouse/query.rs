@@ -4,15 +4,20 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Warehouse;
-use super::schema::{PIPES, PipeDefinition};
+use super::applied::table_name;
+use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
 use crate::station::{Message, Prediction, Variable};
 
 /// A message's row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableRow {
-    /// The pipe that loaded it.
-    pub pipe: &'static PipeDefinition,
+    /// The container it was loaded from.
+    pub container: &'static str,
+    /// The pipe that loaded it; absent where the copy history doesn't know it any more.
+    pub pipe: Option<String>,
+    /// The table, by the name it goes by.
+    pub table: String,
     /// The line as it was loaded: IoT Hub's JSON object.
     pub variant: String,
     /// The device.
@@ -36,8 +41,12 @@ pub struct TableRow {
 pub struct HistoryFile {
     /// Path in the container.
     pub file: String,
-    /// The pipe's name.
+    /// The container.
+    pub container: String,
+    /// The name of the pipe that took it.
     pub pipe: String,
+    /// The name of the table it went into.
+    pub table: String,
     /// When its load was done or failed; its notice's time while it is pending.
     pub at: Timestamp,
     /// Status, in Snowflake's words.
@@ -82,8 +91,10 @@ pub struct PipeCounts {
 }
 
 impl Warehouse {
-    /// Counts of one pipe and its table.
-    pub async fn counts(&self, pipe: &'static PipeDefinition) -> Result<PipeCounts, DatabaseError> {
+    /// Counts of a container's pipe and table; of one that no pipe can load from, none.
+    pub async fn counts(&self, container: &str) -> Result<PipeCounts, DatabaseError> {
+        let Some(table) = table_of(container) else { return Ok(PipeCounts::default()) };
+        let container = container.to_owned();
         self.database
             .read(move |connection| {
                 let mut counts = connection
@@ -92,9 +103,9 @@ impl Warehouse {
                          sum(duplicates), sum(invalid), max(received_at),
                          min(CASE WHEN status = 'Pending' THEN received_at END),
                          max(CASE WHEN status = 'Loaded' THEN loaded_at END), sum(rows_loaded)
-                         FROM copy_history WHERE pipe = ?1",
+                         FROM copy_history WHERE container = ?1",
                     )?
-                    .query_row([pipe.name], |row| {
+                    .query_row([&container], |row| {
                         Ok(PipeCounts {
                             pending: count(row, 0)?,
                             loaded: count(row, 1)?,
@@ -108,7 +119,7 @@ impl Warehouse {
                         })
                     })?;
                 // The newest row and the count by index; counting is a scan of the smallest index.
-                let sql = format!("SELECT count(*), max(measured_at_ms) FROM {}", pipe.table);
+                let sql = format!("SELECT count(*), max(measured_at_ms) FROM {table}");
                 let (rows, newest): (i64, Option<i64>) =
                     connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 counts.rows = rows.unsigned_abs();
@@ -116,24 +127,24 @@ impl Warehouse {
                 counts.last_error = connection
                     .prepare_cached(
                         "SELECT file, first_error, first_error_line FROM copy_history
-                         WHERE pipe = ?1 AND status = 'Load failed' ORDER BY id DESC LIMIT 1",
+                         WHERE container = ?1 AND status = 'Load failed' ORDER BY id DESC LIMIT 1",
                     )?
-                    .query_row([pipe.name], last_error)
+                    .query_row([&container], last_error)
                     .optional()?
                     .flatten();
                 counts.is_failing = connection
                     .prepare_cached(
                         "SELECT status = 'Load failed' FROM copy_history
-                         WHERE pipe = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
+                         WHERE container = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
                     )?
-                    .query_row([pipe.name], |row| row.get(0))
+                    .query_row([&container], |row| row.get(0))
                     .optional()?
                     .unwrap_or(false);
                 let mut failures = connection.prepare_cached(
-                    "SELECT loaded_at FROM copy_history WHERE pipe = ?1 AND status = 'Load failed'
+                    "SELECT loaded_at FROM copy_history WHERE container = ?1 AND status = 'Load failed'
                      ORDER BY id DESC LIMIT 100",
                 )?;
-                let times = failures.query_map([pipe.name], |row| time(row, 0))?;
+                let times = failures.query_map([&container], |row| time(row, 0))?;
                 counts.failed_at = times.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
                 Ok(counts)
             })
@@ -145,21 +156,23 @@ impl Warehouse {
         self.database
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT file, pipe, coalesce(loaded_at, received_at), status, rows_parsed, rows_loaded, duplicates,
+                    "SELECT file, container, pipe, table_name, coalesce(loaded_at, received_at), status, rows_parsed, rows_loaded, duplicates,
                      bytes, first_error, first_error_line, first_error_column
                      FROM copy_history WHERE ?1 = 0 OR status = 'Load failed' ORDER BY id DESC LIMIT ?2",
                 )?;
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
                 let rows = statement.query_map(params![failed_only, limit], |row| {
-                    let error: Option<String> = row.get(8)?;
-                    let place = (optional_count(row, 9)?, optional_count(row, 10)?);
+                    let error: Option<String> = row.get(10)?;
+                    let place = (optional_count(row, 11)?, optional_count(row, 12)?);
                     Ok(HistoryFile {
                         file: row.get(0)?,
-                        pipe: row.get(1)?,
-                        at: time(row, 2)?.unwrap_or(Timestamp::UNIX_EPOCH),
-                        status: row.get(3)?,
-                        rows: (count(row, 4)?, count(row, 5)?, count(row, 6)?),
-                        bytes: count(row, 7)?,
+                        container: row.get(1)?,
+                        pipe: row.get(2)?,
+                        table: row.get(3)?,
+                        at: time(row, 4)?.unwrap_or(Timestamp::UNIX_EPOCH),
+                        status: row.get(5)?,
+                        rows: (count(row, 6)?, count(row, 7)?, count(row, 8)?),
+                        bytes: count(row, 9)?,
                         error: error.map(|text| (text, place.0, place.1)),
                     })
                 })?;
@@ -172,15 +185,16 @@ impl Warehouse {
     pub async fn find(&self, message_id: Option<String>) -> Result<Option<TableRow>, DatabaseError> {
         self.database
             .read(move |connection| {
-                for pipe in &PIPES {
+                for (container, table) in MESSAGE_TABLES {
                     let clause = match &message_id {
                         Some(_) => "t.message_id = ?1",
                         None => "?1 IS NULL AND t.measured_at_ms = (SELECT max(measured_at_ms) FROM WEATHER_JSON)",
                     };
-                    let sql = row_sql(pipe.table, clause);
+                    let sql = row_sql(table, clause);
+                    let name = table_name(connection, container)?;
                     let found = connection
                         .prepare_cached(&sql)?
-                        .query_row(params![message_id, pipe.name], |row| table_row(row, pipe))
+                        .query_row(params![message_id, container], |row| table_row(row, container, name))
                         .optional()?;
                     if found.is_some() || message_id.is_none() {
                         return Ok(found);
@@ -260,15 +274,18 @@ impl Warehouse {
 
 fn row_sql(table: &str, clause: &str) -> String {
     format!(
-        "SELECT t.variant, t.device_id, t.message_id, t.file_name, t.file_row_number, h.loaded_at, h.created_at, h.received_at
-         FROM {table} t LEFT JOIN copy_history h ON h.file = t.file_name AND h.pipe = ?2
+        "SELECT t.variant, t.device_id, t.message_id, t.file_name, t.file_row_number, h.loaded_at, h.created_at, h.received_at, h.pipe
+         FROM {table} t LEFT JOIN copy_history h
+         ON h.container = ?2 AND h.file = t.file_name AND h.loaded_at = t.start_scan_time
          WHERE {clause} LIMIT 1"
     )
 }
 
-fn table_row(row: &Row<'_>, pipe: &'static PipeDefinition) -> rusqlite::Result<TableRow> {
+fn table_row(row: &Row<'_>, container: &'static str, table: String) -> rusqlite::Result<TableRow> {
     Ok(TableRow {
-        pipe,
+        container,
+        pipe: row.get(8)?,
+        table,
         variant: row.get(0)?,
         device_id: row.get(1)?,
         message_id: row.get(2)?,

@@ -1,34 +1,25 @@
-//! Tables, views and pipes.
+//! Tables and views.
 
 use crate::database::Migration;
 
-/// A pipe: loads the files of one container into one table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PipeDefinition {
-    /// Its name.
-    pub name: &'static str,
-    /// The container it loads from.
-    pub container: &'static str,
-    /// The table it loads into.
-    pub table: &'static str,
-}
-
-/// The pipeline's pipes.
-pub const PIPES: [PipeDefinition; 3] = [
-    PipeDefinition { name: "WEATHER_PIPE_DQ", container: "json-blob-messages", table: "WEATHER_JSON" },
-    PipeDefinition { name: "WEATHER_PIPE_PRED_DQ", container: "json-blob-predictions", table: "WEATHER_PREDICTIONS" },
-    PipeDefinition { name: "WEATHER_PIPE_HEALTH_DQ", container: "json-blob-health", table: "WEATHER_HEALTH" },
+/// The table that the messages of each container are kept in here. Applied tables have names of their own, which are
+/// views over these.
+pub(super) const MESSAGE_TABLES: [(&str, &str); 3] = [
+    ("json-blob-messages", "WEATHER_JSON"),
+    ("json-blob-predictions", "WEATHER_PREDICTIONS"),
+    ("json-blob-health", "WEATHER_HEALTH"),
 ];
 
-/// The pipe that loads from `container`.
+/// The table for the messages of `container`.
 #[must_use]
-pub fn pipe_for_container(container: &str) -> Option<&'static PipeDefinition> {
-    PIPES.iter().find(|pipe| pipe.container == container)
+pub(super) fn table_of(container: &str) -> Option<&'static str> {
+    MESSAGE_TABLES.iter().find(|(known, _)| *known == container).map(|(_, table)| *table)
 }
 
 /// A message table has one VARIANT column, what the load knows, and the identity read from the JSON.
 /// `invalid` says why a row's body is no message of the current schema; the views leave such rows out.
-pub(super) const MIGRATIONS: &[Migration] = &["
+pub(super) const MIGRATIONS: &[Migration] = &[
+    "
 CREATE TABLE WEATHER_JSON(
     variant TEXT NOT NULL,
     file_name TEXT NOT NULL,
@@ -173,4 +164,57 @@ CREATE TABLE verification_sums(
     pinball REAL NOT NULL,
     PRIMARY KEY(variable, lead_minutes)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    // Pipes and tables have names that can change: history and state go by the container. A pipe that is made anew
+    // forgets what was loaded: its files are of the next generation.
+    "
+CREATE TABLE copy_history_by_container(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    container TEXT NOT NULL,
+    file TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0,
+    pipe TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    loaded_at TEXT,
+    bytes INTEGER NOT NULL,
+    rows_parsed INTEGER NOT NULL DEFAULT 0,
+    rows_loaded INTEGER NOT NULL DEFAULT 0,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    invalid INTEGER NOT NULL DEFAULT 0,
+    first_error TEXT,
+    first_error_line INTEGER,
+    first_error_column INTEGER,
+    UNIQUE(container, file, generation)
+) STRICT;
+INSERT INTO copy_history_by_container(id, container, file, pipe, table_name, status, created_at, received_at,
+    loaded_at, bytes, rows_parsed, rows_loaded, duplicates, invalid, first_error, first_error_line, first_error_column)
+SELECT id, CASE pipe WHEN 'WEATHER_PIPE_DQ' THEN 'json-blob-messages'
+    WHEN 'WEATHER_PIPE_PRED_DQ' THEN 'json-blob-predictions' ELSE 'json-blob-health' END,
+    file, '', '', status, created_at, received_at, loaded_at, bytes, rows_parsed, rows_loaded, duplicates, invalid,
+    first_error, first_error_line, first_error_column FROM copy_history;
+DROP TABLE copy_history;
+ALTER TABLE copy_history_by_container RENAME TO copy_history;
+CREATE INDEX copy_history_by_status ON copy_history(status);
+CREATE TABLE pipe_paused(container TEXT PRIMARY KEY, paused INTEGER NOT NULL) STRICT;
+INSERT INTO pipe_paused SELECT CASE pipe WHEN 'WEATHER_PIPE_DQ' THEN 'json-blob-messages'
+    WHEN 'WEATHER_PIPE_PRED_DQ' THEN 'json-blob-predictions' ELSE 'json-blob-health' END, paused FROM pipe_state;
+DROP TABLE pipe_state;
+CREATE TABLE applied_table(
+    container TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    full_name TEXT NOT NULL,
+    made_at TEXT,
+    has_view INTEGER NOT NULL,
+    dropped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE applied_pipe(
+    container TEXT PRIMARY KEY,
+    made_at TEXT,
+    generation INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE applied_container(name TEXT PRIMARY KEY, made_at TEXT NOT NULL) STRICT;
+",
+];

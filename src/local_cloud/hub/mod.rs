@@ -5,6 +5,9 @@
 //! connection); one connection a device, a newer one ends the older; retained messages aren't. A PUBACK means
 //! that the message is durable in the [`EnqueuedLog`].
 //!
+//! Where no hub is applied, connections are refused (server unavailable) and those that there were are ended: devices
+//! keep what they have until it is back.
+//!
 //! Not served in this release: twins, methods and messages to devices (their subscriptions are answered with
 //! 0x80), last wills, file upload, certificates of devices.
 //!
@@ -40,6 +43,7 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::ingestion::enqueued::EnqueuedLog;
+use crate::ingestion::topology::Ground;
 
 /// Connections served at once.
 const MAX_CONNECTIONS: usize = 100;
@@ -112,10 +116,11 @@ pub struct Hub {
     ended: CancellationToken,
 }
 
-/// Starts the hub. What devices send goes to `log`; stamps are `clock`'s; instants of arrival are noted in
-/// `ledger`. It ends when `shutdown` is cancelled.
+/// Starts the hub, which serves for as long as `ground` has one. What devices send goes to `log`; stamps are `clock`'s;
+/// instants of arrival are noted in `ledger`. It ends when `shutdown` is cancelled.
 pub async fn start(
     config: HubConfig,
+    ground: Ground,
     log: EnqueuedLog,
     clock: Clock,
     ledger: Ledger,
@@ -138,6 +143,8 @@ pub async fn start(
         listen: config.listen,
         acceptor: TlsAcceptor::from(tls),
         shared: Arc::clone(&shared),
+        open: open_until(&shutdown, &ground),
+        ground,
         shutdown,
     };
     tokio::spawn({
@@ -200,7 +207,19 @@ struct Doorman {
     listen: IpAddr,
     acceptor: TlsAcceptor,
     shared: Arc<Shared>,
+    ground: Ground,
+    /// Cancelled while there is no hub; connections live by it.
+    open: CancellationToken,
     shutdown: CancellationToken,
+}
+
+/// A token that is cancelled where there is no hub, and by `shutdown`.
+fn open_until(shutdown: &CancellationToken, ground: &Ground) -> CancellationToken {
+    let open = shutdown.child_token();
+    if ground.peek().hub.is_none() {
+        open.cancel();
+    }
+    open
 }
 
 impl Doorman {
@@ -225,6 +244,7 @@ impl Doorman {
                     self.reissue();
                     reissue.set(tokio::time::sleep(REISSUE_EVERY));
                 }
+                () = self.ground.changed() => self.follow(),
                 () = self.shutdown.cancelled() => break,
             }
         }
@@ -232,11 +252,33 @@ impl Doorman {
         while connections.join_next().await.is_some() {}
     }
 
+    /// Ends every connection when the hub has gone, and lets devices in again when it is back.
+    fn follow(&mut self) {
+        let is_there = self.ground.now().hub.is_some();
+        if is_there == self.open.is_cancelled() {
+            if is_there {
+                tracing::info!("the hub is back; devices are let in");
+                self.shared.status.send_modify(|status| status.last_error = None);
+                self.open = open_until(&self.shutdown, &self.ground);
+            } else {
+                tracing::warn!("the hub was destroyed; devices keep their messages until it is applied again");
+                self.open.cancel();
+            }
+        }
+    }
+
     /// Serves a connection in a task of its own.
     fn connection(&self, tcp: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
-        let (shared, acceptor, cancel) = (Arc::clone(&self.shared), self.acceptor.clone(), self.shutdown.child_token());
+        let (shared, acceptor) = (Arc::clone(&self.shared), self.acceptor.clone());
+        let (is_there, cancel) = (!self.open.is_cancelled(), self.open.child_token());
+        let shutdown = self.shutdown.clone();
         async move {
-            if let Err(fault) = session::serve(Arc::clone(&shared), acceptor, tcp, cancel).await {
+            if !is_there {
+                tokio::select! {
+                    () = session::turn_away(acceptor, tcp) => {}
+                    () = shutdown.cancelled() => {}
+                }
+            } else if let Err(fault) = session::serve(Arc::clone(&shared), acceptor, tcp, cancel).await {
                 if fault.breaks_a_rule() {
                     shared.refused(peer, &fault.to_string());
                 } else {

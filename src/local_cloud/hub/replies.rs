@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Shared, wire};
 use crate::clock::ledger::Hop;
-use crate::database::DatabaseError;
+use crate::ingestion::enqueued::AppendError;
 
 /// Answers are sent when this many bytes are together, or nothing more is ready.
 const FLUSH_BYTES: usize = 4096;
@@ -44,13 +44,13 @@ pub(super) struct Accepted {
 
 /// An append that has begun: it has its place in the log's queue.
 pub(super) enum Append {
-    Done(Result<(), DatabaseError>),
-    Running(Pin<Box<dyn Future<Output = Result<(), DatabaseError>> + Send>>),
+    Done(Result<(), AppendError>),
+    Running(Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send>>),
 }
 
 impl Append {
     /// Begins it now, so that the log has messages in the order of publishing.
-    pub(super) async fn begin(append: impl Future<Output = Result<(), DatabaseError>> + Send + 'static) -> Self {
+    pub(super) async fn begin(append: impl Future<Output = Result<(), AppendError>> + Send + 'static) -> Self {
         let mut append: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(append);
         match poll_once(&mut append).await {
             Poll::Ready(outcome) => Self::Done(outcome),
@@ -72,7 +72,7 @@ pub(super) async fn send<W: AsyncWrite + Unpin>(
     shared: &Shared,
     device_id: &str,
     connection: &CancellationToken,
-) -> Result<(), DatabaseError> {
+) -> Result<(), AppendError> {
     let stream = Some(stream);
     let mut out = Out { stream, buffer: BytesMut::new(), durable: Vec::new(), count: 0, shared, device_id, connection };
     let mut failed = None;
@@ -113,7 +113,7 @@ struct Out<'a, W> {
 }
 
 impl<W: AsyncWrite + Unpin> Out<'_, W> {
-    async fn put(&mut self, reply: Reply) -> Result<(), DatabaseError> {
+    async fn put(&mut self, reply: Reply) -> Result<(), AppendError> {
         let packet = match reply {
             Reply::Packet(packet) => Some(packet),
             Reply::Message(accepted) => {
@@ -135,7 +135,7 @@ impl<W: AsyncWrite + Unpin> Out<'_, W> {
         Ok(())
     }
 
-    async fn outcome(&mut self, append: Append) -> Result<(), DatabaseError> {
+    async fn outcome(&mut self, append: Append) -> Result<(), AppendError> {
         let mut running = match append {
             Append::Done(outcome) => return outcome,
             Append::Running(running) => running,

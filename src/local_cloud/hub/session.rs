@@ -100,6 +100,20 @@ pub(super) async fn serve(
     outcome
 }
 
+/// Tells a device that there is no hub, whoever it is.
+pub(super) async fn turn_away(acceptor: TlsAcceptor, tcp: TcpStream) {
+    let told = tokio::time::timeout(HANDSHAKE, async {
+        let (read, mut write) = tokio::io::split(acceptor.accept(tcp).await.map_err(Fault::Tls)?);
+        if let Some(Packet::Connect(_)) = Packets::new(read, MAX_CONNECT).next(HANDSHAKE).await? {
+            answer(&mut write, ConnectAckReason::ServiceUnavailable).await?;
+        }
+        Ok::<_, Fault>(())
+    });
+    if let Ok(Err(fault)) = told.await {
+        tracing::debug!("a device couldn't be told that there is no hub: {fault}");
+    }
+}
+
 /// One and a half keep-alives.
 fn silence(connect: &Connect) -> Duration {
     let seconds = match connect.keep_alive {

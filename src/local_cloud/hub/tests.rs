@@ -21,10 +21,14 @@ use tokio_rustls::client::TlsStream;
 use super::wire::{self, Packets, WireError};
 use super::*;
 use crate::ingestion::enqueued::EnqueuedMessage;
-use crate::ingestion::routing::Routes;
+use crate::ingestion::topology::Topology;
 
 const HOST: &str = "skydeck-hub.local";
 const SOON: Duration = Duration::from_secs(10);
+
+fn ground() -> Ground {
+    Ground::fixed(Topology::built_in("demo", HOST, jiff::SignedDuration::from_secs(300), 1024 * 1024))
+}
 
 struct House {
     folder: tempfile::TempDir,
@@ -36,8 +40,12 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::on(ground()).await
+    }
+
+    async fn on(ground: Ground) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let log = EnqueuedLog::open(&folder.path().join("hub.db"), Routes::default()).expect("opens");
+        let log = EnqueuedLog::open(&folder.path().join("hub.db"), ground.clone()).expect("opens");
         let (shutdown, ledger) = (CancellationToken::new(), Ledger::default());
         let config = HubConfig {
             listen: IpAddr::from([127, 0, 0, 1]),
@@ -45,8 +53,9 @@ impl House {
             host_name: HOST.into(),
             folder: folder.path().join("hub"),
         };
-        let hub =
-            start(config, log.clone(), Clock::wall(), ledger.clone(), shutdown.clone()).await.expect("the hub starts");
+        let hub = start(config, ground, log.clone(), Clock::wall(), ledger.clone(), shutdown.clone())
+            .await
+            .expect("the hub starts");
         Self { folder, log, hub, shutdown, ledger }
     }
 
@@ -386,7 +395,9 @@ async fn a_hub_that_ends_frees_its_port_and_a_taken_one_is_named() {
     let address = house.hub.address();
     let folder = house.folder.path().join("hub");
     let config = HubConfig { listen: address.ip(), port: address.port(), host_name: HOST.into(), folder };
-    let again = || start(config.clone(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new());
+    let again = || {
+        start(config.clone(), ground(), house.log.clone(), Clock::wall(), Ledger::default(), CancellationToken::new())
+    };
     let Err(taken) = again().await else { panic!("the port was taken") };
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
     house.shutdown.cancel();
@@ -403,4 +414,26 @@ async fn an_impossible_device_id_is_refused() {
     let house = House::open().await;
     let error = house.hub.ensure_device("a/b\u{1b}").await.expect_err("refused");
     assert!(matches!(&error, HubError::DeviceId(id) if id == "a/b"));
+}
+
+#[tokio::test]
+async fn a_destroyed_hub_lets_nobody_in_until_it_is_back() {
+    let topology = ground().peek();
+    let applied = tokio::sync::watch::Sender::new(Arc::clone(&topology));
+    let house = House::on(Ground::from(applied.subscribe())).await;
+    let mut device = house.device("roof-01").await;
+    let without = Topology { hub: None, ..(*topology).clone() };
+    applied.send_replace(Arc::new(without));
+    assert_eq!(device.next().await, None, "the session is ended");
+    let connect = || house.credentials("roof-01", 60);
+    assert_eq!(house.answer(connect().await).await, Some(ConnectAckReason::ServiceUnavailable));
+    applied.send_replace(topology);
+    // The hub hears of it a moment after.
+    let back = async {
+        while house.answer(connect().await).await != Some(ConnectAckReason::ConnectionAccepted) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, back).await.expect("let in again");
+    assert_eq!(house.hub.status().borrow().refused, 0, "nobody broke a rule");
 }

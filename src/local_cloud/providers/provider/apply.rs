@@ -42,12 +42,13 @@ impl Provider {
                 let words = format!("{}: isn't there any more; run plan again to make it anew", kind.called(&made));
                 return Err(Refusal::cloud(words));
             }
-            if *before != id {
-                self.cloud.delete(kind.name, before).await?;
-            }
         }
         let resource = Resource { kind: kind.name.to_owned(), id, attributes: made.to_json() };
-        self.cloud.put(resource).await?;
+        match before.filter(|before| *before != resource.id) {
+            // Renamed it stays the one that was made, with what it holds.
+            Some(before) => self.cloud.rename(&before, resource).await?,
+            None => self.cloud.put(resource).await?,
+        }
         Ok(made)
     }
 

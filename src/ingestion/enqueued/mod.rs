@@ -1,17 +1,23 @@
 //! The hub's durable log: what devices sent and no batch holds yet, by the container it is routed to.
+//!
+//! `message` a message and its row · `reroute` what no route took, once one takes it.
 
-use std::collections::{BTreeMap, HashMap};
+mod message;
+mod reroute;
+
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rusqlite::Row;
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::broadcast;
 
+pub use message::EnqueuedMessage;
+use message::{COLUMNS, message_row, timestamp};
+
 use super::pulse::Pulse;
-use super::routing::Routes;
+use super::routing::UNROUTED;
+use super::topology::Ground;
 use crate::database::{Database, DatabaseError, Migration};
 
 const MIGRATIONS: &[Migration] = &["
@@ -39,52 +45,15 @@ CREATE TABLE batch(
 ) STRICT;
 "];
 
-/// A device-to-cloud message as the hub took it in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EnqueuedMessage {
-    /// When the hub took it in, pipeline time.
-    pub enqueued_at: Timestamp,
-    /// The device that sent it.
-    pub device_id: String,
-    /// `$.mid`.
-    pub message_id: Option<String>,
-    /// `$.ct`.
-    pub content_type: Option<String>,
-    /// `$.ce`.
-    pub content_encoding: Option<String>,
-    /// Properties the device set.
-    pub properties: BTreeMap<String, String>,
-    /// Properties the hub set, beside content type, encoding and enqueued time: `connectionDeviceId`,
-    /// `connectionAuthMethod`, `connectionDeviceGenerationId`, and `correlationId`, `userId` where given.
-    pub system_properties: BTreeMap<String, String>,
-    /// The payload as it came.
-    pub body: Vec<u8>,
-}
-
-impl EnqueuedMessage {
-    /// Whether the device said that the body is JSON in UTF-8: only then can a route look into it.
-    #[must_use]
-    pub fn is_json(&self) -> bool {
-        let is =
-            |value: &Option<String>, expected: &str| value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case(expected));
-        is(&self.content_type, "application/json") && is(&self.content_encoding, "utf-8")
-    }
-
-    /// The body as JSON, where the device said it is and it is.
-    #[must_use]
-    pub fn json(&self) -> Option<Value> {
-        if self.is_json() { serde_json::from_slice(&self.body).ok() } else { None }
-    }
-
-    /// `type` of the body, where the body is a JSON object that has one.
-    #[must_use]
-    pub fn body_type(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Typed {
-            r#type: Option<String>,
-        }
-        if self.is_json() { serde_json::from_slice::<Typed>(&self.body).ok()?.r#type } else { None }
-    }
+/// Why a message isn't taken in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// There is no hub that could take it.
+    #[error("hub: it doesn't exist; apply it again, messages wait at their devices")]
+    NoHub,
+    /// The log failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// What waits in the log for one container.
@@ -119,15 +88,15 @@ pub struct CutBatch {
 #[derive(Debug, Clone)]
 pub struct EnqueuedLog {
     database: Database,
-    routes: Arc<Routes>,
+    ground: Ground,
     open: Arc<Mutex<HashMap<String, OpenBatch>>>,
     grown: Pulse,
     arrivals: broadcast::Sender<Arc<EnqueuedMessage>>,
 }
 
 impl EnqueuedLog {
-    /// Opens or makes the log at `path`; `routes` say where its messages are collected.
-    pub fn open(path: &Path, routes: Routes) -> Result<Self, DatabaseError> {
+    /// Opens or makes the log at `path`; the routes of `ground` say where its messages are collected.
+    pub fn open(path: &Path, ground: Ground) -> Result<Self, DatabaseError> {
         let database = Database::open(path, MIGRATIONS)?;
         let open = database.read_blocking(|connection| {
             let mut statement = connection.prepare(
@@ -148,30 +117,35 @@ impl EnqueuedLog {
         })?;
         Ok(Self {
             database,
-            routes: Arc::new(routes),
+            ground,
             open: Arc::new(Mutex::new(open)),
             grown: Pulse::default(),
             arrivals: broadcast::Sender::new(4096),
         })
     }
 
-    /// Makes `message` durable. Concurrent calls share one commit. Only after this answers may the device be
-    /// told that its message arrived.
-    pub async fn append(&self, message: EnqueuedMessage) -> Result<(), DatabaseError> {
+    /// Makes `message` durable, once for each container its routes collect it in. Concurrent calls share one commit.
+    /// Only after this answers may the device be told that its message arrived.
+    pub async fn append(&self, message: EnqueuedMessage) -> Result<(), AppendError> {
         let message = Arc::new(message);
-        let container = self.routes.container(message.body_type().as_deref()).to_owned();
-        let (row, into) = (Arc::clone(&message), container.clone());
-        let seq = self
+        let topology = self.ground.peek();
+        if topology.hub.is_none() {
+            return Err(AppendError::NoHub);
+        }
+        let containers = topology.containers_for(message.body_type().as_deref());
+        let containers: Vec<String> = containers.into_iter().map(str::to_owned).collect();
+        let row = Arc::clone(&message);
+        let rows: Vec<(String, i64)> = self
             .database
             .write(move |transaction| {
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO enqueued(container, enqueued_at, device_id, message_id, content_type,
-                         content_encoding, properties, system_properties, body)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                    )?
-                    .insert(rusqlite::params![
-                        into,
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO enqueued(container, enqueued_at, device_id, message_id, content_type,
+                     content_encoding, properties, system_properties, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?;
+                let append = |container: String| {
+                    let seq = insert.insert(rusqlite::params![
+                        container,
                         row.enqueued_at.to_string(),
                         row.device_id,
                         row.message_id,
@@ -180,25 +154,40 @@ impl EnqueuedLog {
                         serde_json::to_string(&row.properties).unwrap_or_default(),
                         serde_json::to_string(&row.system_properties).unwrap_or_default(),
                         row.body,
-                    ])
+                    ])?;
+                    Ok((container, seq))
+                };
+                containers.into_iter().map(append).collect()
             })
             .await?;
-        self.grow(container, &message, seq);
+        let is_unrouted = rows.iter().any(|(container, _)| container == UNROUTED);
+        for (container, seq) in rows {
+            self.grow(container, message.enqueued_at, message.body.len(), seq);
+        }
+        // The routes may have changed while the message was on its way to disk.
+        if is_unrouted && !Arc::ptr_eq(&topology, &self.ground.peek()) {
+            self.reroute().await?;
+        }
         // Nobody listening is no fault.
         drop(self.arrivals.send(message));
         Ok(())
     }
 
-    fn grow(&self, container: String, message: &EnqueuedMessage, seq: i64) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OpenBatch>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn grow(&self, container: String, enqueued_at: Timestamp, bytes: usize, seq: i64) {
+        let mut open = self.lock();
         let batch = open.entry(container).or_insert_with(|| OpenBatch {
-            first_at: message.enqueued_at,
+            first_at: enqueued_at,
             count: 0,
             bytes: 0,
             last_seq: seq,
         });
+        batch.first_at = batch.first_at.min(enqueued_at);
         batch.count += 1;
-        batch.bytes += message.body.len() as u64;
+        batch.bytes += bytes as u64;
         batch.last_seq = batch.last_seq.max(seq);
         drop(open);
         self.grown.ring();
@@ -218,16 +207,10 @@ impl EnqueuedLog {
     /// What waits, by container.
     #[must_use]
     pub fn open_batches(&self) -> Vec<(String, OpenBatch)> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.lock();
         let mut batches: Vec<_> = open.iter().map(|(container, batch)| (container.clone(), batch.clone())).collect();
         batches.sort_by(|a, b| a.0.cmp(&b.0));
         batches
-    }
-
-    /// The routes.
-    #[must_use]
-    pub fn routes(&self) -> &Routes {
-        &self.routes
     }
 
     /// Cuts the container's batch: everything up to now goes into a blob whose name `name` makes from a
@@ -238,7 +221,7 @@ impl EnqueuedLog {
         cut_at: Timestamp,
         name: impl Fn(u32) -> String + Send + 'static,
     ) -> Result<Option<CutBatch>, DatabaseError> {
-        let taken = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(container);
+        let taken = self.lock().remove(container);
         let Some(taken) = taken else { return Ok(None) };
         let last_seq = taken.last_seq;
         let into = container.to_owned();
@@ -270,7 +253,7 @@ impl EnqueuedLog {
 
     /// A batch that couldn't be cut waits on, together with what has come meanwhile.
     fn put_back(&self, container: &str, taken: OpenBatch) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         let batch =
             open.entry(container.to_owned()).or_insert_with(|| OpenBatch { count: 0, bytes: 0, ..taken.clone() });
         batch.first_at = batch.first_at.min(taken.first_at);
@@ -313,13 +296,24 @@ impl EnqueuedLog {
         let container = container.to_owned();
         self.database
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT seq, enqueued_at, device_id, message_id, content_type, content_encoding, properties,
-                     system_properties, body FROM enqueued WHERE container = ?1 AND seq > ?2 AND seq <= ?3
-                     ORDER BY seq LIMIT ?4",
-                )?;
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM enqueued WHERE container = ?1 AND seq > ?2 AND seq <= ?3
+                     ORDER BY seq LIMIT ?4"
+                );
+                let mut statement = connection.prepare_cached(&sql)?;
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
                 let rows = statement.query_map(rusqlite::params![container, after, last_seq, limit], message_row)?;
+                rows.collect()
+            })
+            .await
+    }
+
+    /// The containers that messages wait for, cut into a batch or not.
+    pub async fn containers(&self) -> Result<Vec<String>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                let mut statement = connection.prepare_cached("SELECT DISTINCT container FROM enqueued ORDER BY 1")?;
+                let rows = statement.query_map([], |row| row.get(0))?;
                 rows.collect()
             })
             .await
@@ -342,10 +336,7 @@ impl EnqueuedLog {
     ) -> Result<Vec<EnqueuedMessage>, DatabaseError> {
         self.database
             .read(move |connection| {
-                let sql = format!(
-                    "SELECT seq, enqueued_at, device_id, message_id, content_type, content_encoding, properties,
-                     system_properties, body FROM enqueued {clause}"
-                );
+                let sql = format!("SELECT {COLUMNS} FROM enqueued {clause}");
                 let mut statement = connection.prepare_cached(&sql)?;
                 let rows = statement.query_map([parameter], |row| Ok(message_row(row)?.1))?;
                 rows.collect()
@@ -365,25 +356,4 @@ impl EnqueuedLog {
             })
             .await
     }
-}
-
-fn message_row(row: &Row<'_>) -> rusqlite::Result<(i64, EnqueuedMessage)> {
-    let properties = |index| row.get::<_, String>(index).map(|text| serde_json::from_str(&text).unwrap_or_default());
-    let message = EnqueuedMessage {
-        enqueued_at: timestamp(row, 1)?,
-        device_id: row.get(2)?,
-        message_id: row.get(3)?,
-        content_type: row.get(4)?,
-        content_encoding: row.get(5)?,
-        properties: properties(6)?,
-        system_properties: properties(7)?,
-        body: row.get(8)?,
-    };
-    Ok((row.get(0)?, message))
-}
-
-fn timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
-    row.get::<_, String>(index)?.parse().map_err(|error: jiff::Error| {
-        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
-    })
 }
