@@ -1,4 +1,4 @@
-# Each variable refuses what its resource would refuse, before anything is made.
+# Each variable refuses what its resource would refuse, before anything is made. Each of a run's has to fail.
 
 variables {
   environment = "unit"
@@ -9,514 +9,134 @@ variables {
   skydeck_rsa_public_key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu4x5iCr4a8nNwPdU6IAHMVCHH0TyHAQU3WiZt7TKWTLWjE3iu665QyiH4zFwXrZk8LYITIqMvtVUOc/6bzfh3NPcBKbz2amVedrTjBGvzHUbLKzv+DTylPzvEfvzk95k3s5nShIFFI0U8tOMJVqum2Ibx6f5Mf+8mi/DsLZzn1OWmSLsWySKMsFS2ZYnp1XjPwr2dL39X04yRw4RUKkoxgDkhYnPRyZr3oLZKtM+bcPVbeZ+5eDi7uFK1WdBxPg53Spc8u2y9m5vzVQi/L+CkfXyD155bJmtob/5ojaZKqsF2qoSE8U8dqbVRIdH8+v3CQ6ErYBQy3YZ0ZE2lDlO7wIDAQAB"
 }
 
-run "refused_environment_1" {
+run "refused_first" {
   command = plan
 
   variables {
-    environment = "Prod_1"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "refused_environment_2" {
-  command = plan
-
-  variables {
-    environment = "a"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "refused_environment_3" {
-  command = plan
-
-  variables {
-    environment = "two--hyphens"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "refused_environment_4" {
-  command = plan
-
-  variables {
-    environment = "thirteenchars"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "refused_project_1" {
-  command = plan
-
-  variables {
-    project = "Sky"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "refused_project_2" {
-  command = plan
-
-  variables {
-    project = "thirteenchars"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "refused_name_suffix_1" {
-  command = plan
-
-  variables {
-    name_suffix = "sevench"
-  }
-
-  expect_failures = [var.name_suffix]
-}
-
-run "refused_name_suffix_2" {
-  command = plan
-
-  variables {
-    name_suffix = "A"
-  }
-
-  expect_failures = [var.name_suffix]
-}
-
-run "refused_iothub_name_1" {
-  command = plan
-
-  variables {
-    iothub_name = "-hub"
-  }
-
-  expect_failures = [var.iothub_name]
-}
-
-run "refused_iothub_name_2" {
-  command = plan
-
-  variables {
-    iothub_name = "ab"
-  }
-
-  expect_failures = [var.iothub_name]
-}
-
-run "refused_iothub_name_3" {
-  command = plan
-
-  variables {
-    iothub_name = "under_score"
-  }
-
-  expect_failures = [var.iothub_name]
-}
-
-run "refused_owner_1" {
-  command = plan
-
-  variables {
-    owner = " "
-  }
-
-  expect_failures = [var.owner]
-}
-
-run "refused_contact_1" {
-  command = plan
-
-  variables {
-    contact = "nobody"
-  }
-
-  expect_failures = [var.contact]
-}
-
-run "refused_extra_tags_1" {
-  command = plan
-
-  variables {
-    extra_tags = { owner = "me" }
-  }
-
-  expect_failures = [var.extra_tags]
-}
-
-run "refused_subscription_id_1" {
-  command = plan
-
-  variables {
-    subscription_id = "my-subscription"
-  }
-
-  expect_failures = [var.subscription_id]
-}
-
-run "refused_location_1" {
-  command = plan
-
-  variables {
-    location = "Switzerland North"
-  }
-
-  expect_failures = [var.location]
-}
-
-run "refused_storage_replication_1" {
-  command = plan
-
-  variables {
-    storage_replication = "lrs"
-  }
-
-  expect_failures = [var.storage_replication]
-}
-
-run "refused_registry_sku_1" {
-  command = plan
-
-  variables {
-    registry_sku = "Free"
-  }
-
-  expect_failures = [var.registry_sku]
-}
-
-run "refused_skydeck_principal_ids_1" {
-  command = plan
-
-  variables {
-    skydeck_principal_ids = { tower = "me" }
-  }
-
-  expect_failures = [var.skydeck_principal_ids]
-}
-
-run "refused_iothub_units_1" {
-  command = plan
-
-  variables {
-    iothub_units = 0
-  }
-
-  expect_failures = [var.iothub_units]
-}
-
-run "refused_iothub_units_2" {
-  command = plan
-
-  variables {
-    iothub_units = 1.5
-  }
-
-  expect_failures = [var.iothub_units]
-}
-
-run "refused_iothub_partitions_1" {
-  command = plan
-
-  variables {
-    iothub_partitions = 1
-  }
-
-  expect_failures = [var.iothub_partitions]
-}
-
-run "refused_iothub_partitions_2" {
-  command = plan
-
-  variables {
-    iothub_partitions = 33
-  }
-
-  expect_failures = [var.iothub_partitions]
-}
-
-run "refused_batch_window_s_1" {
-  command = plan
-
-  variables {
-    batch_window_s = 59
-  }
-
-  expect_failures = [var.batch_window_s]
-}
-
-run "refused_batch_window_s_2" {
-  command = plan
-
-  variables {
-    batch_window_s = 721
-  }
-
-  expect_failures = [var.batch_window_s]
-}
-
-run "refused_batch_window_s_3" {
-  command = plan
-
-  variables {
-    batch_window_s = 60.5
-  }
-
-  expect_failures = [var.batch_window_s]
-}
-
-run "refused_batch_max_mib_1" {
-  command = plan
-
-  variables {
-    batch_max_mib = 9
-  }
-
-  expect_failures = [var.batch_max_mib]
-}
-
-run "refused_batch_max_mib_2" {
-  command = plan
-
-  variables {
-    batch_max_mib = 501
-  }
-
-  expect_failures = [var.batch_max_mib]
-}
-
-run "refused_pictures_cool_days_1" {
-  command = plan
-
-  variables {
-    pictures_cool_days = 0
-  }
-
-  expect_failures = [var.pictures_cool_days]
-}
-
-run "refused_pictures_delete_days_1" {
-  command = plan
-
-  variables {
-    pictures_delete_days = 1
-  }
-
-  expect_failures = [var.pictures_delete_days]
-}
-
-run "refused_batches_delete_days_1" {
-  command = plan
-
-  variables {
-    batches_delete_days = 29
-  }
-
-  expect_failures = [var.batches_delete_days]
-}
-
-run "refused_deleted_blob_days_1" {
-  command = plan
-
-  variables {
-    deleted_blob_days = 0
-  }
-
-  expect_failures = [var.deleted_blob_days]
-}
-
-run "refused_logs_retention_days_1" {
-  command = plan
-
-  variables {
-    logs_retention_days = 29
-  }
-
-  expect_failures = [var.logs_retention_days]
-}
-
-run "refused_logs_daily_quota_gb_1" {
-  command = plan
-
-  variables {
-    logs_daily_quota_gb = 0
-  }
-
-  expect_failures = [var.logs_daily_quota_gb]
-}
-
-run "refused_missing_telemetry_minutes_1" {
-  command = plan
-
-  variables {
-    missing_telemetry_minutes = 10
-  }
-
-  expect_failures = [var.missing_telemetry_minutes]
-}
-
-run "refused_queue_age_minutes_1" {
-  command = plan
-
-  variables {
-    queue_age_minutes = 4
-  }
-
-  expect_failures = [var.queue_age_minutes]
-}
-
-run "refused_budget_amount_1" {
-  command = plan
-
-  variables {
-    budget_amount = 0
-  }
-
-  expect_failures = [var.budget_amount]
-}
-
-run "refused_snowflake_storage_principal_id_1" {
-  command = plan
-
-  variables {
+    environment                    = "Prod_1"
+    project                        = "Sky"
+    name_suffix                    = "sevench"
+    iothub_name                    = "-hub"
+    owner                          = " "
+    contact                        = "nobody"
+    extra_tags                     = { owner = "me" }
+    subscription_id                = "my-subscription"
+    location                       = "Switzerland North"
+    storage_replication            = "lrs"
+    registry_sku                   = "Free"
+    skydeck_principal_ids          = { tower = "me" }
+    iothub_units                   = 0
+    iothub_partitions              = 1
+    batch_window_s                 = 59
+    batch_max_mib                  = 9
+    pictures_cool_days             = 0
+    pictures_delete_days           = 1
+    batches_delete_days            = 29
+    deleted_blob_days              = 0
+    logs_retention_days            = 29
+    logs_daily_quota_gb            = 0
+    missing_telemetry_minutes      = 10
+    queue_age_minutes              = 4
+    budget_amount                  = 0
     snowflake_storage_principal_id = "snowflake"
+    snowflake_queue_principal_id   = "snowflake"
+    snowflake_organization         = "a-b"
+    snowflake_account              = "a-b"
+    snowflake_user                 = "a b"
+    snowflake_role                 = "ACCOUNTADMIN"
+    snowflake_prefixes             = { database = "weather_" }
+    skydeck_rsa_public_key         = "-----BEGIN PUBLIC KEY-----"
+    skydeck_rsa_public_key_next    = "MIIB"
+    time_travel_days               = 91
   }
 
-  expect_failures = [var.snowflake_storage_principal_id]
+  expect_failures = [
+    var.environment,
+    var.project,
+    var.name_suffix,
+    var.iothub_name,
+    var.owner,
+    var.contact,
+    var.extra_tags,
+    var.subscription_id,
+    var.location,
+    var.storage_replication,
+    var.registry_sku,
+    var.skydeck_principal_ids,
+    var.iothub_units,
+    var.iothub_partitions,
+    var.batch_window_s,
+    var.batch_max_mib,
+    var.pictures_cool_days,
+    var.pictures_delete_days,
+    var.batches_delete_days,
+    var.deleted_blob_days,
+    var.logs_retention_days,
+    var.logs_daily_quota_gb,
+    var.missing_telemetry_minutes,
+    var.queue_age_minutes,
+    var.budget_amount,
+    var.snowflake_storage_principal_id,
+    var.snowflake_queue_principal_id,
+    var.snowflake_organization,
+    var.snowflake_account,
+    var.snowflake_user,
+    var.snowflake_role,
+    var.snowflake_prefixes,
+    var.skydeck_rsa_public_key,
+    var.skydeck_rsa_public_key_next,
+    var.time_travel_days,
+  ]
 }
 
-run "refused_snowflake_queue_principal_id_1" {
+run "refused_second" {
   command = plan
 
   variables {
-    snowflake_queue_principal_id = "snowflake"
-  }
-
-  expect_failures = [var.snowflake_queue_principal_id]
-}
-
-run "refused_snowflake_organization_1" {
-  command = plan
-
-  variables {
-    snowflake_organization = "a-b"
-  }
-
-  expect_failures = [var.snowflake_organization]
-}
-
-run "refused_snowflake_account_1" {
-  command = plan
-
-  variables {
-    snowflake_account = "a-b"
-  }
-
-  expect_failures = [var.snowflake_account]
-}
-
-run "refused_snowflake_user_1" {
-  command = plan
-
-  variables {
-    snowflake_user = "a b"
-  }
-
-  expect_failures = [var.snowflake_user]
-}
-
-run "refused_snowflake_role_1" {
-  command = plan
-
-  variables {
-    snowflake_role = "ACCOUNTADMIN"
-  }
-
-  expect_failures = [var.snowflake_role]
-}
-
-run "refused_snowflake_role_2" {
-  command = plan
-
-  variables {
-    snowflake_role = "skydeck"
-  }
-
-  expect_failures = [var.snowflake_role]
-}
-
-run "refused_snowflake_prefixes_1" {
-  command = plan
-
-  variables {
-    snowflake_prefixes = { database = "weather_" }
-  }
-
-  expect_failures = [var.snowflake_prefixes]
-}
-
-run "refused_snowflake_prefixes_2" {
-  command = plan
-
-  variables {
-    snowflake_prefixes = { database = "WEATHER" }
-  }
-
-  expect_failures = [var.snowflake_prefixes]
-}
-
-run "refused_snowflake_prefixes_3" {
-  command = plan
-
-  variables {
-    snowflake_prefixes = { view_health = "WEATHER_HEALTH_" }
-  }
-
-  expect_failures = [var.snowflake_prefixes]
-}
-
-run "refused_skydeck_rsa_public_key_1" {
-  command = plan
-
-  variables {
-    skydeck_rsa_public_key = "-----BEGIN PUBLIC KEY-----"
-  }
-
-  expect_failures = [var.skydeck_rsa_public_key]
-}
-
-run "refused_skydeck_rsa_public_key_2" {
-  command = plan
-
-  variables {
+    environment            = "a"
+    project                = "thirteenchars"
+    name_suffix            = "A"
+    iothub_name            = "ab"
+    iothub_units           = 1.5
+    iothub_partitions      = 33
+    batch_window_s         = 721
+    batch_max_mib          = 501
+    snowflake_role         = "skydeck"
+    snowflake_prefixes     = { database = "WEATHER" }
     skydeck_rsa_public_key = "MIIB"
   }
 
-  expect_failures = [var.skydeck_rsa_public_key]
+  expect_failures = [
+    var.environment,
+    var.project,
+    var.name_suffix,
+    var.iothub_name,
+    var.iothub_units,
+    var.iothub_partitions,
+    var.batch_window_s,
+    var.batch_max_mib,
+    var.snowflake_role,
+    var.snowflake_prefixes,
+    var.skydeck_rsa_public_key,
+  ]
 }
 
-run "refused_skydeck_rsa_public_key_next_1" {
+run "refused_third" {
   command = plan
 
   variables {
-    skydeck_rsa_public_key_next = "MIIB"
+    environment        = "two--hyphens"
+    iothub_name        = "under_score"
+    batch_window_s     = 60.5
+    snowflake_prefixes = { view_health = "WEATHER_HEALTH_" }
   }
 
-  expect_failures = [var.skydeck_rsa_public_key_next]
-}
-
-run "refused_time_travel_days_1" {
-  command = plan
-
-  variables {
-    time_travel_days = 91
-  }
-
-  expect_failures = [var.time_travel_days]
+  expect_failures = [
+    var.environment,
+    var.iothub_name,
+    var.batch_window_s,
+    var.snowflake_prefixes,
+  ]
 }
 
 # Names that are each allowed, but together too long for a storage account.
