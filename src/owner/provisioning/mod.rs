@@ -208,6 +208,7 @@ impl Provisioner {
     }
 
     async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
+        ask::check_address(address)?;
         let store = self.store(environment)?;
         let providers = match environment.kind() {
             EnvironmentKind::Cloud => Providers::Real,
