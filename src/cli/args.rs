@@ -244,6 +244,24 @@ pub enum Command {
     /// Versions, folders, features, themes and what skydeck is built on
     #[command(after_help = "Examples:\n  skydeck info\n  skydeck info --json")]
     Info,
+    /// Terraform on the emulated providers, for whoever works on a module
+    ///
+    /// Runs the terraform on the PATH with the arguments after `--`. azurerm and snowflake are emulated: nothing is
+    /// downloaded, no account is touched, no credential of the environment is passed on. Exits as terraform does.
+    #[command(
+        after_help = "Examples:\n  skydeck terraform --chdir config/terraform -- init -backend=false\n  skydeck terraform --chdir config/terraform -- test\n  skydeck terraform --cloud /tmp/cloud -- apply"
+    )]
+    Terraform {
+        /// The folder terraform works in
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        chdir: PathBuf,
+        /// Keep what is applied in this folder; without it the cloud is gone when terraform ends
+        #[arg(long, value_name = "DIR")]
+        cloud: Option<PathBuf>,
+        /// Terraform's own arguments
+        #[arg(last = true, required = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
 }
 
 /// The demo environment.

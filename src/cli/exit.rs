@@ -40,17 +40,29 @@ pub struct Failure {
     pub exit: Exit,
     /// `thing: cause; next step`, printable; `None` where there is nothing to say.
     words: Option<String>,
+    /// Another program's exit code, passed on instead.
+    passed_on: Option<u8>,
 }
 
 impl Failure {
     /// An end with words: `thing: cause; next step`.
     pub fn new(exit: Exit, words: impl fmt::Display) -> Self {
-        Self { exit, words: Some(printable(&words.to_string())) }
+        Self { exit, words: Some(printable(&words.to_string())), passed_on: None }
     }
 
     /// An end in silence.
     pub const fn quiet(exit: Exit) -> Self {
-        Self { exit, words: None }
+        Self { exit, words: None, passed_on: None }
+    }
+
+    /// Another program has failed and said why: its exit code, not 0, is ours.
+    pub const fn passed_on(code: u8) -> Self {
+        Self { exit: Exit::Failed, words: None, passed_on: Some(code) }
+    }
+
+    /// What the process ends with.
+    pub fn code(&self) -> ExitCode {
+        self.passed_on.map_or_else(|| self.exit.into(), ExitCode::from)
     }
 
     /// What goes to standard error, without the program's name.

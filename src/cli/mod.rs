@@ -25,6 +25,7 @@ mod signals;
 mod speed;
 mod status;
 mod table;
+mod terraform;
 mod trace;
 
 use std::ffi::OsString;
@@ -66,7 +67,7 @@ pub fn main() -> ExitCode {
                 // Where nobody can be told, the exit code still tells.
                 drop(writeln!(std::io::stderr(), "skydeck: {words}"));
             }
-            failure.exit.into()
+            failure.code()
         }
     }
 }
@@ -108,6 +109,9 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),
+        Command::Terraform { chdir, cloud, arguments } => {
+            block_on(terraform::run(&context()?, &chdir, cloud, &arguments))
+        }
     }
 }
 

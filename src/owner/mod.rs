@@ -11,6 +11,7 @@ mod protocol;
 pub mod provisioning;
 mod publisher;
 mod rates;
+pub mod rehearsal;
 pub mod runner;
 mod running;
 mod snapshot;

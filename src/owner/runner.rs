@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::rehearsal::Rehearsal;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::Phase;
+use crate::provisioning::run::{Operation, Phase};
 use crate::provisioning::runs::carry::Carrier;
 use crate::provisioning::runs::store::Store;
 use crate::provisioning::terraform::command::Providers;
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
+use crate::settings::{EnvironmentName, Folders, Settings};
 
 pub use crate::provisioning::runs::queue::Job;
 
@@ -61,20 +62,20 @@ async fn carry(
     carrier: &mut Carrier,
 ) -> Result<Option<Phase>, ProvisioningError> {
     let Some(turn) = carrier.turn().await? else { return Ok(None) };
-    let providers = match environment.kind() {
-        EnvironmentKind::Cloud => Providers::Real,
-        EnvironmentKind::Demo | EnvironmentKind::Local => emulated_providers(folders),
-    };
+    let rehearsal = Rehearsal::of(environment, folders).await?;
+    let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
     let phase = match job {
         Job::Plan => carrier.plan(&turn, &variables(environment, settings), providers).await?,
         Job::Apply => carrier.apply(&turn, providers).await?,
     };
+    // What stands once an apply has come to its end is what runs from then on.
+    if phase == Phase::Applied
+        && carrier.operation() == Operation::Plan
+        && let Some(rehearsal) = &rehearsal
+    {
+        rehearsal.cloud().adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))?;
+    }
     Ok(Some(phase))
-}
-
-/// The providers of demo and local.
-pub(super) fn emulated_providers(_folders: &Folders) -> Providers {
-    Providers::Emulated { reattach: "{}".to_owned() }
 }
 
 /// What the settings say to the module of demo and local.

@@ -6,7 +6,7 @@
 //! emulated providers and starts a process for each run.
 
 pub mod error; // what can go wrong, in words
-mod files; // private files, written whole
+pub mod files; // private files, written whole
 pub mod run; // one run: what was asked, its steps, what it plans and did
 pub mod runs; // the folder of runs, their queue, the one that is carried out
 pub mod status; // how an environment's provisioning stands: runs, lock, state

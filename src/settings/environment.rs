@@ -105,4 +105,10 @@ impl Folders {
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("owner.sock")
     }
+
+    /// What has been applied to the emulated cloud.
+    #[must_use]
+    pub fn cloud(&self) -> PathBuf {
+        self.data.join("cloud")
+    }
 }

@@ -17,7 +17,8 @@ use self::look::Looker;
 use self::watching::Watching;
 use super::client::AskError;
 use super::protocol::{Answer, Request};
-use super::runner::{self, Job};
+use super::rehearsal::Rehearsal;
+use super::runner::Job;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::run::RunRequest;
 use crate::provisioning::runs::queue::Ticket;
@@ -210,10 +211,8 @@ impl Provisioner {
     async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
         ask::check_address(address)?;
         let store = self.store(environment)?;
-        let providers = match environment.kind() {
-            EnvironmentKind::Cloud => Providers::Real,
-            EnvironmentKind::Demo | EnvironmentKind::Local => runner::emulated_providers(&self.folders(environment)?),
-        };
+        let rehearsal = Rehearsal::of(environment, &self.folders(environment)?).await?;
+        let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
         let masks = store.local_state()?.map(|state| state.secrets()).unwrap_or_default();
         let caller = self.initialised(&store, providers).await?;
         let shown = caller.ask(&["state", "show", "-no-color", address]).await?;

@@ -48,6 +48,12 @@ impl From<ProvisioningError> for Stop {
 }
 
 impl Carrier {
+    /// What kind of plan the run is.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.recorder.run().request.operation
+    }
+
     /// For the run `number`, whose ticket this process was given as its standard input.
     pub fn open(
         store: &Store,

@@ -1,0 +1,196 @@
+//! Checks that can't be data.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Kind, Refusal};
+use crate::local_cloud::cloud::Resource;
+use crate::local_cloud::providers::overlay::Hook;
+use crate::local_cloud::providers::value::{Path, Value};
+
+/// A pattern; none where it is no pattern, which the tests below rule out.
+type Pattern = LazyLock<Option<Regex>>;
+
+/// `COPY INTO table … FROM … @stage`, names dotted and in quotes or not.
+static COPY: Pattern =
+    LazyLock::new(|| Regex::new(r#"(?is)^\s*copy\s+into\s+([\w".$]+)\b?.*?\bfrom\b.*?@([\w".$]+)"#).ok());
+static DURATION: Pattern = LazyLock::new(|| Regex::new(r"^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$").ok());
+
+/// Tokens of a file name format, each once.
+const TOKENS: [&str; 7] = ["{iothub}", "{partition}", "{YYYY}", "{MM}", "{DD}", "{HH}", "{mm}"];
+
+impl Hook {
+    /// Adds what is wrong with `config`.
+    pub(super) fn check(self, config: &Value, found: &mut Vec<Refusal>) {
+        match self {
+            Self::FileNameFormat => {
+                for path in ["file_name_format", "endpoint.file_name_format"] {
+                    let formats = config.at(path).into_iter().filter_map(Value::as_text);
+                    for format in formats.filter(|format| !is_file_name_format(format)) {
+                        let words = format!(
+                            "file_name_format: has to have each of {} once, with no other braces, is {format:?}; change it",
+                            TOKENS.join(" ")
+                        );
+                        found.push(Refusal::about(Path::of(path.split('.').next().unwrap_or(path)), words));
+                    }
+                }
+            }
+            Self::RsaPublicKey => {
+                for name in ["rsa_public_key", "rsa_public_key_2"] {
+                    if let Some(key) = config.get(name).as_text().filter(|key| !is_public_key(key)) {
+                        let hint =
+                            if key.contains("-----") { "leave out the lines with BEGIN and END" } else { "change it" };
+                        let words = format!("{name}: has to be the base64 text of an RSA public key; {hint}");
+                        found.push(Refusal::about(Path::of(name), words));
+                    }
+                }
+            }
+            Self::Duration => {
+                let names = [
+                    "frequency",
+                    "window_size",
+                    "window_duration",
+                    "evaluation_frequency",
+                    "mute_actions_after_alert_duration",
+                    "query_time_range_override",
+                ];
+                for name in names {
+                    if let Some(text) = config.get(name).as_text().filter(|text| !is_duration(text)) {
+                        let words = format!("{name}: has to be a duration as in PT5M, is {text:?}; change it");
+                        found.push(Refusal::about(Path::of(name), words));
+                    }
+                }
+            }
+            // Checked when applied, with what is there.
+            Self::CopyStatement | Self::StageLocation => {}
+        }
+    }
+}
+
+impl Kind<'_> {
+    /// Checks that need to know what is there.
+    pub(super) fn hooked(&self, value: &Value, there: &[Resource]) -> Result<(), Refusal> {
+        for hook in &self.overlay.hooks {
+            match hook {
+                Hook::CopyStatement => copy_statement(value, there)?,
+                Hook::StageLocation => stage_location(value, there)?,
+                Hook::FileNameFormat | Hook::RsaPublicKey | Hook::Duration => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_file_name_format(format: &str) -> bool {
+    TOKENS.iter().all(|token| format.matches(token).count() == 1) && format.matches('{').count() == TOKENS.len()
+}
+
+fn is_public_key(key: &str) -> bool {
+    use base64::Engine as _;
+    let bare: String = key.chars().filter(|c| !c.is_whitespace()).collect();
+    base64::engine::general_purpose::STANDARD.decode(bare).is_ok_and(|bytes| bytes.first() == Some(&0x30))
+}
+
+fn is_duration(text: &str) -> bool {
+    DURATION.as_ref().is_some_and(|pattern| pattern.is_match(text)) && text.chars().any(|c| c.is_ascii_digit())
+}
+
+/// A dotted name in full: what it lacks is the pipe's own database and schema. Without quotes, unless quoted in
+/// upper case.
+fn in_full(name: &str, value: &Value) -> String {
+    let parts: Vec<String> = name
+        .split('.')
+        .map(|part| {
+            part.strip_prefix('"')
+                .and_then(|part| part.strip_suffix('"'))
+                .map_or_else(|| part.to_uppercase(), str::to_owned)
+        })
+        .collect();
+    let own = |name: &str| value.get(name).as_text().unwrap_or_default().replace('"', "");
+    match parts.as_slice() {
+        [name] => format!("{}.{}.{name}", own("database"), own("schema")),
+        [schema, name] => format!("{}.{schema}.{name}", own("database")),
+        _ => parts.join("."),
+    }
+}
+
+fn copy_statement(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
+    let statement = value.get("copy_statement").as_text().unwrap_or_default();
+    let about = |words: String| Refusal::about(Path::of("copy_statement"), words);
+    let names = COPY.as_ref().and_then(|pattern| pattern.captures(statement));
+    let Some(names) = names else {
+        return Err(about("copy_statement: has to be COPY INTO a table FROM a stage; change it".to_owned()));
+    };
+    let wanted = [
+        ("table", &names[1], ["snowflake_table"].as_slice()),
+        ("stage", &names[2], &["snowflake_stage_external_azure"]),
+    ];
+    for (what, name, kinds) in wanted {
+        let full = in_full(name.trim_end_matches('/'), value);
+        let is = |other: &&Resource| {
+            kinds.contains(&other.kind.as_str()) && other.text("fully_qualified_name").replace('"', "") == full
+        };
+        if there.iter().find(is).is_none() {
+            return Err(about(format!("copy_statement: {what} {full} isn't there; make it first, or refer to it")));
+        }
+    }
+    Ok(())
+}
+
+fn stage_location(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
+    let (Some(url), Some(integration)) = (value.get("url").as_text(), value.get("storage_integration").as_text())
+    else {
+        return Ok(());
+    };
+    let plain = integration.replace('"', "");
+    let found =
+        there.iter().find(|other| other.kind == "snowflake_storage_integration_azure" && other.text("name") == plain);
+    let Some(found) = found else { return Ok(()) };
+    let list = |name: &str| -> Vec<&str> {
+        let elements = found.attributes.get(name).and_then(serde_json::Value::as_array);
+        elements.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+    };
+    let within = |location: &&str| {
+        *location == "*"
+            || format!("{}/", url.trim_end_matches('/')).starts_with(&format!("{}/", location.trim_end_matches('/')))
+    };
+    if !list("storage_allowed_locations").iter().any(within) || list("storage_blocked_locations").iter().any(within) {
+        let words =
+            format!("url: {url:?} isn't among the locations that {plain} allows; add it to storage_allowed_locations");
+        return Err(Refusal::about(Path::of("url"), words));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patterns_are_patterns() {
+        assert!(COPY.is_some() && DURATION.is_some());
+    }
+
+    #[test]
+    fn a_copy_statement_names_its_table_and_stage() {
+        let pattern = COPY.as_ref().expect("a pattern");
+        for statement in [
+            "COPY INTO \"DB\".\"S\".\"T\" (RAW, FILE_NAME) FROM (SELECT $1, METADATA$FILENAME FROM @\"DB\".\"S\".\"ST\") FILE_FORMAT = (FORMAT_NAME = 'F')",
+            "copy into DB.S.T\nfrom @DB.S.ST file_format = (type = json)",
+        ] {
+            let names = pattern.captures(statement).expect(statement);
+            let value = Value::Null;
+            assert_eq!((in_full(&names[1], &value), in_full(&names[2], &value)), ("DB.S.T".into(), "DB.S.ST".into()));
+        }
+    }
+
+    #[test]
+    fn durations_and_formats() {
+        assert!(is_duration("PT5M") && is_duration("P1D") && is_duration("PT1H30M"));
+        assert!(!is_duration("5m") && !is_duration("P") && !is_duration("PT"));
+        assert!(is_file_name_format("{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}-{mm}"));
+        assert!(!is_file_name_format("{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}"));
+        assert!(!is_file_name_format("{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}/{mm}/{ss}"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Rehearsals: Terraform on emulated providers, which plan and apply on any machine and can't touch a real account.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::local_cloud::cloud::Cloud;
+use crate::local_cloud::providers::{self, Serving};
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::terraform::command::{Caller, Providers};
+use crate::provisioning::terraform::find::Terraform;
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders};
+
+/// Emulated providers that are being served, and the cloud they apply to. Dropping it ends them.
+#[derive(Debug)]
+pub struct Rehearsal {
+    serving: Serving,
+    cloud: Cloud,
+    /// The sockets' folder: short, since a socket's path has a bound.
+    _sockets: tempfile::TempDir,
+}
+
+impl Rehearsal {
+    /// The rehearsal that an environment's runs use; none where its providers are real.
+    pub async fn of(environment: &EnvironmentName, folders: &Folders) -> Result<Option<Self>, ProvisioningError> {
+        match environment.kind() {
+            EnvironmentKind::Cloud => Ok(None),
+            EnvironmentKind::Demo | EnvironmentKind::Local => Self::start(&folders.cloud()).await.map(Some),
+        }
+    }
+
+    /// Serves the providers on the cloud in `folder`, which is made if need be.
+    pub async fn start(folder: &Path) -> Result<Self, ProvisioningError> {
+        files::make_folder(folder)?;
+        let cloud = Cloud::open(folder).map_err(|error| ProvisioningError::Refused(error.to_string()))?;
+        let sockets = tempfile::Builder::new()
+            .prefix("skydeck-")
+            .tempdir()
+            .map_err(|error| ProvisioningError::Refused(format!("temporary folder: {error}; check TMPDIR")))?;
+        let serving = providers::serve(sockets.path(), cloud.clone())
+            .await
+            .map_err(|error| ProvisioningError::Refused(error.to_string()))?;
+        Ok(Self { serving, cloud, _sockets: sockets })
+    }
+
+    /// How Terraform finds them.
+    #[must_use]
+    pub fn providers(&self) -> Providers {
+        Providers::Emulated { reattach: self.serving.reattach() }
+    }
+
+    /// The cloud they apply to.
+    #[must_use]
+    pub const fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// Terraform with `arguments` in `folder` on these providers, not started yet. `shelter` is its home, with nothing
+    /// of the user's in it.
+    pub async fn command(
+        &self,
+        terraform: Option<&Path>,
+        folder: &Path,
+        shelter: &Path,
+        arguments: &[String],
+    ) -> Result<Command, ProvisioningError> {
+        let terraform = Terraform::find(terraform).await?;
+        Ok(Caller::new(terraform, folder, self.providers(), shelter)?.command(arguments))
+    }
+}

@@ -1,0 +1,280 @@
+//! The Terraform module: formatted, valid, its own tests, each environment, applied and destroyed; all through the real
+//! binary's emulated providers, in a copy. And that it names what the local pipeline names.
+
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use skydeck::ingestion::routing::Routes;
+use skydeck::ingestion::warehouse::PIPES;
+
+fn module() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terraform")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Whether Terraform is here; says so where it isn't, and fails where it must be.
+fn terraform_is_here() -> bool {
+    let found = Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
+        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
+        eprintln!("{words}");
+    }
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        // What somebody's own run may have left beside the module.
+        if name.starts_with('.') || name.ends_with("_override.tf") || name.contains(".tfstate") {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to.join(&name));
+        } else {
+            std::fs::copy(&path, to.join(&name)).expect("copied");
+        }
+    }
+}
+
+/// A copy of the module, an empty command-line configuration, and a cloud that lasts as long as the copy.
+struct Copy {
+    folder: tempfile::TempDir,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        copy(&module(), &folder.path().join("module"));
+        std::fs::write(folder.path().join("terraform.rc"), "").expect("written");
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("module")
+    }
+
+    /// Runs `terraform ARGS` on the emulated providers.
+    fn terraform(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_skydeck"))
+            .arg("terraform")
+            .arg("--chdir")
+            .arg(self.path())
+            .arg("--cloud")
+            .arg(self.folder.path().join("cloud"))
+            .arg("--")
+            .args(args)
+            .env("TF_IN_AUTOMATION", "1")
+            .env("TF_CLI_CONFIG_FILE", self.folder.path().join("terraform.rc"))
+            .env_remove("TF_PLUGIN_CACHE_DIR")
+            .output()
+            .expect("skydeck starts")
+    }
+
+    /// The same, which must end with `code`; what it wrote.
+    fn ends_with(&self, code: i32, args: &[&str]) -> String {
+        let output = self.terraform(args);
+        let written = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "terraform {}:\n{written}", args.join(" "));
+        written
+    }
+
+    fn initialised() -> Self {
+        let copy = Self::new();
+        copy.ends_with(0, &["init", "-backend=false", "-input=false", "-no-color"]);
+        copy
+    }
+
+    /// With state in a file beside the module, as the embedded environments have it.
+    fn with_local_state() -> Self {
+        let copy = Self::new();
+        std::fs::write(copy.path().join("backend_override.tf"), "terraform {\n  backend \"local\" {}\n}\n")
+            .expect("written");
+        copy.ends_with(0, &["init", "-input=false", "-no-color"]);
+        copy
+    }
+}
+
+#[test]
+fn it_is_formatted_and_valid() {
+    if !terraform_is_here() {
+        return;
+    }
+    let copy = Copy::initialised();
+    copy.ends_with(0, &["fmt", "-check", "-recursive", "-diff", "-no-color"]);
+    let written = copy.ends_with(0, &["validate", "-no-color"]);
+    assert!(written.contains("Success!") && !written.contains("Warning"), "{written}");
+}
+
+#[test]
+fn its_own_tests_pass() {
+    if !terraform_is_here() {
+        return;
+    }
+    let written = Copy::initialised().ends_with(0, &["test", "-no-color"]);
+    assert!(written.contains("Success!") && written.contains(", 0 failed"), "{written}");
+}
+
+#[test]
+fn every_environment_is_itself() {
+    if !terraform_is_here() {
+        return;
+    }
+    let copy = Copy::initialised();
+    for environment in ["demo", "local", "staging", "prod"] {
+        let variables = format!("-var-file=environments/{environment}.tfvars");
+        let written =
+            copy.ends_with(0, &["test", "-no-color", "-test-directory=tests/environments", variables.as_str()]);
+        assert!(written.contains("1 passed, 0 failed"), "{environment}: {written}");
+    }
+}
+
+#[test]
+fn staging_and_prod_have_a_locked_backend() {
+    for environment in ["staging", "prod"] {
+        let text = read(&module().join(format!("backend/{environment}.tfvars")));
+        assert!(text.contains("use_azuread_auth     = true"), "{environment}: {text}");
+        assert!(!text.contains("access_key") && !text.contains("sas_token"), "{environment}: {text}");
+    }
+}
+
+#[test]
+fn demo_is_applied_planned_clean_changed_and_destroyed() {
+    if !terraform_is_here() {
+        return;
+    }
+    let copy = Copy::with_local_state();
+    let plan = ["plan", "-input=false", "-no-color", "-detailed-exitcode", "-var-file=environments/demo.tfvars"];
+    let apply = ["apply", "-input=false", "-no-color", "-auto-approve", "-var-file=environments/demo.tfvars"];
+
+    let written = copy.ends_with(0, &apply);
+    assert!(written.contains("0 changed, 0 destroyed"), "{written}");
+    let written = copy.ends_with(0, &plan);
+    assert!(written.contains("No changes"), "{written}");
+
+    // A batch window is changed in place, in the three endpoints and nowhere else.
+    let window = ["-var=batch_window_s=60"];
+    copy.ends_with(2, &[plan.as_slice(), &window].concat());
+    let written = copy.ends_with(0, &[apply.as_slice(), &window].concat());
+    assert!(written.contains("0 added, 3 changed, 0 destroyed"), "{written}");
+
+    let state = read(&copy.path().join("terraform.tfstate"));
+    let outputs = copy.ends_with(0, &["output", "-json"]);
+    for secret in secrets(&state) {
+        assert!(!outputs.contains(&secret), "a secret is in an output");
+    }
+
+    let written = copy.ends_with(0, &[&["destroy"], &apply[1..]].concat());
+    assert!(written.contains("Destroy complete!") && !written.contains(" 0 destroyed"), "{written}");
+}
+
+/// Every text of a state under a name that holds a secret; at least one.
+fn secrets(state: &str) -> Vec<String> {
+    fn walk(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    let is_secret = ["_key", "connection_string", "_password"].iter().any(|end| name.ends_with(end));
+                    match value.as_str() {
+                        Some(text) if is_secret && text.len() >= 16 => found.push(text.to_owned()),
+                        _ => walk(value, found),
+                    }
+                }
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(&serde_json::from_str(state).expect("JSON"), &mut found);
+    found.retain(|text| !text.starts_with("MII"));
+    assert!(!found.is_empty(), "the state holds no key to look for");
+    found
+}
+
+/// What a view's outermost SELECT calls its columns: the words behind AS, and bare names.
+fn columns(select: &str) -> Vec<String> {
+    let list = select.rsplit_once("SELECT").expect("a SELECT").1;
+    let list = list.split("\nFROM ").next().expect("a list");
+    let mut depth = 0_i32;
+    let mut column = String::new();
+    let mut found = Vec::new();
+    for c in list.chars().chain([',']) {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                let name = column.split_whitespace().last().expect("a column");
+                found.push(name.rsplit('.').next().expect("a name").to_lowercase());
+                column.clear();
+                continue;
+            }
+            _ => {}
+        }
+        column.push(c);
+    }
+    found
+}
+
+#[test]
+fn views_have_the_local_warehouses_columns() {
+    let schema = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ingestion/warehouse/schema.rs"));
+    for (view, file) in [
+        ("WEATHER_MEASUREMENTS_V", "measurements.sql"),
+        ("WEATHER_PREDICTIONS_V", "predictions.sql"),
+        ("WEATHER_HEALTH_V", "health.sql"),
+    ] {
+        let local = schema.split(&format!("CREATE VIEW {view} AS ")).nth(1).expect("the view");
+        let local = columns(local.split(';').next().expect("an end"));
+        assert!(local.len() > 10, "{view}: {local:?}");
+        assert_eq!(columns(&read(&module().join("sql").join(file))), local, "{view} and {file}");
+    }
+}
+
+#[test]
+fn it_names_what_the_local_pipeline_names() {
+    let prefixes = read(&module().join("variables_snowflake.tf"));
+    for pipe in PIPES {
+        for name in [pipe.name, pipe.table] {
+            assert!(prefixes.contains(&format!("\"{name}_\"")), "{name} is no default prefix");
+        }
+    }
+    let messages = read(&module().join("messages.tf"));
+    for route in Routes::default().as_slice() {
+        assert!(messages.contains(&format!("\n    {} = {{", route.name)), "no message {}", route.name);
+        assert!(messages.contains(&format!("container = \"{}\"", route.container)), "no {}", route.container);
+    }
+}
+
+#[test]
+fn every_variable_and_output_is_described_and_in_the_readme() {
+    let readme = read(&module().join("README.md"));
+    let mut found = 0;
+    for entry in std::fs::read_dir(module()).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "tf") {
+            continue;
+        }
+        let text = read(&path);
+        for kind in ["variable", "output"] {
+            for block in text.split(&format!("\n{kind} \"")).skip(1).chain(
+                text.strip_prefix(&format!("{kind} \"")).map(|rest| rest.split("\n}\n").next().expect("a block")),
+            ) {
+                let name = block.split('"').next().expect("a name");
+                let body = block.split("\n}").next().expect("a body");
+                assert!(body.contains("\n  description = \"") || body.contains("\n  description ="), "{name}");
+                assert!(readme.contains(&format!("`{name}`")), "{kind} {name} is not in README.md");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 50, "only {found} variables and outputs were found");
+}
