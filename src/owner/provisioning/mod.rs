@@ -209,6 +209,7 @@ impl Provisioner {
     }
 
     async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
+        ask::check_address(address)?;
         let store = self.store(environment)?;
         let rehearsal = Rehearsal::of(environment, &self.folders(environment)?).await?;
         let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);

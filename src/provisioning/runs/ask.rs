@@ -273,12 +273,7 @@ fn close(
 
 /// Refuses what would be taken for another argument.
 fn check(request: &RunRequest) -> Result<(), ProvisioningError> {
-    for address in request.targets.iter().chain(&request.replace) {
-        if address.is_empty() || address.starts_with('-') || address.chars().any(char::is_control) {
-            let words = format!("{:?}: not an address of a resource, as in azurerm_iothub.hub", printable(address));
-            return Err(ProvisioningError::Refused(words));
-        }
-    }
+    request.targets.iter().chain(&request.replace).try_for_each(|address| check_address(address))?;
     for name in request.variables.keys() {
         let first_is_fine = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
         if !first_is_fine || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
@@ -287,6 +282,15 @@ fn check(request: &RunRequest) -> Result<(), ProvisioningError> {
         }
     }
     Ok(())
+}
+
+/// Refuses what isn't a resource's address, as far as that can be told without Terraform.
+pub fn check_address(address: &str) -> Result<(), ProvisioningError> {
+    if !address.is_empty() && !address.starts_with('-') && !address.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let words = format!("{:?}: not an address of a resource, as in azurerm_iothub.hub", printable(address));
+    Err(ProvisioningError::Refused(words))
 }
 
 /// The run that is at work or waits in the data folder `data`, so that its files must stay where they are.

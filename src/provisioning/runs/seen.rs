@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -14,8 +15,9 @@ use super::queue::{self, Holder, Worker};
 use super::record::{Follower, settle};
 use super::store::{Store, StoreLock, Stored};
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
 use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
-use crate::provisioning::terraform::event;
+use crate::provisioning::terraform::event::{self, Event};
 
 /// Who lives in an environment's folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +74,7 @@ pub fn bury(store: &Store, _lock: &StoreLock) -> Result<(), ProvisioningError> {
                 LogWriter::open(&store.run_folder(number))?.append(Phase::Failed, LogLevel::Error, &words)?;
             }
             store.write(&mut seen)?;
+            files::remove(&stream(store, number))?;
         }
     }
     Ok(())
@@ -114,14 +117,22 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
     run
 }
 
+fn stream(store: &Store, number: u32) -> PathBuf {
+    store.run_folder(number).join("stream").join("out")
+}
+
 /// What Terraform wrote with nobody left to note it.
 fn replay(store: &Store, run: &mut Run) {
-    let Ok(file) = File::open(store.run_folder(run.number).join("stream").join("out")) else { return };
+    let Ok(file) = File::open(stream(store, run.number)) else { return };
     for change in &mut run.changes {
         change.progress = Progress::Pending;
     }
     let mut follower = Follower::default();
     for line in BufReader::new(file).lines().map_while(Result::ok) {
-        follower.note(run, &event::parse(&line), run.asked_at);
+        let line = event::parse(&line);
+        // What a diagnostic holds may be secret, and nobody is left who would know.
+        if !matches!(line.event, Event::Diagnostic(_)) {
+            follower.note(run, &line, run.asked_at);
+        }
     }
 }

@@ -56,7 +56,17 @@ pub async fn follow(
     let stdout = files::create(&out).map_err(|error| ProvisioningError::file(&out, &error))?;
     let stderr = files::create(&err).map_err(|error| ProvisioningError::file(&err, &error))?;
     let mut tails = [Tail::open(&out, Stream::Out)?, Tail::open(&err, Stream::Error)?];
-    let watch = FolderWatch::start(folder)?;
+    // A machine that can watch no more folders still runs Terraform: its words come at its end, then.
+    let watch = FolderWatch::start(folder);
+    if let Err(error) = &watch {
+        lines(vec![(Stream::Error, error.to_string())]);
+    }
+    let written = || async {
+        match &watch {
+            Ok(watch) => watch.changed().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
     // A group of its own: a Ctrl-C meant for somebody else doesn't reach it.
     command.stdin(Stdio::from(held.try_clone().map_err(system)?)).stdout(stdout).stderr(stderr).process_group(0);
     let mut child = tokio::process::Command::from(command).spawn().map_err(system)?;
@@ -66,7 +76,7 @@ pub async fn follow(
     let status = loop {
         tokio::select! {
             status = child.wait() => break status.map_err(system)?,
-            () = watch.changed() => {
+            () = written() => {
                 lines(read(&mut tails)?);
                 tokio::time::sleep(FLOOR).await;
             }
