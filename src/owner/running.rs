@@ -166,8 +166,8 @@ pub async fn start_with(
     let (ready, is_ready) = oneshot::channel();
     let token = shutdown.clone();
     tasks.spawn(async move {
-        match bring_up(&environment, &settings, &folders.data, log_buffer, provisioner, snapshots, asked, &token).await
-        {
+        let ties = Ties { log_buffer, provisioner, snapshots, asked };
+        match bring_up(&environment, &settings, &folders.data, ties, &token).await {
             Ok(mut parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
@@ -179,15 +179,20 @@ pub async fn start_with(
     Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
 }
 
+/// What ties an environment to whoever looks at it and asks.
+struct Ties {
+    log_buffer: LogBuffer,
+    provisioner: Option<Provisioner>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    asked: mpsc::Receiver<Ask>,
+}
+
 /// Opens the stores and starts everything that runs on them.
 async fn bring_up(
     environment: &EnvironmentName,
     settings: &Settings,
     data: &Path,
-    log_buffer: LogBuffer,
-    provisioner: Option<Provisioner>,
-    snapshots: watch::Sender<Arc<Snapshot>>,
-    asked: mpsc::Receiver<Ask>,
+    Ties { log_buffer, provisioner, snapshots, asked }: Ties,
     shutdown: &CancellationToken,
 ) -> Result<JoinSet<()>, StartError> {
     let built_in = Topology::built_in(
