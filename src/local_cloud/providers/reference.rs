@@ -63,7 +63,7 @@ fn section(page: &mut String, name: &str, overlay: &Overlay, block: &Block) {
     lines.extend(listed("differs everywhere:", &overlay.unique));
     lines.extend(overlay.references.iter().map(reference));
     lines.extend(overlay.rules.iter().map(|(path, rule)| format!("`{path}`: {}", words(rule))));
-    lines.extend(overlay.normal.iter().map(|(path, filter)| format!("`{path}` is kept in the form `{filter}`")));
+    lines.extend(overlay.normal.iter().map(|(path, filter)| format!("`{path}` is kept {}", form(filter))));
     for (groups, says) in [
         (&overlay.exactly_one_of, "exactly one of"),
         (&overlay.at_least_one_of, "at least one of"),
@@ -104,6 +104,16 @@ fn reference(reference: &Reference) -> String {
     text
 }
 
+fn form(filter: &str) -> &str {
+    match filter {
+        "location" => "in small letters without spaces",
+        "upper" => "in capitals",
+        "lower" => "in small letters",
+        "unquote" => "without quotes",
+        other => panic!("the filter {other} has no words"),
+    }
+}
+
 fn condition(condition: &Condition) -> Option<String> {
     let mut text = format!("`{}` {}", condition.when, quoted(&condition.is));
     let parts = [listed("needs", &condition.requires), listed("takes no", &condition.forbids)];
@@ -117,7 +127,9 @@ const fn hook_words(hook: Hook) -> &'static str {
         Hook::FileNameFormat => "`file_name_format` has each of IoT Hub's tokens once",
         Hook::CopyStatement => "the table and the stage that `copy_statement` names have to be there",
         Hook::StageLocation => "`url` lies where the storage integration allows it",
-        Hook::RsaPublicKey => "`rsa_public_key`, `rsa_public_key_2`: an RSA public key in base64, without the lines around it",
+        Hook::RsaPublicKey => {
+            "`rsa_public_key`, `rsa_public_key_2`: an RSA public key in base64, without the lines around it"
+        }
         Hook::Duration => "durations are written as in `PT5M`",
     }
 }
