@@ -65,7 +65,7 @@ async fn unknown_values_pass_through_a_chain_and_are_known_in_the_end() {
     let plan = place.plan(&[]).await;
     let hub = after_unknown(&plan, "azurerm_iothub.h");
     assert_eq!(hub["name"], true);
-    assert_eq!(hub["identity"][0]["identity_ids"], true);
+    assert_eq!(hub["identity"][0]["identity_ids"], json!([true]), "one, but which");
     assert_eq!(hub["tags"]["principal"], true, "only what is unknown of a map");
     assert_eq!(hub["hostname"], true);
     assert_eq!(after_unknown(&plan, "azurerm_role_assignment.r")["principal_id"], true);
