@@ -11,6 +11,8 @@ mod plan;
 mod read;
 mod references;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::sync::Arc;
