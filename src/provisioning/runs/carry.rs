@@ -233,7 +233,10 @@ impl Carrier {
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
-        Ok(if ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
+        // Terraform also plans to take new values of outputs into the state: that is no drift.
+        let run = self.recorder.run();
+        let drifted = request.operation != Operation::RefreshOnly || !run.drift.is_empty();
+        Ok(if ended.status.code() == Some(2) && drifted { Phase::Planned } else { Phase::Unchanged })
     }
 
     async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
