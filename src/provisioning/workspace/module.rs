@@ -12,7 +12,7 @@ use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 
 /// What is carried.
-static CARRIED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
+static CARRIED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/terraform");
 /// Most files a module may have, and bytes of one: what is larger isn't a module.
 const MOST_FILES: usize = 2000;
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
@@ -31,14 +31,12 @@ impl Module {
     pub fn carried() -> Result<Self, ProvisioningError> {
         let place = PathBuf::from("config/terraform");
         let mut files = BTreeMap::new();
-        let mut folders: Vec<_> = CARRIED.get_dir("terraform").into_iter().collect();
+        let mut folders = vec![&CARRIED];
         while let Some(folder) = folders.pop() {
             folders.extend(folder.dirs());
             for file in folder.files() {
-                if let Ok(name) = file.path().strip_prefix("terraform")
-                    && is_part(name)
-                {
-                    files.insert(name.to_owned(), file.contents().to_vec());
+                if is_part(file.path()) {
+                    files.insert(file.path().to_owned(), file.contents().to_vec());
                 }
             }
         }
