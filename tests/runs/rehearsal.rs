@@ -41,9 +41,12 @@ async fn the_module_is_applied_changed_by_a_setting_drifts_and_is_destroyed() {
     let windows = resources.iter().filter_map(|resource| resource.attributes.get("batch_frequency_in_seconds"));
     assert_eq!(windows.collect::<Vec<_>>(), [60, 60, 60], "one a kind of message");
 
+    let looked = place.plan(of(Operation::RefreshOnly)).await;
+    assert_eq!((looked.phase, looked.drift.len()), (Phase::Unchanged, 0), "{looked:#?}");
+
     // Somebody changes it behind Terraform's back.
     let mut hub = resources.into_iter().find(|resource| resource.kind == "azurerm_iothub").expect("a hub");
-    hub.attributes["event_hub_retention_in_days"] = 7.into();
+    hub.attributes["event_hub_retention_in_days"] = 3.into();
     cloud.put(hub).await.expect("changed");
     let looked = place.plan(of(Operation::RefreshOnly)).await;
     assert_eq!(

@@ -251,7 +251,11 @@ impl Carrier {
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
-        Ok(if ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
+        let run = self.recorder.run();
+        // Terraform tells of a change where the order of sensitive attributes is another, which means nothing.
+        let found_nothing = run.drift.is_empty() && run.changed_outputs.is_empty();
+        let is_clean = run.request.operation == Operation::RefreshOnly && found_nothing;
+        Ok(if is_clean || ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
     }
 
     async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
