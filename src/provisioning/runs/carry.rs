@@ -136,10 +136,11 @@ impl Carrier {
         self.recorder.begin(Phase::Applying)?;
         let outcome = self.apply_step(turn, providers).await;
         let outcome = self.stand(outcome, adopt).await;
-        let phase = self.conclude(outcome)?;
-        // A failed apply has changed the state as well.
-        ask::make_stale(&self.store, self.recorder.run().number)?;
-        Ok(phase)
+        // A failed apply has changed the state as well. Whoever sees this run at its end sees the others as they are then.
+        if let Err(error) = ask::make_stale(&self.store, self.recorder.run().number) {
+            self.recorder.say(LogLevel::Warning, &error.to_string())?;
+        }
+        self.conclude(outcome)
     }
 
     /// Ends the run as failed before it could begin.
