@@ -248,7 +248,7 @@ impl Carrier {
         self.read_plan(&caller, &plan.to_string_lossy()).await?;
         let serial = match workspace.local_state() {
             Some(_) => self.store.local_serial()?,
-            None => pulled_serial(&caller).await?,
+            None => caller.pulled_state().await?.map(|state| state.serial()),
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
@@ -392,15 +392,4 @@ fn ours(words: &str) -> Diagnostic {
         address: None,
         place: None,
     }
-}
-
-/// Serial of a state that is kept elsewhere; `None` where there is none yet.
-async fn pulled_serial(caller: &Caller) -> Result<Option<u64>, ProvisioningError> {
-    let text = caller.ask(&["state", "pull"]).await?;
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    crate::provisioning::terraform::state::State::read(&text)
-        .map(|state| Some(state.serial()))
-        .map_err(|reason| ProvisioningError::Terraform { command: "state pull".to_owned(), reason })
 }
