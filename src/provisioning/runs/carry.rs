@@ -252,11 +252,10 @@ impl Carrier {
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
+        // Terraform also plans to take new values of outputs into the state: that is no drift.
         let run = self.recorder.run();
-        // Terraform tells of a change where the order of sensitive attributes is another, which means nothing.
-        let found_nothing = run.drift.is_empty() && run.changed_outputs.is_empty();
-        let is_clean = run.request.operation == Operation::RefreshOnly && found_nothing;
-        Ok(if is_clean || ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
+        let drifted = request.operation != Operation::RefreshOnly || !run.drift.is_empty();
+        Ok(if ended.status.code() == Some(2) && drifted { Phase::Planned } else { Phase::Unchanged })
     }
 
     async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
