@@ -199,10 +199,7 @@ impl Provisioner {
     async fn state(&self, environment: &EnvironmentName) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let state = if environment.kind() == EnvironmentKind::Cloud {
-            let text = self.initialised(&store, Providers::Real).await?.ask(&["state", "pull"]).await?;
-            let failed = |reason: String| ProvisioningError::Terraform { command: "state pull".to_owned(), reason };
-            let text = Some(text).filter(|text| !text.trim().is_empty());
-            text.map(|text| crate::provisioning::terraform::state::State::read(&text)).transpose().map_err(failed)?
+            self.initialised(&store, Providers::Real).await?.pulled_state().await?
         } else {
             blocking(move || store.local_state()).await?
         };

@@ -136,10 +136,11 @@ impl Carrier {
         self.recorder.begin(Phase::Applying)?;
         let outcome = self.apply_step(turn, providers).await;
         let outcome = self.stand(outcome, adopt).await;
-        let phase = self.conclude(outcome)?;
-        // A failed apply has changed the state as well.
-        ask::make_stale(&self.store, self.recorder.run().number)?;
-        Ok(phase)
+        // A failed apply has changed the state as well. Whoever sees this run at its end sees the others as they are then.
+        if let Err(error) = ask::make_stale(&self.store, self.recorder.run().number) {
+            self.recorder.say(LogLevel::Warning, &error.to_string())?;
+        }
+        self.conclude(outcome)
     }
 
     /// Ends the run as failed before it could begin.
@@ -247,7 +248,7 @@ impl Carrier {
         self.read_plan(&caller, &plan.to_string_lossy()).await?;
         let serial = match workspace.local_state() {
             Some(_) => self.store.local_serial()?,
-            None => pulled_serial(&caller).await?,
+            None => caller.pulled_state().await?.map(|state| state.serial()),
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
@@ -390,15 +391,4 @@ fn ours(words: &str) -> Diagnostic {
         address: None,
         place: None,
     }
-}
-
-/// Serial of a state that is kept elsewhere; `None` where there is none yet.
-async fn pulled_serial(caller: &Caller) -> Result<Option<u64>, ProvisioningError> {
-    let text = caller.ask(&["state", "pull"]).await?;
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    crate::provisioning::terraform::state::State::read(&text)
-        .map(|state| Some(state.serial()))
-        .map_err(|reason| ProvisioningError::Terraform { command: "state pull".to_owned(), reason })
 }
