@@ -223,6 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_told_alike_by_whichever_of_terraforms_names() {
+        let why = |reason: &str| {
+            let change = ResourceChange {
+                address: "a.b".into(),
+                kind: "a".into(),
+                action: ChangeAction::Replace,
+                reason: Some(reason.into()),
+                importing: None,
+                progress: super::super::run::Progress::Pending,
+            };
+            change.why().unwrap_or_default()
+        };
+        assert_eq!(why("cannot_update"), "can't be changed in place");
+        assert_eq!(why("cannot_update"), why("replace_because_cannot_update"));
+        assert_eq!(why("requested"), why("replace_by_request"));
+        assert_eq!(why("something_new"), "something new");
+    }
+
+    #[test]
     fn terraform_that_is_missing_says_how_to_come_by_it() {
         let fault = TerraformStatus::Missing.fault().expect("a fault");
         assert!(fault.contains("not on the PATH") && fault.contains("1.6"), "{fault}");
