@@ -1,5 +1,6 @@
 //! `skydeck terraform`: Terraform on the emulated providers, for whoever works on a module.
 
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ pub async fn run(
     let cloud = cloud.unwrap_or_else(|| shelter.path().join("cloud"));
     let fails = |error| Failure::new(Exit::Failed, error);
     let rehearsal = Rehearsal::start(&cloud).await.map_err(fails)?;
-    eprintln!("EMULATED: azurerm and snowflake are emulated; no account is touched");
+    // A standard error that is closed is no reason not to run.
+    drop(writeln!(std::io::stderr(), "EMULATED: azurerm and snowflake are emulated; no account is touched"));
     let terraform = context.loaded.settings.provisioning.terraform.as_deref();
     let command = rehearsal.command(terraform, folder, shelter.path(), arguments).await.map_err(fails)?;
     // Ctrl-C reaches Terraform by the terminal; this process waits for its end.
@@ -31,9 +33,9 @@ pub async fn run(
         tokio::select! {
             status = child.wait() => break status,
             exit = signals.next() => {
-                if exit == Exit::Done && let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-                    // A service manager's SIGTERM reaches this process alone.
-                    drop(rustix::process::kill_process(pid, rustix::process::Signal::INT));
+                // A service manager's SIGTERM reaches this process alone.
+                if exit == Exit::Done {
+                    interrupt(&child);
                 }
             }
         }
@@ -46,5 +48,14 @@ pub async fn run(
             let signal = status.signal().unwrap_or_default();
             Err(Failure::new(Exit::Failed, format!("terraform: ended by signal {signal}; run it again")))
         }
+    }
+}
+
+/// Asks Terraform to end in order.
+fn interrupt(child: &tokio::process::Child) {
+    if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+        && let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::INT)
+    {
+        tracing::warn!("terraform: can't be interrupted: {error}");
     }
 }

@@ -8,6 +8,8 @@
 
 mod overlay;
 mod provider;
+#[cfg(test)]
+mod reference;
 mod schema;
 mod service;
 mod value;
@@ -66,6 +68,7 @@ pub async fn serve(folder: &Path, cloud: Cloud) -> Result<Serving, ServeError> {
     for (address, provider) in providers(&cloud)? {
         let socket = folder.join(format!("{}.sock", provider.name));
         let listener = listen(&socket)?;
+        tracing::debug!("emulated provider {} {} is served", provider.name, provider.schema.version);
         serving.sockets.push((address, socket));
         serving._tasks.spawn(accept(listener, Arc::new(provider)));
     }

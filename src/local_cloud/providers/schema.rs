@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::value::{Type, Value};
+use super::value::Type;
 use super::wire;
 
 /// A provider's schemas, in the shape of `terraform providers schema -json`.
@@ -134,12 +134,12 @@ impl Block {
         Type::Object(attributes.chain(blocks).collect())
     }
 
-    /// The type at `path` (names, joined by dots; lists and sets are gone into), and the attribute where it is one.
+    /// What `path` leads to (names, joined by dots; lists and sets are gone into).
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Found<'_>> {
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         if let Some(nested) = self.blocks.get(name) {
-            return rest.map_or(Some(Found::Block(nested)), |rest| nested.block.find(rest));
+            return rest.map_or(Some(Found::Block), |rest| nested.block.find(rest));
         }
         let attribute = self.attributes.get(name)?;
         let Some(rest) = rest else { return Some(Found::Attribute(attribute)) };
@@ -150,7 +150,7 @@ impl Block {
             }
             ty = ty.attribute(name)?;
         }
-        Some(Found::Inside(ty))
+        Some(Found::Inside)
     }
 
     fn to_wire(&self) -> wire::Block {
@@ -185,19 +185,7 @@ pub enum Found<'a> {
     /// An attribute.
     Attribute(&'a Attribute),
     /// A part of an attribute of object type.
-    Inside(&'a Type),
+    Inside,
     /// A block.
-    Block(&'a NestedBlock),
-}
-
-impl NestedBlock {
-    /// What stands where no such block is written.
-    #[must_use]
-    pub const fn absent(&self) -> Value {
-        match self.nesting {
-            Nesting::Single => Value::Null,
-            Nesting::List | Nesting::Set => Value::List(Vec::new()),
-            Nesting::Map => Value::Map(BTreeMap::new()),
-        }
-    }
+    Block,
 }

@@ -90,23 +90,6 @@ impl Rule {
         (!self.one_of.is_empty() && !self.one_of.iter().any(same))
             .then(|| format!("be one of {}, {is}", self.one_of.join(", ")))
     }
-
-    /// The rule in words, for the reference.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let mut words = Vec::new();
-        words.extend(self.length.map(|(low, high)| format!("{low}–{high} characters")));
-        words.extend(self.items.map(|(low, high)| format!("{low}–{high} elements")));
-        words.extend(self.range.map(|(low, high)| format!("{low}–{high}")));
-        words.extend(self.step.map(|step| format!("a multiple of {step}")));
-        words.extend(self.says.clone());
-        if self.one_of.len() > 12 {
-            words.push(format!("one of {} known values", self.one_of.len()));
-        } else if !self.one_of.is_empty() {
-            words.push(format!("one of {}", self.one_of.join(", ")));
-        }
-        words.join("; ")
-    }
 }
 
 fn whole(pattern: &str) -> Result<Regex, regex::Error> {

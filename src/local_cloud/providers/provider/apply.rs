@@ -37,11 +37,11 @@ impl Provider {
         if before.as_ref() != Some(&id) {
             kind.free(&made, &id, before.as_deref(), &there)?;
         }
-        if let Some(before) = &before {
-            if !there.iter().any(|other| other.kind == kind.name && other.id == *before) {
-                let words = format!("{}: isn't there any more; run plan again to make it anew", kind.called(&made));
-                return Err(Refusal::cloud(words));
-            }
+        if let Some(before) = &before
+            && !there.iter().any(|other| other.kind == kind.name && other.id == *before)
+        {
+            let words = format!("{}: isn't there any more; run plan again to make it anew", kind.called(&made));
+            return Err(Refusal::cloud(words));
         }
         let resource = Resource { kind: kind.name.to_owned(), id, attributes: made.to_json() };
         match before.filter(|before| *before != resource.id) {

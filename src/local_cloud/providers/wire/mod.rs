@@ -27,7 +27,7 @@ pub struct DynamicValue {
 /// What a provider has to say about a request.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Diagnostic {
-    /// 1 error, 2 warning.
+    /// 1 error; nothing else is ever said.
     #[prost(int32, tag = "1")]
     pub severity: i32,
     /// One line.
@@ -44,8 +44,6 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// `severity` of an error.
     pub const ERROR: i32 = 1;
-    /// `severity` of a warning.
-    pub const WARNING: i32 = 2;
 }
 
 /// A place in a value.
