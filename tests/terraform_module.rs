@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skydeck::ingestion::topology::Topology;
+use jiff::SignedDuration;
+use skydeck::ingestion::topology::{MESSAGE_CONTAINERS, Topology};
+use skydeck::local_cloud::{cloud::Cloud, topology};
 
 fn module() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terraform")
@@ -86,6 +88,13 @@ impl Copy {
         written
     }
 
+    /// What the pipeline would run on, of what is applied in this copy's cloud.
+    fn topology(&self) -> Topology {
+        let cloud = Cloud::open(&self.folder.path().join("cloud")).expect("opens");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        topology::read(&runtime.block_on(cloud.resources_made()).expect("readable"))
+    }
+
     fn initialised() -> Self {
         let copy = Self::new();
         copy.ends_with(0, &["init", "-backend=false", "-input=false", "-no-color"]);
@@ -158,12 +167,14 @@ fn demo_is_applied_planned_clean_changed_and_destroyed() {
     assert!(written.contains("0 changed, 0 destroyed"), "{written}");
     let written = copy.ends_with(0, &plan);
     assert!(written.contains("No changes"), "{written}");
+    is_what_the_demo_runs_on(&copy.topology(), SignedDuration::from_secs(300));
 
     // A batch window is changed in place, in the three endpoints and nowhere else.
     let window = ["-var=batch_window_s=60"];
     copy.ends_with(2, &[plan.as_slice(), &window].concat());
     let written = copy.ends_with(0, &[apply.as_slice(), &window].concat());
     assert!(written.contains("0 added, 3 changed, 0 destroyed"), "{written}");
+    is_what_the_demo_runs_on(&copy.topology(), SignedDuration::from_secs(60));
 
     let state = read(&copy.path().join("terraform.tfstate"));
     let outputs = copy.ends_with(0, &["output", "-json"]);
@@ -173,6 +184,30 @@ fn demo_is_applied_planned_clean_changed_and_destroyed() {
 
     let written = copy.ends_with(0, &[&["destroy"], &apply[1..]].concat());
     assert!(written.contains("Destroy complete!") && !written.contains(" 0 destroyed"), "{written}");
+    let left = copy.topology();
+    assert!(left.hub.is_none() && left.containers.is_empty() && left.pipes.is_empty(), "{left:?}");
+}
+
+/// What is applied is what was there before the first apply: routes, batches, announcements, pipes and tables.
+fn is_what_the_demo_runs_on(applied: &Topology, window: SignedDuration) {
+    assert!(applied.faults.is_empty(), "{:?}", applied.faults);
+    let built_in = Topology::built_in("demo", "skydeck-demo-hub", window, 100 * 1024 * 1024);
+    for message in ["WeatherMeasurement", "Prediction", "DeviceHealth", "PictureTaken", "Nonsense"] {
+        assert_eq!(applied.containers_for(Some(message)), built_in.containers_for(Some(message)), "{message}");
+    }
+    for container in MESSAGE_CONTAINERS {
+        assert_eq!(applied.endpoint_of(container), built_in.endpoint_of(container), "{container}");
+        assert!(applied.announces(container), "{container}");
+        let name = |topology: &Topology| {
+            topology.pipe_of(container).map(|pipe| (pipe.full_name.clone(), pipe.full_table.clone()))
+        };
+        assert!(name(applied).is_some());
+        assert_eq!(name(applied), name(&built_in), "{container}");
+    }
+    assert!(!applied.announces("pictures") && !applied.announces("undelivered-notices"));
+    assert!(applied.tables.keys().eq(built_in.tables.keys()), "{:?}", applied.tables);
+    let name = |topology: &Topology| topology.hub.as_ref().map(|hub| hub.name.clone());
+    assert_eq!(name(applied), name(&built_in));
 }
 
 /// Every text of a state under a name that holds a secret; at least one.

@@ -138,7 +138,7 @@ async fn the_pipeline_follows_what_is_applied_and_every_message_arrives_once() {
     running.ready().await.expect("runs");
     let client = running.client();
     wait_for(&client, "the built-in ground", |s| {
-        !s.topology.applied && stage(s, StageName::Route).headline == "300 s batches"
+        !s.topology.applied && stage(s, StageName::Route).headline == "300 s batch"
     })
     .await;
 
@@ -151,7 +151,7 @@ async fn the_pipeline_follows_what_is_applied_and_every_message_arrives_once() {
         s.topology.applied
             && s.topology.faults.is_empty()
             && s.topology.hub.as_deref() == Some("demo-hub")
-            && stage(s, StageName::Route).headline == "60 s batches"
+            && stage(s, StageName::Route).headline == "60 s batch"
     })
     .await;
     wait_for(&client, "rows by batches of a minute", |s| rows(s) >= 2).await;
@@ -174,7 +174,7 @@ async fn the_pipeline_follows_what_is_applied_and_every_message_arrives_once() {
         !is_missing(s, StageName::Hub) && s.devices[0].outbox_rows == 0 && s.devices[0].connected
     })
     .await;
-    wait_for(&client, "two windows", |s| stage(s, StageName::Route).headline == "60–90 s batches").await;
+    wait_for(&client, "two windows", |s| stage(s, StageName::Route).headline == "60–90 s batch").await;
 
     wait_for(&client, "every row", |s| rows(s) == MINUTES).await;
     let duplicates: u64 = client.snapshots().borrow().pipes.iter().map(|pipe| pipe.duplicates).sum();

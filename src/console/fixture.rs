@@ -93,7 +93,7 @@ fn stages() -> Vec<Stage> {
     let mut stages = vec![
         stage(StageName::Roof, Lamp::Ok, "1.0/s", "0 in outbox", Some(1.0), None),
         stage(StageName::Hub, Lamp::Ok, "1.0/s", "1 device", Some(1.0), Some(0.041)),
-        stage(StageName::Route, Lamp::Ok, "300 s batches", "batch 212 s 8.1 KiB", Some(1.0), None),
+        stage(StageName::Route, Lamp::Ok, "300 s batch", "batch 212 s 8.1 KiB", Some(1.0), None),
         stage(StageName::Blob, Lamp::Ok, "1/5 min", "6048 files", None, Some(2.4)),
         stage(StageName::Event, Lamp::Ok, "0 queued", "0 set aside", None, Some(0.4)),
         stage(StageName::Pipe, Lamp::Warning, "RUNNING", "2 pending", None, Some(0.02)),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::rehearsal::Rehearsal;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::{Operation, Phase};
+use crate::provisioning::run::Phase;
 use crate::provisioning::runs::carry::Carrier;
 use crate::provisioning::runs::store::Store;
 use crate::provisioning::terraform::command::Providers;
@@ -64,17 +64,16 @@ async fn carry(
     let Some(turn) = carrier.turn().await? else { return Ok(None) };
     let rehearsal = Rehearsal::of(environment, folders).await?;
     let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
-    let phase = match job {
-        Job::Plan => carrier.plan(&turn, &variables(environment, settings), providers).await?,
-        Job::Apply => carrier.apply(&turn, providers).await?,
+    let adopt = async || match &rehearsal {
+        Some(rehearsal) => {
+            rehearsal.cloud().adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))
+        }
+        None => Ok(()),
     };
-    // What stands once an apply has come to its end is what runs from then on.
-    if phase == Phase::Applied
-        && carrier.operation() == Operation::Plan
-        && let Some(rehearsal) = &rehearsal
-    {
-        rehearsal.cloud().adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))?;
-    }
+    let phase = match job {
+        Job::Plan => carrier.plan(&turn, &variables(environment, settings), providers, adopt).await?,
+        Job::Apply => carrier.apply(&turn, providers, adopt).await?,
+    };
     Ok(Some(phase))
 }
 

@@ -165,9 +165,9 @@ pub async fn start_with(
     }
     let (ready, is_ready) = oneshot::channel();
     let token = shutdown.clone();
+    let viewers = Viewers { log_buffer, provisioner, snapshots, asked };
     tasks.spawn(async move {
-        let ties = Ties { log_buffer, provisioner, snapshots, asked };
-        match bring_up(&environment, &settings, &folders.data, ties, &token).await {
+        match bring_up(&environment, &settings, &folders.data, viewers, &token).await {
             Ok(mut parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
@@ -179,8 +179,8 @@ pub async fn start_with(
     Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
 }
 
-/// What ties an environment to whoever looks at it and asks.
-struct Ties {
+/// What viewers see, and what they ask.
+struct Viewers {
     log_buffer: LogBuffer,
     provisioner: Option<Provisioner>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -192,9 +192,10 @@ async fn bring_up(
     environment: &EnvironmentName,
     settings: &Settings,
     data: &Path,
-    Ties { log_buffer, provisioner, snapshots, asked }: Ties,
+    viewers: Viewers,
     shutdown: &CancellationToken,
 ) -> Result<JoinSet<()>, StartError> {
+    let Viewers { log_buffer, provisioner, snapshots, asked } = viewers;
     let built_in = Topology::built_in(
         environment.as_str(),
         &settings.hub.name,

@@ -165,11 +165,19 @@ pub async fn attach(path: &Path) -> Result<Option<OwnerClient>, AttachError> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let subscribe = Envelope { v: PROTOCOL_VERSION, id: 0, request: Request::Subscribe };
-    send(&mut writer, &subscribe).await.map_err(|e| unusable(e.to_string()))?;
+    // One that ends just now, or was killed, is nobody.
+    let is_gone = |error: &std::io::Error| {
+        matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+    };
+    match send(&mut writer, &subscribe).await {
+        Err(error) if is_gone(&error) => return Ok(None),
+        sent => sent.map_err(|error| unusable(error.to_string()))?,
+    }
     let mut line = Vec::new();
     let first = tokio::time::timeout(ATTACH_WAIT, read_line(&mut reader, &mut line, MAX_REPLY)).await;
     match first {
         Err(_) => return Err(unusable(format!("the owner doesn't answer within {} s", ATTACH_WAIT.as_secs()))),
+        Ok(Err(error)) if is_gone(&error) => return Ok(None),
         Ok(Err(error)) => return Err(unusable(error.to_string())),
         Ok(Ok(false)) => return Ok(None),
         Ok(Ok(true)) => {}

@@ -208,8 +208,8 @@ fn route(parts: &Parts, now: Timestamp) -> Stage {
         },
     );
     let headline = match topology.windows() {
-        Some((least, most)) if least == most => format!("{} s batches", least.as_secs()),
-        Some((least, most)) => format!("{}–{} s batches", least.as_secs(), most.as_secs()),
+        Some((least, most)) if least == most => format!("{} s batch", least.as_secs()),
+        Some((least, most)) => format!("{}–{} s batch", least.as_secs(), most.as_secs()),
         None => "no batches".to_owned(),
     };
     let waiting = parts.open.iter().find(|(container, _)| container == UNROUTED).map_or(0, |(_, batch)| batch.count);

@@ -60,18 +60,20 @@ impl ChangeCounts {
 }
 
 impl ResourceChange {
-    /// Why, in words: Terraform's reason, or the id it is imported by.
+    /// Why, in words: Terraform's reason, as its stream or `show -json` names it, or the id it is imported by.
     #[must_use]
     pub fn why(&self) -> Option<String> {
         if let Some(id) = &self.importing {
             return Some(format!("imports {id}"));
         }
         Some(match self.reason.as_deref()? {
-            "replace_because_cannot_update" => "can't be changed in place".into(),
-            "replace_because_tainted" => "is tainted".into(),
-            "replace_by_request" => "asked for".into(),
-            "replace_by_triggers" => "triggered by another".into(),
-            "delete_because_no_resource_config" | "delete_because_no_module" => "no longer configured".into(),
+            "replace_because_cannot_update" | "cannot_update" => "can't be changed in place".into(),
+            "replace_because_tainted" | "tainted" => "is tainted".into(),
+            "replace_by_request" | "requested" => "asked for".into(),
+            "replace_by_triggers" | "replace_triggered_by" => "triggered by another".into(),
+            "delete_because_no_resource_config" | "delete_because_no_module" | "delete_because_no_move_target" => {
+                "no longer configured".into()
+            }
             "delete_because_wrong_repetition" | "delete_because_count_index" | "delete_because_each_key" => {
                 "its key is gone".into()
             }
@@ -218,6 +220,25 @@ mod tests {
             by_live_run: None,
         };
         assert_eq!((lock.purpose().as_str(), lock.short_id().as_str()), ("apply", "9b2a1f04"));
+    }
+
+    #[test]
+    fn a_reason_is_told_alike_by_whichever_of_terraforms_names() {
+        let why = |reason: &str| {
+            let change = ResourceChange {
+                address: "a.b".into(),
+                kind: "a".into(),
+                action: ChangeAction::Replace,
+                reason: Some(reason.into()),
+                importing: None,
+                progress: super::super::run::Progress::Pending,
+            };
+            change.why().unwrap_or_default()
+        };
+        assert_eq!(why("cannot_update"), "can't be changed in place");
+        assert_eq!(why("cannot_update"), why("replace_because_cannot_update"));
+        assert_eq!(why("requested"), why("replace_by_request"));
+        assert_eq!(why("something_new"), "something new");
     }
 
     #[test]

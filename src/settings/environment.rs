@@ -19,7 +19,7 @@ pub enum EnvironmentKind {
 }
 
 /// An environment's name: 1 to 20 lower-case letters, digits and `-`, beginning with a letter.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentName(String);
 

@@ -6,6 +6,7 @@
 //! - `failed_file` – a file that can't be loaded, from its alarm to its line
 //! - `endings` – quit, signals, panics: the terminal is given back
 //! - `viewers` – several at one owner; one that only looks
+//! - `plans` – plan and apply; an apply goes on without its console
 //! - `plain` – no colours, a tiny terminal, no terminal
 
 #![cfg(all(unix, feature = "console"))]
@@ -15,6 +16,7 @@ mod endings;
 mod failed_file;
 mod place;
 mod plain;
+mod plans;
 mod terminal;
 mod viewers;
 mod walk;

@@ -6,4 +6,5 @@ mod failing;
 mod owners;
 mod place;
 mod queueing;
+mod rehearsal;
 mod way;

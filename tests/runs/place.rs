@@ -46,6 +46,19 @@ impl Place {
         place
     }
 
+    /// With the module that skydeck carries.
+    pub fn carried(settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let provisioner = provisioner(folder.path(), ProvisioningSettings::default());
+        let place = Self { folder, provisioner };
+        place.write_settings(settings);
+        place
+    }
+
+    pub fn write_settings(&self, settings: &str) {
+        std::fs::write(self.path().join("skydeck.toml"), settings).expect("written");
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

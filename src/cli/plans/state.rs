@@ -32,7 +32,11 @@ pub async fn state(context: &Context, address: Option<String>) -> Result<Exit, F
     let shown = match ground.ask(request).await {
         Ok(Answer::StateShow { text }) => text,
         Ok(_) => return Err(unexpected()),
-        Err(AskError::Refused(words)) => return Err(Failure::new(Exit::NotFound, words)),
+        Err(AskError::Refused(words)) => {
+            let words = words.trim_end_matches(['.', ' ']);
+            let words = format!("{address}: {words}; `skydeck state` lists the addresses");
+            return Err(Failure::new(Exit::NotFound, words));
+        }
         Err(gone) => return Err(gone.into()),
     };
     if context.output.json {

@@ -5,7 +5,7 @@ use super::discard;
 use super::ground::Ground;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::owner::{LockHolder, Request};
+use crate::owner::{AskError, LockHolder, Request};
 use crate::station::text::printable;
 
 /// Takes the lock with that id, once it is confirmed.
@@ -14,10 +14,7 @@ pub async fn unlock(context: &Context, id: &str, yes: bool) -> Result<Exit, Fail
     let name = &ground.environment;
     let status = ground.known().await?;
     match &status.lock {
-        // A state that is kept elsewhere tells its lock to Terraform only.
-        None if status.resources.is_some() || status.emulated => {
-            return Err(Failure::new(Exit::NotFound, format!("environment {name}: its state isn't locked")));
-        }
+        // It may be left behind by a process that was killed, or told to Terraform only.
         None => {}
         Some(lock) if lock.id != id => {
             let words = format!("lock {}: environment {name} is locked by another, {}", printable(id), lock.id);
@@ -35,7 +32,11 @@ pub async fn unlock(context: &Context, id: &str, yes: bool) -> Result<Exit, Fail
     }
     let emulated = if status.emulated { " · EMULATED" } else { "" };
     let request = Request::Unlock { environment: name.clone(), id: id.to_owned() };
-    discard::done(context, &format!("{name}{emulated}"), ground.ask(request).await?)
+    match ground.ask(request).await {
+        Ok(answer) => discard::done(context, &format!("{name}{emulated}"), answer),
+        Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
+        Err(gone) => Err(gone.into()),
+    }
 }
 
 fn confirmed(name: &str, id: &str, lock: Option<&LockHolder>, emulated: bool) -> Result<bool, Failure> {
@@ -44,7 +45,8 @@ fn confirmed(name: &str, id: &str, lock: Option<&LockHolder>, emulated: bool) ->
     let emulated = if emulated { " (EMULATED)" } else { "" };
     let short: String = id.chars().take(8).collect();
     let question = format!(
-        "The state of {name}{emulated} is locked{held}. Two at once can lose what it knows.\nType {short} to take the lock: "
+        "The state of {name}{emulated} is locked{held}. Two at once can lose what it knows.\nA holder \
+         on this machine gets one interrupt and is waited for. Type {short} to take the lock: "
     );
     match confirm(&printable_lines(&question), &[&short, name])? {
         Answered::Yes => Ok(true),

@@ -29,6 +29,7 @@ use crate::provisioning::status::{ProvisioningStatus, TerraformStatus};
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
 use crate::provisioning::terraform::text;
+use crate::provisioning::workspace::module;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, ProvisioningSettings, Roots};
 
 /// Most lines of a log that one answer holds.
@@ -198,10 +199,7 @@ impl Provisioner {
     async fn state(&self, environment: &EnvironmentName) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let state = if environment.kind() == EnvironmentKind::Cloud {
-            let text = self.initialised(&store, Providers::Real).await?.ask(&["state", "pull"]).await?;
-            let failed = |reason: String| ProvisioningError::Terraform { command: "state pull".to_owned(), reason };
-            let text = Some(text).filter(|text| !text.trim().is_empty());
-            text.map(|text| crate::provisioning::terraform::state::State::read(&text)).transpose().map_err(failed)?
+            self.initialised(&store, Providers::Real).await?.pulled_state().await?
         } else {
             blocking(move || store.local_state()).await?
         };
@@ -294,12 +292,13 @@ impl Provisioner {
         Ok(Store::of(environment, &self.folders(environment)?.data))
     }
 
-    /// Demo, local, then every other environment that has runs, by name.
+    /// Demo, local, then those in the cloud, by name: the module's and those that have runs.
     fn stores(&self) -> Vec<Store> {
-        let mut names: Vec<EnvironmentName> = ["demo", "local"].iter().filter_map(|name| name.parse().ok()).collect();
-        names.extend(self.roots.environments().into_iter().filter(|name| name.kind() == EnvironmentKind::Cloud));
-        let stores = names.iter().filter_map(|name| self.store(name).ok());
-        stores.filter(|store| store.environment().kind() != EnvironmentKind::Cloud || store.folder().is_dir()).collect()
+        let mut cloud = module::environments(self.settings.module.as_deref());
+        cloud.extend(self.roots.environments());
+        cloud.retain(|name| name.kind() == EnvironmentKind::Cloud);
+        let embedded = ["demo", "local"].iter().filter_map(|name| name.parse().ok());
+        embedded.chain(cloud).filter_map(|name| self.store(&name).ok()).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::arguments::{self, words};
 use super::ask;
 use super::queue::{Holder, Job, Ticket, Turn};
 use super::record::{Recorder, settle};
@@ -48,12 +49,6 @@ impl From<ProvisioningError> for Stop {
 }
 
 impl Carrier {
-    /// What kind of plan the run is.
-    #[must_use]
-    pub const fn operation(&self) -> Operation {
-        self.recorder.run().request.operation
-    }
-
     /// For the run `number`, whose ticket this process was given as its standard input.
     pub fn open(
         store: &Store,
@@ -71,9 +66,7 @@ impl Carrier {
         Ok(Self { store: store.clone(), ticket, recorder, settings, interrupt })
     }
 
-    /// What is asked of the run.
-    #[must_use]
-    pub const fn request(&self) -> &RunRequest {
+    const fn request(&self) -> &RunRequest {
         &self.recorder.run().request
     }
 
@@ -110,20 +103,29 @@ impl Carrier {
         }
     }
 
-    /// Plans: init, format, validate, plan. Answers how the run stands then.
+    /// Plans: init, format, validate, plan. Answers how the run stands then. Where everything that the module describes
+    /// is applied already, `adopt` is called before that is told.
     pub async fn plan(
         &mut self,
         turn: &Turn,
         variables: &BTreeMap<String, Value>,
         providers: Providers,
+        adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
     ) -> Result<Phase, ProvisioningError> {
         self.recorder.begin(Phase::Initialising)?;
         let outcome = self.plan_steps(turn, variables, providers).await;
+        let outcome = self.stand(outcome, adopt).await;
         self.conclude(outcome)
     }
 
-    /// Applies the plan, once more after a look at whether it still holds. Answers how the run ended.
-    pub async fn apply(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, ProvisioningError> {
+    /// Applies the plan, once more after a look at whether it still holds. Answers how the run ended. Where everything
+    /// that the module describes is applied then, `adopt` is called before that is told.
+    pub async fn apply(
+        &mut self,
+        turn: &Turn,
+        providers: Providers,
+        adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
+    ) -> Result<Phase, ProvisioningError> {
         let outdated = ask::outdated(&self.store, self.recorder.run(), &self.settings, Timestamp::now())?;
         if let Some((phase, words)) = outdated {
             self.recorder.say(LogLevel::Warning, &words)?;
@@ -133,10 +135,12 @@ impl Carrier {
         }
         self.recorder.begin(Phase::Applying)?;
         let outcome = self.apply_step(turn, providers).await;
-        let phase = self.conclude(outcome)?;
-        // A failed apply has changed the state as well.
-        ask::make_stale(&self.store, self.recorder.run().number)?;
-        Ok(phase)
+        let outcome = self.stand(outcome, adopt).await;
+        // A failed apply has changed the state as well. Whoever sees this run at its end sees the others as they are then.
+        if let Err(error) = ask::make_stale(&self.store, self.recorder.run().number) {
+            self.recorder.say(LogLevel::Warning, &error.to_string())?;
+        }
+        self.conclude(outcome)
     }
 
     /// Ends the run as failed before it could begin.
@@ -148,6 +152,21 @@ impl Carrier {
     /// Gives the ticket back.
     pub fn leave(self) {
         self.ticket.give_back();
+    }
+
+    /// What is applied whole is what runs from then on. A part of it, or a look at it, mustn't take the ground away from
+    /// under the rest.
+    async fn stand(
+        &self,
+        outcome: Result<Phase, Stop>,
+        adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
+    ) -> Result<Phase, Stop> {
+        let request = self.request();
+        let is_whole = request.operation == Operation::Plan && request.targets.is_empty();
+        if is_whole && matches!(outcome, Ok(Phase::Applied | Phase::Unchanged)) {
+            adopt().await?;
+        }
+        outcome
     }
 
     fn conclude(&mut self, outcome: Result<Phase, Stop>) -> Result<Phase, ProvisioningError> {
@@ -218,22 +237,25 @@ impl Carrier {
         self.recorder.begin(Phase::Planning)?;
         let number = self.recorder.run().number;
         let plan = self.store.plan(number);
-        let mut arguments = words(&["plan", "-json", "-input=false", "-detailed-exitcode"]);
-        arguments.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
-        arguments.push(format!("-out={}", plan.display()));
-        arguments.extend(workspace.variable_arguments());
-        arguments.extend(request_arguments(&request));
+        let mut call = words(&["plan", "-json", "-input=false", "-detailed-exitcode"]);
+        call.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
+        call.push(format!("-out={}", plan.display()));
+        call.extend(workspace.variable_arguments());
+        call.extend(arguments::of_request(&request));
         // Terraform makes it with the process's umask, and it holds secrets.
         drop(files::create(&plan).map_err(|error| ProvisioningError::file(&plan, &error))?);
-        let ended = self.step(turn, &caller, arguments, &[0, 2]).await?;
+        let ended = self.step(turn, &caller, call, &[0, 2]).await?;
         self.read_plan(&caller, &plan.to_string_lossy()).await?;
         let serial = match workspace.local_state() {
             Some(_) => self.store.local_serial()?,
-            None => pulled_serial(&caller).await?,
+            None => caller.pulled_state().await?.map(|state| state.serial()),
         };
         self.recorder.planned(serial);
         self.recorder.end(true);
-        Ok(if ended.status.code() == Some(0) { Phase::Unchanged } else { Phase::Planned })
+        // Terraform also plans to take new values of outputs into the state: that is no drift.
+        let run = self.recorder.run();
+        let drifted = request.operation != Operation::RefreshOnly || !run.drift.is_empty();
+        Ok(if ended.status.code() == Some(2) && drifted { Phase::Planned } else { Phase::Unchanged })
     }
 
     async fn apply_step(&mut self, turn: &Turn, providers: Providers) -> Result<Phase, Stop> {
@@ -244,10 +266,10 @@ impl Carrier {
         let caller = self.caller(providers).await?;
         let plan = self.store.plan(self.recorder.run().number);
         self.read_plan(&caller, &plan.to_string_lossy()).await?;
-        let mut arguments = words(&["apply", "-json", "-input=false"]);
-        arguments.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
-        arguments.push(plan.to_string_lossy().into_owned());
-        self.step(turn, &caller, arguments, &[0]).await?;
+        let mut call = words(&["apply", "-json", "-input=false"]);
+        call.push(format!("-lock-timeout={}s", self.settings.lock_timeout_s));
+        call.push(plan.to_string_lossy().into_owned());
+        self.step(turn, &caller, call, &[0]).await?;
         settle(self.recorder.run_mut(), true, "");
         self.recorder.end(true);
         Ok(Phase::Applied)
@@ -279,7 +301,7 @@ impl Carrier {
         if *self.interrupt.borrow() {
             return Err(Stop::Failed { interrupted: true });
         }
-        let shown: Vec<_> = arguments.iter().map(|argument| shown(argument)).collect();
+        let shown: Vec<_> = arguments.iter().map(|argument| arguments::shown(argument)).collect();
         self.recorder.say(LogLevel::Info, &format!("$ terraform {}", shown.join(" ")))?;
         let phase = self.recorder.run().phase;
         let folder = self.store.run_folder(self.recorder.run().number).join("stream");
@@ -360,28 +382,6 @@ fn take(
     recorder.save_progress()
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn request_arguments(request: &RunRequest) -> Vec<String> {
-    let operation = match request.operation {
-        Operation::Plan => None,
-        Operation::Destroy => Some("-destroy".to_owned()),
-        Operation::RefreshOnly => Some("-refresh-only".to_owned()),
-    };
-    let targets = request.targets.iter().map(|address| format!("-target={address}"));
-    let replace = request.replace.iter().map(|address| format!("-replace={address}"));
-    let variables = request.variables.iter().map(|(name, value)| format!("-var={name}={value}"));
-    operation.into_iter().chain(targets).chain(replace).chain(variables).collect()
-}
-
-/// An argument as the log shows it: a variable's value may be secret.
-fn shown(argument: &str) -> String {
-    let variable = argument.strip_prefix("-var=").and_then(|rest| rest.split_once('='));
-    variable.map_or_else(|| argument.to_owned(), |(name, _)| format!("-var={name}=…"))
-}
-
 /// What we have to say, as a diagnostic.
 fn ours(words: &str) -> Diagnostic {
     Diagnostic {
@@ -391,15 +391,4 @@ fn ours(words: &str) -> Diagnostic {
         address: None,
         place: None,
     }
-}
-
-/// Serial of a state that is kept elsewhere; `None` where there is none yet.
-async fn pulled_serial(caller: &Caller) -> Result<Option<u64>, ProvisioningError> {
-    let text = caller.ask(&["state", "pull"]).await?;
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    crate::provisioning::terraform::state::State::read(&text)
-        .map(|state| Some(state.serial()))
-        .map_err(|reason| ProvisioningError::Terraform { command: "state pull".to_owned(), reason })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::find::Terraform;
+use super::state::State;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 
@@ -122,6 +123,18 @@ impl Caller {
         } else {
             said.trim().to_owned()
         }))
+    }
+}
+
+impl Caller {
+    /// The state, wherever it is kept; `None` where there is none yet.
+    pub async fn pulled_state(&self) -> Result<Option<State>, ProvisioningError> {
+        let text = self.ask(&["state", "pull"]).await?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let failed = |reason: String| ProvisioningError::Terraform { command: "state pull".to_owned(), reason };
+        State::read(&text).map(Some).map_err(failed)
     }
 }
 

@@ -14,6 +14,8 @@ pub const MASK: &str = "(sensitive)";
 
 /// Shorter texts aren't looked for: `a` or `on` would be masked in every word.
 const SHORTEST: usize = 4;
+/// From this length on nobody's word looks like it: masked within other words too.
+const LONGEST_WORD: usize = 16;
 
 /// The secrets that are known.
 #[derive(Clone, Default)]
@@ -82,7 +84,7 @@ impl Masks {
         let mut found: Vec<_> = self.values.iter().filter(|value| text.contains(value.as_str())).collect();
         found.sort_by_key(|value| std::cmp::Reverse(value.len()));
         for value in found {
-            masked = masked.replace(value.as_str(), MASK);
+            masked = replaced(&masked, value);
         }
         masked
     }
@@ -105,6 +107,25 @@ impl Masks {
     }
 }
 
+/// `text` with `secret` masked. One that may be a word of everyday (a name, `service`) is masked where it stands alone:
+/// within a longer word, as in `snowflake_service_user`, it is not the secret.
+fn replaced(text: &str, secret: &str) -> String {
+    let of_word = |c: char| c.is_alphanumeric() || c == '_';
+    if secret.chars().count() >= LONGEST_WORD || !secret.chars().all(of_word) {
+        return text.replace(secret, MASK);
+    }
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(secret) {
+        masked.push_str(before);
+        let within = before.chars().next_back().or_else(|| masked.chars().next_back()).is_some_and(of_word)
+            || after.starts_with(of_word);
+        masked.push_str(if within { secret } else { MASK });
+        rest = after;
+    }
+    masked + rest
+}
+
 /// The first and last lines of a PEM block are no secret, and stand in every certificate.
 fn is_marker(line: &str) -> bool {
     line.starts_with("-----BEGIN ") || line.starts_with("-----END ")
@@ -115,6 +136,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_short_word_is_masked_where_it_stands_alone() {
+        let mut masks = Masks::default();
+        masks.add("service");
+        masks.add("0123456789abcdef");
+        assert_eq!(masks.apply("snowflake_service_user id=service"), "snowflake_service_user id=(sensitive)");
+        assert_eq!(masks.apply("services service-a service service"), "services (sensitive)-a (sensitive) (sensitive)");
+        assert_eq!(masks.apply("x0123456789abcdefy"), "x(sensitive)y");
+    }
 
     #[test]
     fn what_is_marked_in_one_place_is_masked_in_every_other() {

@@ -103,7 +103,7 @@ impl State {
         }
         for instance in self.resources.iter().flat_map(|resource| &resource.instances) {
             for path in &instance.sensitive_attributes {
-                masks.add_all(at(&instance.attributes, path));
+                masks.add_all(of_any_type(at(&instance.attributes, path)));
             }
         }
         masks
@@ -118,19 +118,32 @@ impl std::fmt::Debug for State {
 }
 
 fn at<'a>(attributes: &'a Value, path: &[Step]) -> &'a Value {
-    path.iter().fold(attributes, |value, step| match &step.value {
-        Value::String(name) => &value[name.as_str()],
-        // The key of an element comes as `{"value": 0, "type": "number"}`.
-        Value::Object(key) => match (&key.get("value"), value) {
-            (Some(Value::Number(index)), Value::Array(values)) => {
-                let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
-                index.and_then(|index| values.get(index)).unwrap_or(&Value::Null)
-            }
-            (Some(Value::String(name)), _) => &value[name.as_str()],
+    path.iter().fold(attributes, |value, step| {
+        let value = of_any_type(value);
+        match &step.value {
+            Value::String(name) => &value[name.as_str()],
+            // The key of an element comes as `{"value": 0, "type": "number"}`.
+            Value::Object(key) => match (&key.get("value"), value) {
+                (Some(Value::Number(index)), Value::Array(values)) => {
+                    let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
+                    index.and_then(|index| values.get(index)).unwrap_or(&Value::Null)
+                }
+                (Some(Value::String(name)), _) => &value[name.as_str()],
+                _ => &Value::Null,
+            },
             _ => &Value::Null,
-        },
-        _ => &Value::Null,
+        }
     })
+}
+
+/// What an attribute that takes any type holds: it is written as `{"value": …, "type": …}`, and paths go past that.
+fn of_any_type(value: &Value) -> &Value {
+    match value {
+        Value::Object(entries) if entries.len() == 2 && entries.contains_key("type") => {
+            entries.get("value").unwrap_or(value)
+        }
+        _ => value,
+    }
 }
 
 fn masked(value: &Value, masks: &Masks) -> Value {
@@ -181,6 +194,17 @@ mod tests {
   ],
   "check_results": null
 }"#;
+
+    #[test]
+    fn a_secret_within_an_attribute_of_any_type_is_found() {
+        let text = r#"{"version": 4, "resources": [{"mode": "managed", "type": "terraform_data", "name": "x", "instances": [
+            {"attributes": {"input": {"value": {"a": "correct horse"}, "type": ["object", {"a": "string"}]}},
+             "sensitive_attributes": [[{"type": "get_attr", "value": "input"}, {"type": "get_attr", "value": "a"}]]},
+            {"attributes": {"input": {"value": "battery", "type": "string"}},
+             "sensitive_attributes": [[{"type": "get_attr", "value": "input"}]]}]}]}"#;
+        let masks = State::read(text).expect("a state").secrets();
+        assert_eq!(masks.apply("correct horse battery string"), "(sensitive) (sensitive) string");
+    }
 
     #[test]
     fn a_state_is_listed_without_its_secrets() {

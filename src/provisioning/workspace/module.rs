@@ -10,9 +10,12 @@ use serde_json::Value;
 
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
+use crate::settings::EnvironmentName;
 
 /// What is carried.
-static CARRIED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config");
+static CARRIED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/terraform");
+/// The folder of a module with its environments' variables.
+const ENVIRONMENTS: &str = "environments";
 /// Most files a module may have, and bytes of one: what is larger isn't a module.
 const MOST_FILES: usize = 2000;
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
@@ -31,14 +34,12 @@ impl Module {
     pub fn carried() -> Result<Self, ProvisioningError> {
         let place = PathBuf::from("config/terraform");
         let mut files = BTreeMap::new();
-        let mut folders: Vec<_> = CARRIED.get_dir("terraform").into_iter().collect();
+        let mut folders = vec![&CARRIED];
         while let Some(folder) = folders.pop() {
             folders.extend(folder.dirs());
             for file in folder.files() {
-                if let Ok(name) = file.path().strip_prefix("terraform")
-                    && is_part(name)
-                {
-                    files.insert(name.to_owned(), file.contents().to_vec());
+                if is_part(file.path()) {
+                    files.insert(file.path().to_owned(), file.contents().to_vec());
                 }
             }
         }
@@ -126,6 +127,22 @@ impl Module {
         }
         found
     }
+}
+
+/// The environments that a module has variables for (`environments/NAME.tfvars`), sorted: of the module in `folder`, else
+/// of the carried one. Where the folder can't be read there are none.
+#[must_use]
+pub fn environments(folder: Option<&Path>) -> BTreeSet<EnvironmentName> {
+    let own = |folder: &Path| {
+        let entries = std::fs::read_dir(folder.join(ENVIRONMENTS)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let carried = || {
+        let files = CARRIED.get_dir(ENVIRONMENTS).into_iter().flat_map(Dir::files);
+        files.map(|file| file.path().to_owned()).collect()
+    };
+    let named = |path: PathBuf| path.file_name()?.to_str()?.strip_suffix(".tfvars")?.parse().ok();
+    folder.map_or_else(carried, own).into_iter().filter_map(named).collect()
 }
 
 /// Whether a file or folder belongs to a module: states, plans, version control and what Terraform keeps for itself

@@ -260,6 +260,7 @@ fn unlock(environment: &EnvironmentStatus, lock: &LockHolder, ctx: &Context<'_>)
             Weight::Loss,
             "Take it only when you know that nobody is at work: two at once can lose what the state knows.".into(),
         ),
+        (Weight::Aside, "A holder on this machine gets one interrupt and is waited for.".into()),
     ];
     Question::new("Take the state lock", text, request).typed(vec![lock.short_id(), name.to_string()])
 }

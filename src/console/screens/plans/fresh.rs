@@ -22,7 +22,7 @@ impl Fresh {
             return false;
         }
         let mut asked = self.asked.borrow_mut();
-        if !asked.as_ref().is_some_and(is_it) {
+        if !asked.as_ref().is_some_and(&is_it) {
             *asked = Some(((of.0.clone(), of.1), revision));
         }
         true
@@ -31,7 +31,7 @@ impl Fresh {
     /// Takes an answer to `of`; `false` where something else was asked for meanwhile.
     pub fn received(&mut self, of: (&EnvironmentName, u64)) -> bool {
         let asked = self.asked.get_mut();
-        if !asked.as_ref().is_some_and(|(known, _)| (&known.0, known.1) == of) {
+        if asked.as_ref().is_none_or(|(known, _)| (&known.0, known.1) != of) {
             return false;
         }
         self.held = asked.take();
