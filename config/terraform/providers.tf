@@ -29,7 +29,6 @@ provider "snowflake" {
   role              = var.snowflake_role
 
   preview_features_enabled = [
-    "snowflake_file_format_json_resource",
     "snowflake_notification_integration_resource",
     "snowflake_pipe_resource",
     "snowflake_table_resource",

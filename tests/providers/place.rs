@@ -21,7 +21,9 @@ provider "azurerm" {
   subscription_id = "00000000-0000-4000-8000-0000000000aa"
   features {}
 }
-provider "snowflake" {}
+provider "snowflake" {
+  preview_features_enabled = ["snowflake_current_account_datasource"]
+}
 "#;
 
 /// Whether Terraform is here. A test without it says so and is left out.
@@ -86,7 +88,7 @@ impl Place {
         self.rehearsal.cloud()
     }
 
-    /// Writes the module's only file. What `main` begins with is line 14 of it.
+    /// Writes the module's only file. What `main` says follows what every module here has.
     pub fn write(&self, main: &str) {
         std::fs::write(self.module().join("main.tf"), format!("{HEAD}{main}")).expect("written");
     }

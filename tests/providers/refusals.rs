@@ -170,4 +170,12 @@ resource "snowflake_table" "t" {
     )
     .await;
     place.refused(&PLAN, &["add \"snowflake_table_resource\" to preview_features_enabled"]).await;
+
+    place.write("data \"snowflake_current_account\" \"a\" {}\n");
+    place.ends_with(0, &PLAN).await;
+    let path = place.module().join("main.tf");
+    let without =
+        std::fs::read_to_string(&path).expect("readable").replace("\"snowflake_current_account_datasource\"", "");
+    std::fs::write(&path, without).expect("written");
+    place.refused(&PLAN, &["add \"snowflake_current_account_datasource\" to preview_features_enabled"]).await;
 }

@@ -213,7 +213,7 @@ impl Connection {
         let settings = self.settings();
         let said = self.provider.data(&request.type_name).and_then(|kind| {
             let config = given(kind, request.config.as_ref())?;
-            write(kind, &kind.say(config, &settings))
+            write(kind, &kind.say(config, &settings)?)
         });
         let (state, diagnostics) = told(said);
         wire::DataState { state, diagnostics }

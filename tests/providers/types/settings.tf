@@ -12,7 +12,12 @@ provider "azurerm" {
 }
 
 provider "snowflake" {
-  preview_features_enabled = ["snowflake_table_resource", "snowflake_pipe_resource", "snowflake_notification_integration_resource"]
+  preview_features_enabled = [
+    "snowflake_current_account_datasource",
+    "snowflake_notification_integration_resource",
+    "snowflake_pipe_resource",
+    "snowflake_table_resource",
+  ]
 }
 
 variable "step" {

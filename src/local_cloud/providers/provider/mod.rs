@@ -167,6 +167,17 @@ impl Kind<'_> {
         self.block.value_type()
     }
 
+    /// Fails where it is a preview that the provider's configuration doesn't name.
+    fn enabled(&self, settings: &Settings) -> Result<(), Refusal> {
+        match self.overlay.preview.as_ref().filter(|preview| !settings.previews.contains(*preview)) {
+            None => Ok(()),
+            Some(preview) => Err(Refusal::cloud(format!(
+                "{}: a preview feature; add \"{preview}\" to preview_features_enabled of the provider",
+                self.name
+            ))),
+        }
+    }
+
     /// How `value` is called: its type and its name.
     fn called(&self, value: &Value) -> String {
         let name = [value.get("name"), value.get("id")].into_iter().find_map(Value::as_text);

@@ -24,12 +24,7 @@ impl Kind<'_> {
         if proposed.is_null() {
             return Ok(Plan { planned: Value::Null, replace: Vec::new() });
         }
-        if let Some(preview) = self.overlay.preview.as_ref().filter(|preview| !settings.previews.contains(*preview)) {
-            return Err(Refusal::cloud(format!(
-                "{}: a preview resource; add \"{preview}\" to preview_features_enabled of the provider",
-                self.name
-            )));
-        }
+        self.enabled(settings)?;
         let creating = prior.is_null();
         let mut planned = proposed;
         self.settle(self.block, "", creating, &mut planned);

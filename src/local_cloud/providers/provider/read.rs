@@ -17,16 +17,16 @@ impl Kind<'_> {
     }
 
     /// What a data source says.
-    #[must_use]
-    pub fn say(&self, config: Value, settings: &Settings) -> Value {
-        let Value::Map(mut entries) = config else { return Value::Null };
+    pub fn say(&self, config: Value, settings: &Settings) -> Result<Value, Refusal> {
+        self.enabled(settings)?;
+        let Value::Map(mut entries) = config else { return Ok(Value::Null) };
         for (name, attribute) in &self.block.attributes {
             let value = entries.entry(name.clone()).or_insert(Value::Null);
             if attribute.computed && value.is_null() {
                 *value = Value::Unknown;
             }
         }
-        self.filled(Value::Map(entries), settings)
+        Ok(self.filled(Value::Map(entries), settings))
     }
 }
 
