@@ -179,6 +179,28 @@ async fn accept(listener: UnixListener, provider: Arc<Provider>) {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn sockets_are_closed_to_others_and_gone_when_nobody_serves_them() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let cloud = Cloud::open(folder.path()).expect("opens");
+        let sockets = folder.path().join("sockets");
+        let serving = serve(&sockets, cloud.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+        let mode = std::fs::metadata(&sockets).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let said: serde_json::Value = serde_json::from_str(&serving.reattach()).expect("JSON");
+        let azurerm = &said["registry.terraform.io/hashicorp/azurerm"];
+        assert_eq!((&azurerm["Protocol"], &azurerm["ProtocolVersion"]), (&"grpc".into(), &6.into()));
+        assert_eq!(azurerm["Addr"]["String"].as_str().map(Path::new), Some(sockets.join("azurerm.sock").as_path()));
+        assert!(sockets.join("azurerm.sock").exists());
+        drop(serving);
+        assert!(!sockets.join("azurerm.sock").exists() && !sockets.join("snowflake.sock").exists());
+
+        let deep = folder.path().join("d".repeat(LONGEST_SOCKET));
+        let refused = serve(&deep, cloud).await.expect_err("too long").to_string();
+        assert!(refused.contains("a socket's may have 107"), "{refused}");
+    }
+
     #[test]
     fn the_overlays_speak_of_what_the_schemas_have() {
         let folder = tempfile::tempdir().expect("temporary folder");

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::local_cloud::cloud::Fault;
+use crate::local_cloud::cloud::{Fault, Resource};
 
 struct Lab {
     azurerm: Provider,
@@ -251,4 +251,73 @@ async fn a_grants_id_is_the_providers_own() {
     let filled = lab.kind("snowflake_grant_privileges_to_account_role").filled(planned, &lab.settings);
     let id = "\"R\"|false|false|MONITOR|OnSchemaObject|OnObject|PIPE|\"D\".\"S\".\"P\"";
     assert_eq!(filled.get("id").as_text(), Some(id));
+}
+
+#[test]
+fn what_a_hub_or_snowflake_parses_is_parsed() {
+    let lab = Lab::new();
+    let endpoint = |format: &str| {
+        lab.breaches(
+            "azurerm_iothub_endpoint_storage_container",
+            &json!({
+                "name": "e", "iothub_id": "/h", "resource_group_name": "rg", "container_name": "c",
+                "connection_string": "c", "file_name_format": format,
+            }),
+        )
+    };
+    assert_eq!(endpoint("{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}-{mm}"), [""; 0]);
+    assert!(endpoint("{iothub}/{YYYY}-{MM}-{DD}/{HH}-{mm}")[0].starts_with("file_name_format: has to have each of"));
+
+    let user = |key: &str| lab.breaches("snowflake_service_user", &json!({"name": "U", "rsa_public_key": key}));
+    assert_eq!(user("MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"), [""; 0]);
+    let pem = user("-----BEGIN PUBLIC KEY-----\nMIIBIjAN\n-----END PUBLIC KEY-----");
+    assert!(pem[0].contains("leave out the lines with BEGIN and END") && !pem[0].contains("MIIB"), "{pem:?}");
+
+    let alert = |mute: &str| {
+        lab.breaches(
+            "azurerm_monitor_scheduled_query_rules_alert_v2",
+            &json!({
+                "name": "a", "resource_group_name": "rg", "location": "westeurope", "scopes": ["/x"], "severity": 1,
+                "evaluation_frequency": "PT5M", "window_duration": "PT5M", "mute_actions_after_alert_duration": mute,
+            }),
+        )
+    };
+    assert_eq!(alert("PT30M"), [""; 0]);
+    assert!(alert("30m")[0].starts_with("mute_actions_after_alert_duration: has to be a duration as in PT5M"));
+}
+
+#[test]
+fn a_stage_lies_where_its_integration_allows_and_a_pipe_copies_what_is_there() {
+    let lab = Lab::new();
+    let there = |kind: &str, attributes: Json| Resource { kind: kind.to_owned(), id: "i".to_owned(), attributes };
+    let integration = there(
+        "snowflake_storage_integration_azure",
+        json!({"name": "I", "storage_allowed_locations": ["azure://a.blob.core.windows.net/one/"], "storage_blocked_locations": ["azure://a.blob.core.windows.net/one/not/"]}),
+    );
+    let stage = |url: &str| {
+        let stage = json!({"database": "D", "schema": "S", "name": "ST", "url": url, "storage_integration": "I"});
+        let stage = lab.config("snowflake_stage_external_azure", &stage);
+        lab.kind("snowflake_stage_external_azure").hooked(&stage, std::slice::from_ref(&integration))
+    };
+    assert_eq!(stage("azure://a.blob.core.windows.net/one"), Ok(()));
+    assert_eq!(stage("azure://a.blob.core.windows.net/one/x/"), Ok(()));
+    for elsewhere in ["azure://a.blob.core.windows.net/onetwo/", "azure://a.blob.core.windows.net/one/not/"] {
+        let refused = stage(elsewhere).expect_err("refused").to_string();
+        assert!(refused.contains("isn't among the locations that I allows"), "{refused}");
+    }
+
+    let all = [
+        there("snowflake_table", json!({"fully_qualified_name": "\"D\".\"S\".\"T\""})),
+        there("snowflake_stage_external_azure", json!({"fully_qualified_name": "\"D\".\"S\".\"ST\""})),
+    ];
+    let pipe = |copy: &str| {
+        let pipe = json!({"database": "D", "schema": "S", "name": "P", "copy_statement": copy});
+        let pipe = lab.config("snowflake_pipe", &pipe);
+        lab.kind("snowflake_pipe").hooked(&pipe, &all).map_err(|error| error.to_string())
+    };
+    assert_eq!(pipe("copy into t from @st"), Ok(()), "in its own schema, in any case");
+    assert_eq!(pipe("COPY INTO \"D\".\"S\".\"T\" FROM @D.S.ST/path/"), Ok(()));
+    assert!(pipe("COPY INTO \"t\" FROM @ST").expect_err("refused").contains("table D.S.t isn't there"));
+    assert!(pipe("COPY INTO T FROM @OTHER").expect_err("refused").contains("stage D.S.OTHER isn't there"));
+    assert!(pipe("SELECT 1").expect_err("refused").contains("has to be COPY INTO a table FROM a stage"));
 }
