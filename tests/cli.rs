@@ -262,3 +262,72 @@ fn resetting_asks_and_finds_nothing_to_delete() {
     assert_eq!((ran.code(), ran.err().as_str()), (0, ""));
     assert!(ran.out().ends_with("nothing there to delete\n"));
 }
+
+/// A program that stands for terraform: it tells its version, and does `script` otherwise.
+fn stand_in(place: &Place, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = place.path().join("bin/terraform");
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    let version = "if [ \"$1\" = version ]; then echo '{\"terraform_version\":\"1.11.4\"}'; exit 0; fi";
+    std::fs::write(&path, format!("#!/bin/sh\n{version}\n{script}\n")).expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("set");
+}
+
+/// `skydeck terraform` with `arguments`, the stand-in first on the PATH.
+fn terraform(place: &Place, arguments: &[&str]) -> Ran {
+    let mut path = place.path().join("bin").into_os_string();
+    path.push(":/usr/bin:/bin");
+    let mut command = place.command(&["terraform"]);
+    command.args(arguments).env("PATH", path).env("ARM_CLIENT_SECRET", "hunter2").env("SNOWFLAKE_PASSWORD", "hunter2");
+    Ran(command.output().expect("the binary runs"))
+}
+
+const EMULATED: &str = "EMULATED: azurerm and snowflake are emulated; no account is touched\n";
+
+#[test]
+fn terraforms_exit_code_and_output_are_passed_on() {
+    let place = Place::new();
+    stand_in(&place, "echo \"out $*\"; echo err >&2; exit 7");
+    let ran = terraform(&place, &["--", "plan", "-no-color"]);
+    assert_eq!((ran.code(), ran.out()), (7, "out plan -no-color\n".to_owned()));
+    assert_eq!(ran.err(), format!("{EMULATED}err\n"));
+    for (script, code) in [("exit 0", 0), ("exit 2", 2), ("exit 130", 130)] {
+        stand_in(&place, script);
+        assert_eq!(terraform(&place, &["--", "plan"]).code(), code, "{script}");
+    }
+    stand_in(&place, "kill -9 $$");
+    let ran = terraform(&place, &["--", "plan"]);
+    assert_eq!(
+        (ran.code(), ran.err()),
+        (1, format!("{EMULATED}skydeck: terraform: ended by signal 9; run it again\n"))
+    );
+}
+
+#[test]
+fn terraform_works_where_it_is_told_with_no_credential_and_keeps_its_cloud_where_it_is_told() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("module")).expect("made");
+    stand_in(&place, "pwd; env");
+    let ran = terraform(&place, &["--chdir", "module", "--cloud", "kept", "--", "plan"]);
+    assert_eq!(ran.code(), 0, "{}", ran.err());
+    assert!(ran.out().lines().next().is_some_and(|line| line.ends_with("/module")), "{}", ran.out());
+    assert!(!ran.out().contains("hunter2"), "{}", ran.out());
+    let reattach = ran.out().lines().find_map(|line| line.strip_prefix("TF_REATTACH_PROVIDERS=").map(str::to_owned));
+    let reattach: serde_json::Value = serde_json::from_str(&reattach.expect("set")).expect("JSON");
+    for address in ["registry.terraform.io/hashicorp/azurerm", "registry.terraform.io/snowflakedb/snowflake"] {
+        let socket = reattach[address]["Addr"]["String"].as_str().expect("a socket");
+        assert!(!Path::new(socket).exists(), "{socket} is left behind");
+    }
+    assert!(place.path().join("kept/cloud.db").is_file());
+}
+
+#[test]
+fn without_terraform_its_absence_is_said() {
+    let place = Place::new();
+    let mut command = place.command(&["terraform", "--", "plan"]);
+    let ran = Ran(command.env("PATH", place.path()).output().expect("the binary runs"));
+    assert_eq!(ran.code(), 1);
+    assert!(ran.err().contains("terraform") && ran.err().contains("install"), "{}", ran.err());
+    let ran = place.run(&["terraform", "plan"]);
+    assert_eq!((ran.code(), ran.out().as_str()), (2, ""), "its arguments follow --: {}", ran.err());
+}

@@ -63,7 +63,7 @@ fn section(page: &mut String, name: &str, overlay: &Overlay, block: &Block) {
     lines.extend(listed("differs everywhere:", &overlay.unique));
     lines.extend(overlay.references.iter().map(reference));
     lines.extend(overlay.rules.iter().map(|(path, rule)| format!("`{path}`: {}", words(rule))));
-    lines.extend(overlay.normal.iter().map(|(path, filter)| format!("`{path}` is kept in the form `{filter}`")));
+    lines.extend(overlay.normal.iter().map(|(path, filter)| format!("`{path}` is kept {}", form(filter))));
     for (groups, says) in [
         (&overlay.exactly_one_of, "exactly one of"),
         (&overlay.at_least_one_of, "at least one of"),
@@ -102,6 +102,16 @@ fn reference(reference: &Reference) -> String {
         OnDelete::Refuse => "; holds it",
     });
     text
+}
+
+fn form(filter: &str) -> &str {
+    match filter {
+        "location" => "in small letters without spaces",
+        "upper" => "in capitals",
+        "lower" => "in small letters",
+        "unquote" => "without quotes",
+        other => panic!("the filter {other} has no words"),
+    }
 }
 
 fn condition(condition: &Condition) -> Option<String> {

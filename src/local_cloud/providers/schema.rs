@@ -189,3 +189,83 @@ pub enum Found<'a> {
     /// A block.
     Block,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{
+        "version": "1.2.3",
+        "provider": {"version": 0, "block": {"attributes": {"token": {"type": "string", "optional": true, "sensitive": true}}}},
+        "resource_schemas": {"a_thing": {"version": 4, "block": {
+            "attributes": {
+                "id": {"type": "string", "computed": true},
+                "names": {"type": ["set", "string"], "required": true},
+                "shown": {"type": ["list", ["object", {"name": "string", "size": "number"}]], "computed": true, "deprecated": true}
+            },
+            "block_types": {
+                "one": {"nesting_mode": "single", "block": {}},
+                "row": {"nesting_mode": "list", "min_items": 1, "max_items": 3, "block": {
+                    "block_types": {"cell": {"nesting_mode": "set", "block": {"attributes": {"on": {"type": "bool", "optional": true}}}}}
+                }},
+                "by": {"nesting_mode": "map", "block": {}}
+            }
+        }}},
+        "data_source_schemas": {}
+    }"#;
+
+    #[test]
+    fn a_schema_is_told_as_it_is_published() {
+        let schema = ProviderSchema::read("a", JSON).unwrap_or_else(|error| panic!("{error}"));
+        assert!(schema.provider.to_wire().block.expect("a block").attributes[0].sensitive);
+        let thing = schema.resources["a_thing"].to_wire();
+        assert_eq!(thing.version, 4);
+        let block = thing.block.expect("a block");
+        let attributes: Vec<_> = block
+            .attributes
+            .iter()
+            .map(|a| {
+                (a.name.as_str(), String::from_utf8_lossy(&a.ty).into_owned(), a.required, a.computed, a.deprecated)
+            })
+            .collect();
+        assert_eq!(
+            attributes,
+            [
+                ("id", r#""string""#.to_owned(), false, true, false),
+                ("names", r#"["set","string"]"#.to_owned(), true, false, false),
+                ("shown", r#"["list",["object",{"name":"string","size":"number"}]]"#.to_owned(), false, true, true),
+            ]
+        );
+        let blocks: Vec<_> =
+            block.blocks.iter().map(|b| (b.name.as_str(), b.nesting, b.min_items, b.max_items)).collect();
+        assert_eq!(blocks, [("by", 4, 0, 0), ("one", 1, 0, 0), ("row", 2, 1, 3)]);
+        let cells = &block.blocks[2].block.as_ref().expect("a block").blocks[0];
+        assert_eq!((cells.name.as_str(), cells.nesting), ("cell", 3));
+    }
+
+    #[test]
+    fn a_blocks_value_has_the_type_that_its_nesting_says() {
+        let schema = ProviderSchema::read("a", JSON).unwrap_or_else(|error| panic!("{error}"));
+        let written = r#"["object",{"by":["map",["object",{}]],"id":"string","names":["set","string"],"one":["object",{}],"row":["list",["object",{"cell":["set",["object",{"on":"bool"}]]}]],"shown":["list",["object",{"name":"string","size":"number"}]]}]"#;
+        assert_eq!(serde_json::to_string(&schema.resources["a_thing"].block.value_type()).expect("JSON"), written);
+    }
+
+    #[test]
+    fn a_path_leads_through_blocks_and_objects() {
+        let schema = ProviderSchema::read("a", JSON).unwrap_or_else(|error| panic!("{error}"));
+        let block = &schema.resources["a_thing"].block;
+        assert!(matches!(block.find("row"), Some(Found::Block)));
+        assert!(matches!(block.find("row.cell.on"), Some(Found::Attribute(on)) if on.ty == Type::Bool));
+        assert!(matches!(block.find("shown.size"), Some(Found::Inside)));
+        for nowhere in ["", "rows", "row.on", "shown.colour", "id.x"] {
+            assert!(block.find(nowhere).is_none(), "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn what_a_schema_says_beyond_the_known_is_refused() {
+        let error = ProviderSchema::read("a", &JSON.replace("\"computed\"", "\"computes\"")).expect_err("refused");
+        assert!(error.starts_with("a: schema: unknown field `computes`"), "{error}");
+        assert!(ProviderSchema::read("a", &JSON.replace("\"bool\"", "\"dynamic\"")).is_err());
+    }
+}

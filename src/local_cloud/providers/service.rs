@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Request, Response, Status};
@@ -22,6 +23,8 @@ const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 pub struct Connection {
     provider: Arc<Provider>,
     settings: Arc<Mutex<Arc<Settings>>>,
+    /// Terraform has been interrupted: for good, since it configures anew on another connection.
+    stopped: CancellationToken,
 }
 
 /// A call as a service of tonic's.
@@ -63,7 +66,7 @@ impl Connection {
     /// A new one, with the settings of a provider that isn't configured.
     #[must_use]
     pub fn new(provider: Arc<Provider>) -> Self {
-        Self { provider, settings: Arc::default() }
+        Self { provider, settings: Arc::default(), stopped: CancellationToken::new() }
     }
 
     /// Answers one call. What the protocol has and this provider doesn't is answered as unimplemented.
@@ -184,7 +187,7 @@ impl Connection {
             let prior = given(kind, request.prior_state.as_ref())?;
             let planned = given(kind, request.planned_state.as_ref())?;
             let config = given(kind, request.config.as_ref())?;
-            write(kind, &self.provider.apply(kind, &prior, planned, &config, &settings).await?)
+            write(kind, &self.provider.apply(kind, &prior, planned, &config, &settings, &self.stopped).await?)
         };
         let (new_state, diagnostics) = told(applied.await);
         // What failed is as it was.
@@ -217,7 +220,7 @@ impl Connection {
     }
 
     async fn stop(self, _: wire::Empty) -> wire::Stopped {
-        self.provider.stop();
+        self.stopped.cancel();
         wire::Stopped::default()
     }
 }

@@ -9,6 +9,8 @@ mod expression;
 mod files;
 mod grant;
 mod rule;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

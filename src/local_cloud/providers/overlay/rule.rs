@@ -88,7 +88,22 @@ impl Rule {
         let is = shown.map_or_else(|| "is something else".to_owned(), |shown| format!("is {shown:?}"));
         let same = |allowed: &String| allowed == text || self.any_case && allowed.eq_ignore_ascii_case(text);
         (!self.one_of.is_empty() && !self.one_of.iter().any(same))
-            .then(|| format!("be one of {}, {is}", self.one_of.join(", ")))
+            .then(|| format!("be one of {}, {is}", self.allowed(text)))
+    }
+}
+
+/// More allowed values than these aren't read by anybody: the nearest one is said then.
+const NAMED_VALUES: usize = 12;
+
+impl Rule {
+    fn allowed(&self, text: &str) -> String {
+        let far = |allowed: &&String| strsim::osa_distance(&allowed.to_lowercase(), &text.to_lowercase());
+        match self.one_of.iter().min_by_key(far) {
+            Some(nearest) if self.one_of.len() > NAMED_VALUES => {
+                format!("{} known values (nearest: {nearest:?})", self.one_of.len())
+            }
+            _ => self.one_of.join(", "),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Kind, Provider, Refusal, Settings};
 use crate::local_cloud::cloud::{Fault, Resource};
 use crate::local_cloud::providers::overlay::OnDelete;
@@ -9,7 +11,7 @@ use crate::local_cloud::providers::value::Value;
 
 impl Provider {
     /// Carries out a plan: from `prior` (null: there is none) to `planned` (null: it goes). Answers the resource as
-    /// it is then.
+    /// it is then. What waits when it is `stopped` ends as interrupted.
     pub async fn apply(
         &self,
         kind: Kind<'_>,
@@ -17,9 +19,10 @@ impl Provider {
         planned: Value,
         config: &Value,
         settings: &Settings,
+        stopped: &CancellationToken,
     ) -> Result<Value, Refusal> {
         let thing = if planned.is_null() { prior } else { &planned };
-        self.fate(kind, thing).await?;
+        self.fate(kind, thing, stopped).await?;
         let _gate = self.gate.lock().await;
         if planned.is_null() {
             self.delete(kind, prior, settings).await?;
@@ -85,13 +88,12 @@ impl Provider {
     }
 
     /// What a test lets happen to a resource: it takes its time, it fails. Terraform's interrupt ends the wait.
-    async fn fate(&self, kind: Kind<'_>, thing: &Value) -> Result<(), Refusal> {
+    async fn fate(&self, kind: Kind<'_>, thing: &Value, stopped: &CancellationToken) -> Result<(), Refusal> {
         let name = thing.get("name").as_text().or_else(|| thing.get("id").as_text()).unwrap_or_default();
         let Some(Fault { delay_ms, message }) = self.cloud.fault(kind.name, name).await? else { return Ok(()) };
-        let mut stops = self.stops.subscribe();
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(u64::from(delay_ms))) => {}
-            _ = stops.changed() => return Err(Refusal::Interrupted { thing: kind.called(thing) }),
+            () = stopped.cancelled() => return Err(Refusal::Interrupted { thing: kind.called(thing) }),
         }
         message.map_or(Ok(()), |message| Err(Refusal::cloud(format!("{}: {message}", kind.called(thing)))))
     }

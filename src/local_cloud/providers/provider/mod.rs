@@ -11,11 +11,13 @@ mod plan;
 mod read;
 mod references;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 pub use plan::Plan;
 pub use settings::Settings;
@@ -39,7 +41,6 @@ pub struct Provider {
     cloud: Cloud,
     /// Looking whether a name is free and taking it are one step, across both providers.
     gate: Arc<Mutex<()>>,
-    stops: watch::Sender<u64>,
 }
 
 /// A resource type that is emulated.
@@ -139,7 +140,7 @@ impl Provider {
                 overlay.sensitive.iter().for_each(|path| hide(&mut schema.block, path));
             }
         }
-        Self { name, schema, overlays, cloud, gate, stops: watch::Sender::new(0) }
+        Self { name, schema, overlays, cloud, gate }
     }
 
     /// The emulated resource type `name`.
@@ -156,11 +157,6 @@ impl Provider {
         let refusal = || Refusal::NotEmulated { kind: format!("data source {name}") };
         let (Schema { block, .. }, overlay) = known.ok_or_else(refusal)?;
         Ok(Kind { name, block, overlay })
-    }
-
-    /// Wakes whatever waits; it ends as interrupted.
-    pub fn stop(&self) {
-        self.stops.send_modify(|count| *count += 1);
     }
 }
 

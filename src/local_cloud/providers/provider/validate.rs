@@ -2,7 +2,7 @@
 
 use super::place::places;
 use super::{Kind, Refusal, is_secret};
-use crate::local_cloud::providers::overlay::{Expression, Scope};
+use crate::local_cloud::providers::overlay::{Expression, Scope, filtered};
 use crate::local_cloud::providers::value::{Path, Value};
 
 impl Kind<'_> {
@@ -13,8 +13,13 @@ impl Kind<'_> {
         let mut found = Vec::new();
         for (path, rule) in &self.overlay.rules {
             let secret = is_secret(self.block, path);
+            let normal = self.overlay.normal.get(path);
             for (place, value) in places(config, &ty, path) {
-                let breach = rule.breach(value, secret);
+                let breach = match normal {
+                    // What the cloud brings into another form is looked at in that.
+                    Some(filter) => rule.breach(&filtered(value.clone(), filter), secret),
+                    None => rule.breach(value, secret),
+                };
                 found.extend(breach.map(|breach| {
                     Refusal::about(place.clone(), format!("{}: has to {breach}; change it", place.words()))
                 }));

@@ -26,7 +26,10 @@ impl Value {
             (Json::String(text), Type::Text) => Self::text(text),
             (Json::Number(number), Type::Text) => Self::text(number.to_string()),
             (Json::Number(number), Type::Number) => {
-                Self::Number(Number::from_digits(&number.to_string()).ok_or_else(mismatch)?)
+                let whole = number.as_i64().map(Number::Int);
+                let beyond = || number.as_u64().map(|whole| Number::Digits(whole.to_string()));
+                let float = || number.as_f64().and_then(Number::from_f64);
+                Self::Number(whole.or_else(beyond).or_else(float).ok_or_else(mismatch)?)
             }
             (Json::String(digits), Type::Number) => Self::Number(Number::from_digits(digits).ok_or_else(mismatch)?),
             (Json::Array(elements), Type::List(of)) => {

@@ -3,6 +3,8 @@
 mod json;
 mod msgpack;
 mod path;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::cmp::Ordering;

@@ -1,0 +1,10 @@
+//! The real Terraform on the emulated providers: what a module author sees.
+
+#![allow(clippy::panic, reason = "a test's panic is its verdict")]
+
+mod changes;
+mod every_type;
+mod failures;
+mod place;
+mod refusals;
+mod values;
