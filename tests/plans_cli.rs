@@ -169,7 +169,7 @@ fn a_plan_is_made_applied_replaced_and_destroyed() {
     place.run(&["apply", "4", "--yes"]).says(0, &["-/+", "can't be changed in place"]);
     place.run(&["apply", "4"]).fails(9, "run 4 · demo · EMULATED: it is applied, not planned");
 
-    place.run(&["state"]).says(0, &["demo, EMULATED: serial ", ", 2 resources\nterraform_data.window\n"]);
+    place.run(&["state"]).says(0, &["demo, EMULATED: serial ", ", 2 addresses\nterraform_data.window\n"]);
     place.run(&["state", "terraform_data.words"]).says(0, &["# demo, EMULATED\n", "input  = \"two\""]);
     place.run(&["state", "terraform_data.none"]).fails(9, "terraform_data.none");
     let outputs = place.run(&["outputs"]);

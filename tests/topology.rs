@@ -121,7 +121,7 @@ fn stage(snapshot: &Snapshot, name: StageName) -> Stage {
 
 fn is_missing(snapshot: &Snapshot, name: StageName) -> bool {
     let stage = stage(snapshot, name);
-    stage.lamp == Lamp::Unknown && stage.headline == "not provisioned"
+    stage.lamp == Lamp::Unknown && stage.missing
 }
 
 fn rows(snapshot: &Snapshot) -> u64 {

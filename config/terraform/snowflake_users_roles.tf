@@ -19,8 +19,7 @@ resource "snowflake_account_role" "reader" {
 # Signs in by key alone: a service user has no password.
 resource "snowflake_service_user" "skydeck" {
   name                           = local.snowflake_names.user
-  login_name                     = local.snowflake_names.user
-  display_name                   = "skydeck ${var.environment}"
+  display_name                   = "skydeck, ${var.environment}"
   comment                        = "skydeck's own user; answers: ${var.owner}"
   default_role                   = snowflake_account_role.operator.name
   default_warehouse              = snowflake_warehouse.this.name

@@ -86,6 +86,7 @@ fn stage(name: StageName, lamp: Lamp, headline: &str, detail: &str, rate: Option
         rate_per_s: rate,
         lag_s: lag,
         last_error: None,
+        missing: false,
     }
 }
 

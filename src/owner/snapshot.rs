@@ -104,6 +104,7 @@ impl Snapshot {
                     rate_per_s: None,
                     lag_s: None,
                     last_error: None,
+                    missing: false,
                 })
                 .collect(),
             alarms: Vec::new(),
@@ -243,6 +244,9 @@ pub struct Stage {
     pub lag_s: Option<f64>,
     /// The last error, with what to do next; absent where there was none since the start.
     pub last_error: Option<String>,
+    /// Whether it isn't provisioned: what was applied has no such part.
+    #[serde(default)]
+    pub missing: bool,
 }
 
 /// How bad an alarm is.

@@ -124,7 +124,7 @@ pub fn stages(parts: &Parts, alarms: &[Alarm], ledger: &Ledger, now: Timestamp) 
 }
 
 fn stage(name: StageName, lamp: Lamp, headline: String, detail: String) -> Stage {
-    Stage { name, lamp, headline, detail, rate_per_s: None, lag_s: None, last_error: None }
+    Stage { name, lamp, headline, detail, rate_per_s: None, lag_s: None, last_error: None, missing: false }
 }
 
 /// A stage of which nothing is applied, with what waits for it.
@@ -134,7 +134,16 @@ fn not_provisioned(name: StageName, parts: &Parts) -> Stage {
         StageName::Pipe if parts.loader.waiting > 0 => format!("{} notices wait", thousands(parts.loader.waiting)),
         _ => String::new(),
     };
-    stage(name, Lamp::Unknown, "not provisioned".to_owned(), detail)
+    let headline = match name {
+        StageName::Hub => "no hub",
+        StageName::Route => "no route",
+        StageName::Blob => "no store",
+        StageName::Event => "no queue",
+        StageName::Pipe => "no pipe",
+        StageName::Table => "no table",
+        StageName::Roof | StageName::Nowcast => "not there",
+    };
+    Stage { missing: true, ..stage(name, Lamp::Unknown, headline.to_owned(), detail) }
 }
 
 /// What was applied to this part and can't be followed.

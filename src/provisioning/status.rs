@@ -162,7 +162,8 @@ impl RunSummary {
             asked_at: run.asked_at,
             planned_at: run.planned_at,
             ended_at: run.ended_at,
-            took_s: run.steps.iter().map(took).sum(),
+            // A sum of nothing is −0.
+            took_s: run.steps.iter().map(took).sum::<f64>() + 0.0,
             last_line,
             revision,
         }

@@ -90,6 +90,24 @@ impl Run {
         self.changes.iter().filter(|c| matches!(c.action, ChangeAction::Replace | ChangeAction::Delete))
     }
 
+    /// What becomes of the data in what it destroys or replaces, where that holds any and is kept for a while.
+    #[must_use]
+    pub fn trash(&self) -> Option<&'static str> {
+        let holds_data = |kind: &str| {
+            matches!(
+                kind,
+                "azurerm_resource_group"
+                    | "azurerm_storage_account"
+                    | "azurerm_storage_container"
+                    | "snowflake_database"
+                    | "snowflake_schema"
+                    | "snowflake_table"
+            )
+        };
+        let loses = self.emulated && self.destroyed().any(|change| holds_data(&change.kind));
+        loses.then_some("Rows and blobs in what is destroyed go to the trash, in the data folder, for 30 days.")
+    }
+
     /// Name with number, environment and, where nothing real is touched, EMULATED: `run 7 · demo · EMULATED`.
     #[must_use]
     pub fn title(&self) -> String {

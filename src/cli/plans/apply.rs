@@ -6,7 +6,7 @@ use super::ground::Ground;
 use super::{make, text};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::owner::{AskError, Phase, Request, Run};
+use crate::owner::{AskError, Operation, Phase, Request, Run, RunSummary};
 
 /// Applies a run's plan; without a number, the newest one that waits.
 pub async fn apply(context: &Context, number: Option<u32>, yes: bool, detach: bool) -> Result<Exit, Failure> {
@@ -52,7 +52,9 @@ async fn planned(ground: &Ground, number: Option<u32>) -> Result<Run, Failure> {
         Some(number) => number,
         None => {
             let status = ground.status().await;
-            let waiting = status.as_ref().and_then(|of| of.runs.iter().find(|run| run.phase == Phase::Planned));
+            // What a look for drift found is taken into the state only where it is named.
+            let is_plan = |run: &&RunSummary| run.phase == Phase::Planned && run.operation != Operation::RefreshOnly;
+            let waiting = status.as_ref().and_then(|of| of.runs.iter().find(is_plan));
             let none = || {
                 let words = format!("environment {name}: nothing is planned; `skydeck plan --env {name}` makes a plan");
                 Failure::new(Exit::NotFound, words)

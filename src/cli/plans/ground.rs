@@ -22,6 +22,8 @@ pub struct Ground {
     /// The environment.
     pub environment: EnvironmentName,
     from: From,
+    /// Runs are made with the caller's own settings, whoever owns the environment.
+    makes: Option<Provisioner>,
 }
 
 enum From {
@@ -44,21 +46,22 @@ impl Ground {
             }
             None => From::Folders(context.provisioner.clone()),
         };
-        Ok(Self { environment, from })
+        Ok(Self { environment, from, makes: Some(context.provisioner.clone()) })
     }
 
     /// One that asks this owner.
     #[cfg(test)]
     pub fn with(environment: EnvironmentName, client: OwnerClient) -> Self {
         let snapshots = client.snapshots();
-        Self { environment, from: From::Owner(client, snapshots) }
+        Self { environment, from: From::Owner(client, snapshots), makes: None }
     }
 
     /// Asks.
     pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
-        match &self.from {
-            From::Owner(client, _) => client.ask(request).await,
-            From::Folders(provisioner) => provisioner.answer(request).await,
+        match (&self.from, &self.makes) {
+            (_, Some(provisioner)) if matches!(request, Request::StartRun { .. }) => provisioner.answer(request).await,
+            (From::Owner(client, _), _) => client.ask(request).await,
+            (From::Folders(provisioner), _) => provisioner.answer(request).await,
         }
     }
 

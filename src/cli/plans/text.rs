@@ -151,6 +151,9 @@ pub fn losses(run: &Run) -> String {
         let why = change.why().map(|why| format!("  ({why})")).unwrap_or_default();
         text.push_str(&format!("  {:<3} {}\n", change.action.sign(), printable(&format!("{}{why}", change.address))));
     }
+    if let Some(trash) = run.trash() {
+        text.push_str(&format!("{trash}\n"));
+    }
     text
 }
 
@@ -197,9 +200,14 @@ fn runs_table(runs: &[RunSummary], now: Timestamp) -> String {
     table(&columns, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
+/// Data sources have addresses too, and are no resources.
+fn addresses(count: usize) -> String {
+    if count == 1 { "1 address".to_owned() } else { format!("{count} addresses") }
+}
+
 /// The state's addresses.
 pub fn state(of: &EnvironmentName, emulated: bool, state: &StateView) -> String {
-    let mut text = head(of, emulated, state, &counted(state.resources.len(), "resource"));
+    let mut text = head(of, emulated, state, &addresses(state.resources.len()));
     for resource in &state.resources {
         text.push_str(&format!("{}\n", printable(&resource.address)));
     }

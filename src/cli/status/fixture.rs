@@ -81,6 +81,7 @@ fn stages() -> Vec<Stage> {
         rate_per_s,
         lag_s,
         last_error: None,
+        missing: false,
     };
     let mut stages = vec![
         stage(StageName::Roof, Lamp::Ok, "1.0/s", "0 in outbox", Some(1.0), None),

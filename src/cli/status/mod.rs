@@ -70,5 +70,5 @@ async fn follow(context: &Context, client: &OwnerClient, section: Section) -> Re
 
 /// Whether no stage has failed and no alarm is raised, acknowledged or not.
 pub fn is_healthy(snapshot: &Snapshot) -> bool {
-    snapshot.alarms.is_empty() && snapshot.stages.iter().all(|stage| stage.lamp != Lamp::Failed)
+    snapshot.alarms.is_empty() && snapshot.stages.iter().all(|stage| stage.lamp != Lamp::Failed && !stage.missing)
 }

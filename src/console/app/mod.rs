@@ -160,7 +160,7 @@ impl App {
         if request.is_command() {
             match answer {
                 Ok(Answer::Done { message }) => self.notify(message),
-                Ok(Answer::RunStarted { number }) => self.notify(&format!("run {number} is queued")),
+                Ok(Answer::RunStarted { number }) => self.notify(&format!("run {number} was asked for")),
                 Ok(_) => {}
                 Err(error) => self.notify(&error.to_string()),
             }

@@ -459,7 +459,7 @@ fn a_run_that_was_asked_for_is_said() {
     let mut app = app_on(ScreenName::Plans);
     let [Effect::Ask(request)] = &app.update(Action::PlanRun)[..] else { panic!("one effect") };
     app.receive(ScreenName::Plans, request, Ok(&Answer::RunStarted { number: 12 }));
-    assert!(text(&app).contains("run 12 is queued"));
+    assert!(text(&app).contains("run 12 was asked for"));
 }
 
 #[test]

@@ -102,13 +102,17 @@ fn health(snapshot: &Snapshot) -> (Lamp, String) {
     let worst = snapshot.stages.iter().map(|stage| stage.lamp).max().unwrap_or(Lamp::Unknown);
     let names: Vec<&str> =
         snapshot.stages.iter().filter(|stage| stage.lamp == worst).map(|stage| stage.name.label()).collect();
+    let missing: Vec<&str> = snapshot.stages.iter().filter(|s| s.missing).map(|s| s.name.label()).collect();
     let word = match worst {
+        Lamp::Unknown if !missing.is_empty() => format!("{} stages not provisioned", missing.len()),
         Lamp::Unknown => "starting".into(),
-        Lamp::Ok => "healthy".into(),
+        Lamp::Ok if missing.len() > 1 => format!("{} stages not provisioned", missing.len()),
+        Lamp::Ok => missing.first().map_or_else(|| "healthy".into(), |name| format!("not provisioned: {name}")),
         Lamp::Warning => format!("late: {}", names.join(", ")),
         Lamp::Failed => format!("failed: {}", names.join(", ")),
     };
-    (worst, word)
+    let lamp = if worst == Lamp::Ok && !missing.is_empty() { Lamp::Unknown } else { worst };
+    (lamp, word)
 }
 
 /// The device and how many messages wait on it.

@@ -118,13 +118,16 @@ impl Looker {
     }
 }
 
-/// What the newest run that looked at everything found. Applying it took care of that.
+/// What the last run that looked at everything found. Applying it took care of that.
 fn drift(runs: &[Known]) -> Option<(u32, Timestamp)> {
-    let looked = runs.iter().map(|known| &known.summary).find(|run| run.planned_at.is_some() && !run.targeted)?;
-    match (looked.phase, looked.ended_at) {
-        (Phase::Applied, Some(ended_at)) => Some((0, ended_at)),
-        _ => Some((looked.drift, looked.planned_at?)),
-    }
+    let looks = runs.iter().map(|known| &known.summary).filter(|run| !run.targeted).filter_map(|run| {
+        match (run.phase, run.ended_at) {
+            (Phase::Applied, Some(ended_at)) => Some((0, ended_at)),
+            _ => Some((run.drift, run.planned_at?)),
+        }
+    });
+    // A plan that waited while another one was applied looked before that one ended.
+    looks.max_by_key(|(_, at)| *at)
 }
 
 fn stamp(path: &Path) -> Stamp {

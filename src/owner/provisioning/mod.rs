@@ -106,6 +106,7 @@ impl Provisioner {
 
     async fn start(&self, environment: &EnvironmentName, request: RunRequest) -> Result<Answer, ProvisioningError> {
         self.find_terraform().await?;
+        self.check_name(environment)?;
         let store = self.store(environment)?;
         let words = audit_words(&request);
         let asked_by = asker();
@@ -118,6 +119,20 @@ impl Provisioner {
         Ok(Answer::RunStarted { number })
     }
 
+    /// Refuses an environment of the cloud that the module knows nothing of: a slip of the pen makes no folder.
+    fn check_name(&self, environment: &EnvironmentName) -> Result<(), ProvisioningError> {
+        let known = module::environments(self.settings.module.as_deref());
+        if environment.kind() != EnvironmentKind::Cloud || known.contains(environment) {
+            return Ok(());
+        }
+        let names: Vec<_> = known.iter().map(EnvironmentName::as_str).collect();
+        let others = if names.is_empty() { String::new() } else { format!(", or take one of {}", names.join(", ")) };
+        let words = format!(
+            "environment {environment}: the module has no environments/{environment}.tfvars; write that file{others}"
+        );
+        Err(ProvisioningError::Refused(words))
+    }
+
     async fn apply(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
         self.find_terraform().await?;
         let store = self.store(environment)?;
@@ -128,7 +143,7 @@ impl Provisioner {
         };
         tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));
         self.spawn(&store, number, Job::Apply, &ticket)?;
-        Ok(Answer::Done { message: format!("run {number}: applying") })
+        Ok(Answer::Done { message: format!("run {number}: its apply was asked for") })
     }
 
     async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {

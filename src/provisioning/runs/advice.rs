@@ -27,7 +27,8 @@ pub fn after(
         Phase::Initialising if run.emulated && says("was not found in any of the search locations") => {
             "demo and local have the emulated providers azurerm and snowflake only, and download none; take the other provider out of the module, or plan for a cloud environment".to_owned()
         }
-        Phase::Initialising => "see what init says, correct the module or the backend's settings, then plan again".to_owned(),
+        Phase::Initialising if run.emulated => "see what init says, correct the module, then plan again".to_owned(),
+        Phase::Initialising => "see what init says; sign in (`az login`) if it couldn't, check the network and the module's backend/ENV.tfvars, then plan again".to_owned(),
         Phase::Validating | Phase::Planning => "correct what the diagnostics name, then plan again".to_owned(),
         _ => "plan again".to_owned(),
     }

@@ -286,6 +286,12 @@ impl Carrier {
         let failed = |reason: String| ProvisioningError::Terraform { command: "show -json".to_owned(), reason };
         let plan: Value = serde_json::from_str(&text).map_err(|error| failed(format!("isn't JSON: {error}")))?;
         self.recorder.know(secrets::of_plan(&plan).map_err(failed)?)?;
+        if let Some(address) = arguments::unknown_address(&self.recorder.run().request, &plan) {
+            let words = format!(
+                "{address}: neither the configuration nor the state has it; `skydeck state` and the module name what there is"
+            );
+            return Err(ProvisioningError::Refused(words).into());
+        }
         let secret = secrets::sensitive_names(&plan);
         Ok(self.recorder.hide_variables(|name| secret.iter().any(|secret| secret == name))?)
     }

@@ -276,7 +276,7 @@ impl Screen for Loads {
             return Some("the owner of this environment has ended, so nothing can be changed".to_owned());
         }
         let none = ctx.snapshot.pipes.is_empty();
-        none.then(|| "there is no pipe yet; the loader makes them when it starts".to_owned())
+        none.then(|| no_pipe(ctx).to_owned())
     }
 
     fn modal(&self) -> bool {
@@ -316,6 +316,15 @@ fn words(question: &Question) -> (&'static str, Vec<String>) {
                 KEYS.to_owned(),
             ],
         ),
+    }
+}
+
+/// Why there is no pipe, and what to do.
+fn no_pipe(ctx: &Context<'_>) -> &'static str {
+    if ctx.snapshot.topology.applied {
+        "no pipe is provisioned; plan and apply on 2 Plans make the pipes again"
+    } else {
+        "no pipe yet; they come up with the loader, a moment after the start"
     }
 }
 

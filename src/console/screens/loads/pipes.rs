@@ -51,7 +51,7 @@ pub fn render(screen: &Loads, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     }
     let room = usize::from(inner.width);
     if pipes.is_empty() {
-        let text = fit("no pipe yet; the loader makes them when it starts", room).into_owned();
+        let text = fit(super::no_pipe(ctx), room).into_owned();
         buf.set_stringn(inner.x, inner.y, text, room, ctx.theme.dim);
         return;
     }

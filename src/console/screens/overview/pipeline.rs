@@ -133,6 +133,10 @@ pub(super) fn sentence(stage: &Stage) -> String {
     if let Some(lag) = stage.lag_s {
         parts.push(format!("{} after the stage before (median)", value::seconds(lag)));
     }
-    parts.push("no error since the start".into());
+    if stage.missing {
+        parts.push("not provisioned; plan and apply on 2 Plans make it".into());
+    } else {
+        parts.push("no error since the start".into());
+    }
     parts.join(" · ")
 }

@@ -214,6 +214,7 @@ fn apply(run: &Run, environment: &EnvironmentStatus, ctx: &Context<'_>) -> Quest
         let line = format!("  {} {}{why}", change.action.sign(), change.address);
         text.push((Weight::Loss, printable(&line)));
     }
+    text.extend(run.trash().map(|trash| (Weight::Loss, trash.to_owned())));
     text.push((Weight::Plain, String::new()));
     if run.request.operation == Operation::RefreshOnly {
         let count = counted(run.drift.len(), "drifted resource");

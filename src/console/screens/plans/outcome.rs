@@ -33,6 +33,7 @@ fn lines(run: &Run, failure: &Failure) -> Vec<(Tone, String)> {
         };
         let (made, made_of) = of(|progress| matches!(progress, Progress::Done { .. }));
         let (left, left_of) = of(|progress| matches!(progress, Progress::Pending | Progress::Skipped));
+        let made_of = if made == 0 { "nothing was made or changed".to_owned() } else { made_of };
         lines.push((Tone::Done, format!("✓ done {made}: {made_of}")));
         if left > 0 {
             lines.push((Tone::Left, format!("○ not begun {left}: {left_of}")));

@@ -253,6 +253,9 @@ fn why_empty(run: &Run, all: usize) -> String {
         (Phase::Unchanged, Operation::RefreshOnly) => {
             "nothing has drifted: what is there is what the state says".into()
         }
+        (Phase::Unchanged, _) if !run.request.targets.is_empty() => {
+            "no changes to what was looked at; the rest was not".into()
+        }
         (Phase::Unchanged, _) => "no changes: what is there is what the configuration says".into(),
         (phase, _) if phase.is_end() => "it planned no change of a resource".into(),
         (Phase::Planned, _) => "only outputs change".into(),

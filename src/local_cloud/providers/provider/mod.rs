@@ -85,7 +85,7 @@ pub enum Refusal {
     #[error("emulated cloud: {0}")]
     Store(String),
     /// Terraform was interrupted.
-    #[error("{thing}: interrupted before it was applied; run apply again")]
+    #[error("{thing}: interrupted before it was made, changed or deleted; plan again")]
     Interrupted {
         /// Type and name.
         thing: String,
@@ -120,7 +120,10 @@ impl Refusal {
         Diagnostic {
             severity: Diagnostic::ERROR,
             summary: self.to_string(),
-            detail: "EMULATED: refused by skydeck's own provider; no account was touched.".to_owned(),
+            detail: match self {
+                Self::Interrupted { .. } => "EMULATED: no account was touched.".to_owned(),
+                _ => "EMULATED: refused by skydeck's own provider; no account was touched.".to_owned(),
+            },
             attribute,
         }
     }
