@@ -110,7 +110,7 @@ async fn an_interrupt_ends_what_waits_and_leaves_no_lock() {
     let status = tokio::time::timeout(Duration::from_secs(60), end).await.expect("it ends");
     assert_eq!(status.code(), Some(1));
     let said = heard.await.expect("heard").expect("readable");
-    assert!(said.contains("interrupted before it was applied"), "{said}");
+    assert!(said.contains("id-slow: interrupted before it was made"), "{said}");
     assert!(!place.module().join(".terraform.tfstate.lock.info").exists());
     assert_eq!(kinds(&place).await, ["azurerm_resource_group"]);
 

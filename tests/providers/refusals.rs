@@ -179,3 +179,28 @@ resource "snowflake_table" "t" {
     std::fs::write(&path, without).expect("written");
     place.refused(&PLAN, &["add \"snowflake_current_account_datasource\" to preview_features_enabled"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_azure_never_changes_is_planned_and_refused() {
+    if !has_terraform() {
+        return;
+    }
+    let hub = |partitions: u8| {
+        format!(
+            "{}resource \"azurerm_iothub\" \"h\" {{\n  name = \"iot-a\"\n  location = \"westeurope\"\n  \
+             resource_group_name = azurerm_resource_group.g.name\n  event_hub_partition_count = {partitions}\n  \
+             sku {{\n    name = \"S1\"\n    capacity = 1\n  }}\n}}\n",
+            group("  name     = \"rg-a\"\n  location = \"westeurope\"")
+        )
+    };
+    let place = Place::new(&hub(4)).await;
+    place.apply().await;
+    place.write(&hub(8));
+    let plan = place.plan(&[]).await;
+    assert_eq!(crate::place::actions(&plan, "azurerm_iothub.h"), "update");
+    let line = format!("on main.tf line {}", place.line_of("event_hub_partition_count"));
+    place.refused(&APPLY, &["iot-a: event_hub_partition_count can't be changed once it is made", &line]).await;
+    assert_eq!(place.only("azurerm_iothub").await.attributes["event_hub_partition_count"], 4);
+    place.ends_with(0, &["apply", "-replace=azurerm_iothub.h", "-auto-approve", "-input=false", "-no-color"]).await;
+    assert_eq!(place.only("azurerm_iothub").await.attributes["event_hub_partition_count"], 8);
+}

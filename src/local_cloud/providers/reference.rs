@@ -60,6 +60,7 @@ fn section(page: &mut String, name: &str, overlay: &Overlay, block: &Block) {
     let mut lines = Vec::new();
     lines.extend(overlay.preview.as_ref().map(|feature| format!("preview: needs `{feature}`")));
     lines.extend(listed("new one for", &overlay.force_new));
+    lines.extend(listed("planned as a change in place, which the cloud refuses:", &overlay.fixed));
     lines.extend(listed("differs everywhere:", &overlay.unique));
     lines.extend(overlay.references.iter().map(reference));
     lines.extend(overlay.rules.iter().map(|(path, rule)| format!("`{path}`: {}", words(rule))));
@@ -156,6 +157,7 @@ fn words(rule: &Rule) -> String {
     words.extend(rule.step.map(|step| format!("a multiple of {step}")));
     // Markdown would take a line's stars and underscores for its own.
     words.extend(rule.says.as_ref().map(|says| says.replace('*', "\\*").replace('_', "\\_").replace('<', "\\<")));
+    words.extend((!rule.none_of.is_empty()).then(|| format!("none of {}", quoted(&rule.none_of))));
     if rule.one_of.len() > NAMED_VALUES {
         words.push(format!("one of {} known values", rule.one_of.len()));
     } else if !rule.one_of.is_empty() {

@@ -8,7 +8,7 @@ impl Overlay {
     pub(super) fn check(&self, kind: &str, block: &Block) -> Result<(), String> {
         let conditions = self.conditions.iter();
         let groups = [&self.exactly_one_of, &self.at_least_one_of, &self.at_most_one_of];
-        let paths = [&self.force_new, &self.sensitive, &self.unique, &self.known_at_plan, &self.refreshed]
+        let paths = [&self.force_new, &self.fixed, &self.sensitive, &self.unique, &self.known_at_plan, &self.refreshed]
             .into_iter()
             .flatten()
             .chain(self.rules.keys())

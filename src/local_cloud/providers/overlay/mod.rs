@@ -41,6 +41,8 @@ pub struct Overlay {
     pub preview: Option<String>,
     /// Attributes whose change makes a new resource.
     pub force_new: Vec<String>,
+    /// Attributes that the provider would change in place and the cloud refuses to.
+    pub fixed: Vec<String>,
     /// Attributes that aren't shown, where the schema has lost that.
     pub sensitive: Vec<String>,
     /// Names that must differ within the whole cloud, not only within their group.
@@ -160,6 +162,7 @@ impl Overlay {
             }
         }
         before(&mut self.force_new, &under.force_new);
+        before(&mut self.fixed, &under.fixed);
         before(&mut self.sensitive, &under.sensitive);
         before(&mut self.known_at_plan, &under.known_at_plan);
         before(&mut self.refreshed, &under.refreshed);

@@ -23,6 +23,8 @@ pub struct Rule {
     pub says: Option<String>,
     /// What it may be.
     pub one_of: Vec<String>,
+    /// What it may not be.
+    pub none_of: Vec<String>,
     /// `one_of` in any case.
     pub any_case: bool,
 }
@@ -80,6 +82,9 @@ impl Rule {
             && !text.parse::<f64>().is_ok_and(|number| (low..=high).contains(&number))
         {
             return Some(format!("be {low} to {high}, {}", is()));
+        }
+        if self.none_of.iter().any(|reserved| reserved == text) {
+            return Some(format!("be none of {}", self.none_of.join(", ")));
         }
         self.listed(text, shown)
     }

@@ -114,6 +114,7 @@ fn rules_hold_lengths_ranges_patterns_and_lists() {
         ("step = 15", number(30), number(31), "be a multiple of 15, is 31"),
         ("pattern = 'a|b'\nsays = 'a or b'", Value::text("b"), Value::text("ab"), "be a or b, is \"ab\""),
         ("one_of = ['ON', 'OFF']", Value::text("ON"), Value::text("on"), "be one of ON, OFF, is \"on\""),
+        ("none_of = ['events']", Value::text("event"), Value::text("events"), "be none of events"),
         ("one_of = ['30', '60']", number(30), number(31), "be one of 30, 60, is \"31\""),
         ("items = [1, 1]", Value::List(vec![number(1)]), Value::List(vec![]), "have 1 to 1 elements, has 0"),
         ("range = [1, 2]", Value::List(vec![number(1)]), Value::List(vec![number(1), number(3)]), "be 1 to 2, is 3"),

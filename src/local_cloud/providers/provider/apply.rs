@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Kind, Provider, Refusal, Settings};
 use crate::local_cloud::cloud::{Fault, Resource};
 use crate::local_cloud::providers::overlay::OnDelete;
-use crate::local_cloud::providers::value::Value;
+use crate::local_cloud::providers::value::{Path, Value};
 
 impl Provider {
     /// Carries out a plan: from `prior` (null: there is none) to `planned` (null: it goes). Answers the resource as
@@ -45,6 +45,9 @@ impl Provider {
         {
             let words = format!("{}: isn't there any more; run plan again to make it anew", kind.called(&made));
             return Err(Refusal::cloud(words));
+        }
+        if before.is_some() {
+            kind.holds(prior, &made)?;
         }
         let resource = Resource { kind: kind.name.to_owned(), id, attributes: made.to_json() };
         match before.filter(|before| *before != resource.id) {
@@ -100,6 +103,20 @@ impl Provider {
 }
 
 impl Kind<'_> {
+    /// Fails where the cloud refuses a change that the provider plans.
+    fn holds(&self, prior: &Value, made: &Value) -> Result<(), Refusal> {
+        match self.overlay.fixed.iter().find(|path| prior.at(path) != made.at(path)) {
+            None => Ok(()),
+            Some(path) => Err(Refusal::about(
+                Path::of(path.split('.').next().unwrap_or(path)),
+                format!(
+                    "{}: {path} can't be changed once it is made; put it back, or make a new one (-replace)",
+                    self.called(made)
+                ),
+            )),
+        }
+    }
+
     /// Fails where the id, or a name that must differ everywhere, is taken by another one than `before`.
     fn free(&self, made: &Value, id: &str, before: Option<&str>, there: &[Resource]) -> Result<(), Refusal> {
         for other in there.iter().filter(|other| other.kind == self.name && Some(other.id.as_str()) != before) {
