@@ -272,7 +272,7 @@ impl Batcher {
         } else {
             tracing::warn!(target: "ingestion", blob = %batch.name, "a blob in {} is announced nowhere; apply the event subscription, then refresh its pipe", batch.container);
         }
-        self.log.finish(batch).await?;
+        self.log.finish(batch, !is_unrouted && !is_announced).await?;
         self.status.send_modify(|status| {
             status.batches += 1;
             status.messages += count;

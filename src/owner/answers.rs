@@ -92,7 +92,7 @@ impl Desk {
             }
             Request::RefreshPipe { pipe } => {
                 let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
-                self.settle_unannounced(&pipe);
+                self.settle_unannounced(&pipe).await?;
                 tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
                 Ok(self.done(format!(
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
@@ -111,11 +111,13 @@ impl Desk {
     }
 
     /// A refresh has found what lay unannounced in the pipe's container.
-    fn settle_unannounced(&self, pipe: &str) {
+    async fn settle_unannounced(&self, pipe: &str) -> Result<(), AskError> {
         let topology = self.loader.ground.peek();
         let refreshed = topology.pipes.iter().find(|known| known.name.eq_ignore_ascii_case(pipe));
-        let Some(container) = refreshed.map(|pipe| &pipe.container) else { return };
+        let Some(container) = refreshed.map(|pipe| &pipe.container) else { return Ok(()) };
+        self.log.settle(container).await.map_err(refused)?;
         self.batches.send_if_modified(|status| status.unannounced.remove(container).is_some());
+        Ok(())
     }
 
     fn set_speed(&self, speed: u32) -> Outcome {

@@ -241,6 +241,8 @@ async fn bring_up(
         status: watch::Sender::new(LoaderStatus::default()),
         resumed: Pulse::default(),
     };
+    // What was written without a notice is said again after a restart.
+    let unannounced = stores.log.unannounced().await?;
     let batcher = Batcher {
         log: stores.log.clone(),
         containers: stores.containers.clone(),
@@ -248,7 +250,7 @@ async fn bring_up(
         ground: ground.clone(),
         clock: clock.clone(),
         ledger: ledger.clone(),
-        status: watch::Sender::new(BatchStatus::default()),
+        status: watch::Sender::new(BatchStatus { unannounced, ..BatchStatus::default() }),
     };
     let verifier = Verifier::new(stores.warehouse.clone(), loader.status.subscribe());
 

@@ -5,7 +5,7 @@
 mod message;
 mod reroute;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,8 @@ use super::routing::UNROUTED;
 use super::topology::Ground;
 use crate::database::{Database, DatabaseError, Migration};
 
-const MIGRATIONS: &[Migration] = &["
+const MIGRATIONS: &[Migration] = &[
+    "
 CREATE TABLE enqueued(
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     container TEXT NOT NULL,
@@ -43,7 +44,12 @@ CREATE TABLE batch(
     cut_at TEXT NOT NULL,
     UNIQUE(container, name)
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE batch ADD COLUMN unannounced INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX batch_unannounced ON batch(container) WHERE unannounced = 1;
+",
+];
 
 /// Why a message isn't taken in.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -344,16 +350,44 @@ impl EnqueuedLog {
             .await
     }
 
-    /// Forgets the messages of a batch whose blob and notice are durable.
-    pub async fn finish(&self, batch: &CutBatch) -> Result<(), DatabaseError> {
-        let (container, last_seq) = (batch.container.clone(), batch.last_seq);
+    /// Forgets the messages of a batch whose blob and notice are durable; one that is `unannounced` has no notice, and is
+    /// remembered until [`EnqueuedLog::settle`].
+    pub async fn finish(&self, batch: &CutBatch, unannounced: bool) -> Result<(), DatabaseError> {
+        let (id, container, last_seq) = (batch.id, batch.container.clone(), batch.last_seq);
         self.database
             .write(move |transaction| {
+                if unannounced {
+                    transaction.prepare_cached("UPDATE batch SET unannounced = 1 WHERE id = ?1")?.execute([id])?;
+                }
                 transaction
                     .prepare_cached("DELETE FROM enqueued WHERE container = ?1 AND seq <= ?2")?
                     .execute(rusqlite::params![container, last_seq])
                     .map(|_| ())
             })
             .await
+    }
+
+    /// Batches that were announced nowhere, by container.
+    pub async fn unannounced(&self) -> Result<BTreeMap<String, u64>, DatabaseError> {
+        self.database
+            .read(|connection| {
+                let mut statement = connection
+                    .prepare("SELECT container, count(*) FROM batch WHERE unannounced = 1 GROUP BY container")?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+                rows.collect()
+            })
+            .await
+    }
+
+    /// What lay unannounced in `container` was found in another way.
+    pub async fn settle(&self, container: &str) -> Result<(), DatabaseError> {
+        let container = container.to_owned();
+        self.database
+            .write(|transaction| {
+                transaction
+                    .execute("UPDATE batch SET unannounced = 0 WHERE container = ?1 AND unannounced = 1", [container])
+            })
+            .await
+            .map(|_| ())
     }
 }

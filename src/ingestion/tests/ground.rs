@@ -331,10 +331,14 @@ async fn what_is_announced_nowhere_is_loaded_by_a_refresh() {
     running.send(0).await;
     running.until("a blob", || running.batches.borrow().unannounced.get(CONTAINER) == Some(&1)).await;
     assert_eq!(running.loader.notices.status().received, 0);
+    let known = running.log.unannounced().await.expect("read");
+    assert_eq!(known.get(CONTAINER), Some(&1), "a restart doesn't forget it");
     running.apply(|topology| topology.announcement = announcement).await;
     running.send(1).await;
     running.until_rows(1).await;
     assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
+    running.log.settle(CONTAINER).await.expect("settled");
+    assert!(running.log.unannounced().await.expect("read").is_empty());
     running.each_once(2).await;
 }
 
