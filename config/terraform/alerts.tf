@@ -14,7 +14,7 @@ resource "azurerm_monitor_action_group" "contact" {
 resource "azurerm_monitor_metric_alert" "missing_telemetry" {
   name                = "${local.base}-missing-telemetry"
   resource_group_name = azurerm_resource_group.this.name
-  description         = "No message has reached the hub for ${var.missing_telemetry_minutes} minutes: look at the station's power, network and agent (skydeck diag)."
+  description         = "No message has reached the hub for ${var.missing_telemetry_minutes} minutes: look at the station's power, network and agent (skydeck status devices)."
   scopes              = [azurerm_iothub.this.id]
   severity            = 1
   frequency           = "PT5M"

@@ -81,8 +81,13 @@ pub fn apply(
     let mut stored = store.read(number)?;
     if stored.run.phase != Phase::Planned {
         let label = stored.run.phase.label();
-        let words =
-            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one");
+        let words = if stored.run.planned_at.is_some() && stored.run.phase.is_active() {
+            format!(
+                "run {number}: its apply was asked for already, it is {label}; `skydeck runs {number}` shows how far it is"
+            )
+        } else {
+            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one")
+        };
         return Err(ProvisioningError::Refused(words));
     }
     if let Some((phase, words)) = outdated(store, &stored.run, settings, now)? {

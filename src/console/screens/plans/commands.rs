@@ -237,7 +237,7 @@ fn cancel(environment: &EnvironmentStatus, run: &RunSummary) -> Question {
     }
     text.push((Weight::Plain, format!("Interrupt run {}, which is {}?", run.number, run.standing())));
     let what = if run.phase == Phase::Applying {
-        "Terraform gets one interrupt: it ends what it is at, begins nothing more, and keeps what was made in the state."
+        "Terraform gets one interrupt: it ends or gives up what it is at, begins nothing more, and keeps what was made in the state."
     } else {
         "Terraform gets one interrupt. Nothing was changed by this run yet."
     };
