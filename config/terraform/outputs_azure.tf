@@ -58,7 +58,7 @@ output "batch" {
   value = {
     window_s         = var.batch_window_s
     max_bytes        = var.batch_max_mib * 1024 * 1024
-    file_name_format = azurerm_iothub_endpoint_storage_container.messages["measurements"].file_name_format
+    file_name_format = try(azurerm_iothub_endpoint_storage_container.messages["measurements"].file_name_format, null)
   }
 }
 

@@ -18,10 +18,10 @@ output "loads" {
   value = {
     for key, message in local.messages : key => {
       container = message.container
-      stage     = snowflake_stage_external_azure.messages[key].name
+      stage     = try(snowflake_stage_external_azure.messages[key].name, null)
       pipe      = try(snowflake_pipe.messages[key].name, null)
-      table     = snowflake_table.messages[key].name
-      view      = snowflake_view.messages[key].name
+      table     = try(snowflake_table.messages[key].name, null)
+      view      = try(snowflake_view.messages[key].name, null)
     }
   }
 }

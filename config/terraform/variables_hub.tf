@@ -11,7 +11,7 @@ variable "iothub_units" {
 }
 
 variable "iothub_partitions" {
-  description = "Partitions of the built-in endpoint, 2 to 32; each writes its own batch files. Changing it replaces the hub."
+  description = "Partitions of the built-in endpoint, 2 to 32; each writes its own batch files. Azure refuses to change it: only a new hub (-replace) has another number."
   type        = number
   default     = 2
   nullable    = false
