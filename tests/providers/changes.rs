@@ -42,9 +42,9 @@ async fn what_can_be_changed_in_place_is_and_keeps_what_was_computed() {
     assert_eq!(before["location"], "switzerlandnorth");
     assert_eq!(before["min_tls_version"], "TLS1_2", "a default");
 
-    place.apply_for_good(&account("stone", "ZRS")).await;
+    place.apply_for_good(&account("stone", "GRS")).await;
     let after = place.attributes("azurerm_storage_account.a").await;
-    assert_eq!(after["account_replication_type"], "ZRS");
+    assert_eq!(after["account_replication_type"], "GRS");
     for kept in ["id", "primary_access_key", "primary_connection_string"] {
         assert_eq!(before[kept], after[kept], "{kept}");
     }

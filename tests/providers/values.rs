@@ -97,7 +97,7 @@ async fn secrets_are_masked_and_random() {
     let policy = hub["shared_access_policy"][0]["primary_key"].as_str().expect("text");
 
     // An update shows whatever of these attributes is shown at all.
-    place.write(&CHAIN.replace("LRS", "ZRS").replace("capacity = 1", "capacity = 2"));
+    place.write(&CHAIN.replace("LRS", "GRS").replace("capacity = 1", "capacity = 2"));
     let planned = place.ends_with(0, &["plan", "-input=false", "-no-color"]).await;
     let shown = place.ends_with(0, &["show", "-no-color"]).await;
     assert!(shown.text.contains("(sensitive value)"));

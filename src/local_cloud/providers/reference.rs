@@ -60,7 +60,12 @@ fn section(page: &mut String, name: &str, overlay: &Overlay, block: &Block) {
     let mut lines = Vec::new();
     lines.extend(overlay.preview.as_ref().map(|feature| format!("preview: needs `{feature}`")));
     lines.extend(listed("new one for", &overlay.force_new));
+    lines.extend(overlay.force_new_between.iter().map(|(path, lists)| {
+        let lists: Vec<String> = lists.iter().map(|list| quoted(list)).collect();
+        format!("new one for `{path}` from one of these to another: {}", lists.join(" | "))
+    }));
     lines.extend(listed("planned as a change in place, which the cloud refuses:", &overlay.fixed));
+    lines.extend(listed("stays true once it is, as the cloud refuses the change:", &overlay.lasting));
     lines.extend(listed("differs everywhere:", &overlay.unique));
     lines.extend(overlay.references.iter().map(reference));
     lines.extend(overlay.rules.iter().map(|(path, rule)| format!("`{path}`: {}", words(rule))));
@@ -111,14 +116,20 @@ fn form(filter: &str) -> &str {
         "upper" => "in capitals",
         "lower" => "in small letters",
         "unquote" => "without quotes",
+        "statement" => "without white space and `;` around it",
         other => panic!("the filter {other} has no words"),
     }
 }
 
 fn condition(condition: &Condition) -> Option<String> {
     let mut text = format!("`{}` {}", condition.when, quoted(&condition.is));
-    let parts = [listed("needs", &condition.requires), listed("takes no", &condition.forbids)];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let parts = [
+        listed("needs", &condition.requires),
+        listed("needs one of", &condition.requires_one),
+        listed("takes no", &condition.forbids),
+    ];
+    let wants = condition.wants.iter().map(|(path, values)| format!("needs `{path}` {}", quoted(values)));
+    let parts: Vec<String> = parts.into_iter().flatten().chain(wants).collect();
     let _ = write!(text, " {}", parts.join("; "));
     (!parts.is_empty()).then_some(text)
 }
@@ -131,7 +142,6 @@ const fn hook_words(hook: Hook) -> &'static str {
         Hook::RsaPublicKey => {
             "`rsa_public_key`, `rsa_public_key_2`: an RSA public key in base64, without the lines around it"
         }
-        Hook::Duration => "durations are written as in `PT5M`",
     }
 }
 
@@ -153,7 +163,13 @@ fn words(rule: &Rule) -> String {
     let mut words = Vec::new();
     words.extend(rule.length.map(|(low, high)| format!("{low}–{high} characters")));
     words.extend(rule.items.map(|(low, high)| format!("{low}–{high} elements")));
-    words.extend(rule.range.map(|(low, high)| format!("{low}–{high}")));
+    let most = f64::from(i32::MAX);
+    words.extend(rule.range.map(
+        |(low, high)| {
+            if high < most { format!("{low}–{high}") } else { format!("{low} at least") }
+        },
+    ));
+    words.extend(rule.or.iter().map(|value| format!("or {value}")));
     words.extend(rule.step.map(|step| format!("a multiple of {step}")));
     // Markdown would take a line's stars and underscores for its own.
     words.extend(rule.says.as_ref().map(|says| says.replace('*', "\\*").replace('_', "\\_").replace('<', "\\<")));

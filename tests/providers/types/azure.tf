@@ -33,7 +33,7 @@ resource "azurerm_storage_account" "it" {
   resource_group_name      = azurerm_resource_group.it.name
   location                 = azurerm_resource_group.it.location
   account_tier             = "Standard"
-  account_replication_type = local.second ? "ZRS" : "LRS"
+  account_replication_type = local.second ? "GRS" : "LRS"
 
   blob_properties {
     delete_retention_policy {
@@ -185,7 +185,7 @@ resource "azurerm_machine_learning_datastore_blobstorage" "it" {
   name                       = "pictures"
   workspace_id               = azurerm_machine_learning_workspace.it.id
   storage_container_id       = azurerm_storage_container.it.id
-  service_data_auth_identity = local.second ? "WorkspaceSystemAssignedIdentity" : "None"
+  service_data_auth_identity = local.second ? "WorkspaceSystemAssignedIdentity" : "WorkspaceUserAssignedIdentity"
 }
 
 resource "azurerm_monitor_action_group" "it" {

@@ -11,6 +11,8 @@ impl Overlay {
         let paths = [&self.force_new, &self.fixed, &self.sensitive, &self.unique, &self.known_at_plan, &self.refreshed]
             .into_iter()
             .flatten()
+            .chain(&self.lasting)
+            .chain(self.force_new_between.keys())
             .chain(self.rules.keys())
             .chain(self.refused.keys())
             .chain(self.normal.keys())
@@ -23,7 +25,12 @@ impl Overlay {
             )
             .chain(groups.into_iter().flatten().flatten())
             .chain(conditions.flat_map(|condition| {
-                [&condition.when].into_iter().chain(&condition.requires).chain(&condition.forbids)
+                [&condition.when]
+                    .into_iter()
+                    .chain(&condition.requires)
+                    .chain(&condition.forbids)
+                    .chain(&condition.requires_one)
+                    .chain(condition.wants.keys())
             }));
         for path in paths {
             block.find(path).ok_or_else(|| format!("overlay {kind}: {path} isn't in the schema"))?;

@@ -265,12 +265,14 @@ pub fn filtered(value: Value, name: &str) -> Value {
 /// Whether there is such a filter.
 pub(super) fn is_filter(name: &str) -> bool {
     let bare = name.split(':').next().unwrap_or_default();
-    ["or", "upper", "lower", "last", "segment", "unquote", "quote", "location", "count", "join", "not"].contains(&bare)
+    ["or", "upper", "lower", "last", "segment", "unquote", "quote", "location", "count", "join", "not", "statement"]
+        .contains(&bare)
 }
 
 /// `upper`, `lower`; `last`: after the last `/` or `|`; `segment:NAME`: what follows `/NAME/`; `unquote`: without
 /// `"`; `quote`: each part of a dotted name in `"`; `location`: `switzerlandnorth` for `Switzerland North`;
-/// `count` and `join` (with commas) for lists; `not` for true and false.
+/// `count` and `join` (with commas) for lists; `not` for true and false; `statement`: without
+/// white space and `;` around it.
 fn filter(name: &str, text: &str) -> Option<String> {
     let (name, with) = name.split_once(':').unwrap_or((name, ""));
     Some(match name {
@@ -284,6 +286,7 @@ fn filter(name: &str, text: &str) -> Option<String> {
         }
         "unquote" => text.replace('"', ""),
         "quote" => text.replace('"', "").split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join("."),
+        "statement" => text.trim_end_matches([';', '\r', '\n']).trim().to_owned(),
         "location" => text.to_lowercase().replace(' ', ""),
         "count" | "join" | "not" => text.to_owned(),
         _ => return None,

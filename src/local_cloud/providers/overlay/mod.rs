@@ -41,8 +41,12 @@ pub struct Overlay {
     pub preview: Option<String>,
     /// Attributes whose change makes a new resource.
     pub force_new: Vec<String>,
+    /// Attributes whose change from one list to another makes a new resource; within a list it is made in place.
+    pub force_new_between: BTreeMap<String, Vec<Vec<String>>>,
     /// Attributes that the provider would change in place and the cloud refuses to.
     pub fixed: Vec<String>,
+    /// Attributes that aren't unset any more: true stays true.
+    pub lasting: Vec<String>,
     /// Attributes that aren't shown, where the schema has lost that.
     pub sensitive: Vec<String>,
     /// Names that must differ within the whole cloud, not only within their group.
@@ -127,9 +131,15 @@ pub struct Condition {
     /// What has to be set.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Of what one at least has to be set.
+    #[serde(default)]
+    pub requires_one: Vec<String>,
     /// What must not be set.
     #[serde(default)]
     pub forbids: Vec<String>,
+    /// What has to have one of these values, as text.
+    #[serde(default)]
+    pub wants: BTreeMap<String, Vec<String>>,
 }
 
 /// Checks that can't be data.
@@ -144,8 +154,6 @@ pub enum Hook {
     StageLocation,
     /// An RSA public key, without the lines around it.
     RsaPublicKey,
-    /// A duration as in `PT5M`.
-    Duration,
 }
 
 impl Overlay {
@@ -163,6 +171,8 @@ impl Overlay {
         }
         before(&mut self.force_new, &under.force_new);
         before(&mut self.fixed, &under.fixed);
+        before(&mut self.lasting, &under.lasting);
+        below(&mut self.force_new_between, &under.force_new_between);
         before(&mut self.sensitive, &under.sensitive);
         before(&mut self.known_at_plan, &under.known_at_plan);
         before(&mut self.refreshed, &under.refreshed);

@@ -15,6 +15,8 @@ pub struct Rule {
     pub items: Option<(usize, usize)>,
     /// Lowest and highest number.
     pub range: Option<(f64, f64)>,
+    /// Values beyond the range that may be, too.
+    pub or: Vec<String>,
     /// The number is a multiple of it.
     pub step: Option<f64>,
     /// The text as a whole.
@@ -54,6 +56,9 @@ impl Rule {
             Value::Text(text) => self.text_breach(text, if secret { None } else { Some(text) }),
             Value::Number(number) => {
                 let number = number.as_f64();
+                if self.or.contains(&number.to_string()) {
+                    return None;
+                }
                 if let Some((low, high)) = self.range.filter(|(low, high)| number < *low || number > *high) {
                     return Some(format!("be {low} to {high}, is {number}"));
                 }

@@ -105,7 +105,10 @@ impl Provider {
 impl Kind<'_> {
     /// Fails where the cloud refuses a change that the provider plans.
     fn holds(&self, prior: &Value, made: &Value) -> Result<(), Refusal> {
-        match self.overlay.fixed.iter().find(|path| prior.at(path) != made.at(path)) {
+        let changed = |path: &&String| prior.at(path) != made.at(path);
+        let set = |path: &&String| prior.at(path).first().is_some_and(|value| **value == Value::Bool(true));
+        let fixed = self.overlay.fixed.iter().find(changed);
+        match fixed.or_else(|| self.overlay.lasting.iter().filter(set).find(changed)) {
             None => Ok(()),
             Some(path) => Err(Refusal::about(
                 Path::of(path.split('.').next().unwrap_or(path)),

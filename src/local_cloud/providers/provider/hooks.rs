@@ -15,7 +15,6 @@ type Pattern = LazyLock<Option<Regex>>;
 /// `COPY INTO table … FROM … @stage`, names dotted and in quotes or not.
 static COPY: Pattern =
     LazyLock::new(|| Regex::new(r#"(?is)^\s*copy\s+into\s+([\w".$]+)\b?.*?\bfrom\b.*?@([\w".$]+)"#).ok());
-static DURATION: Pattern = LazyLock::new(|| Regex::new(r"^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$").ok());
 
 /// Tokens of a file name format, each once.
 const TOKENS: [&str; 7] = ["{iothub}", "{partition}", "{YYYY}", "{MM}", "{DD}", "{HH}", "{mm}"];
@@ -46,22 +45,6 @@ impl Hook {
                     }
                 }
             }
-            Self::Duration => {
-                let names = [
-                    "frequency",
-                    "window_size",
-                    "window_duration",
-                    "evaluation_frequency",
-                    "mute_actions_after_alert_duration",
-                    "query_time_range_override",
-                ];
-                for name in names {
-                    if let Some(text) = config.get(name).as_text().filter(|text| !is_duration(text)) {
-                        let words = format!("{name}: has to be a duration as in PT5M, is {text:?}; change it");
-                        found.push(Refusal::about(Path::of(name), words));
-                    }
-                }
-            }
             // Checked when applied, with what is there.
             Self::CopyStatement | Self::StageLocation => {}
         }
@@ -75,7 +58,7 @@ impl Kind<'_> {
             match hook {
                 Hook::CopyStatement => copy_statement(value, there)?,
                 Hook::StageLocation => stage_location(value, there)?,
-                Hook::FileNameFormat | Hook::RsaPublicKey | Hook::Duration => {}
+                Hook::FileNameFormat | Hook::RsaPublicKey => {}
             }
         }
         Ok(())
@@ -90,10 +73,6 @@ fn is_public_key(key: &str) -> bool {
     use base64::Engine as _;
     let bare: String = key.chars().filter(|c| !c.is_whitespace()).collect();
     base64::engine::general_purpose::STANDARD.decode(bare).is_ok_and(|bytes| bytes.first() == Some(&0x30))
-}
-
-fn is_duration(text: &str) -> bool {
-    DURATION.as_ref().is_some_and(|pattern| pattern.is_match(text)) && text.chars().any(|c| c.is_ascii_digit())
 }
 
 /// A dotted name in full: what it lacks is the pipe's own database and schema. Without quotes, unless quoted in
@@ -169,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_patterns_are_patterns() {
-        assert!(COPY.is_some() && DURATION.is_some());
+        assert!(COPY.is_some());
     }
 
     #[test]
@@ -186,9 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_formats() {
-        assert!(is_duration("PT5M") && is_duration("P1D") && is_duration("PT1H30M"));
-        assert!(!is_duration("5m") && !is_duration("P") && !is_duration("PT"));
+    fn file_name_formats_have_each_token_once() {
         assert!(is_file_name_format("{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}-{mm}"));
         assert!(!is_file_name_format("{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}"));
         assert!(!is_file_name_format("{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}/{mm}/{ss}"));

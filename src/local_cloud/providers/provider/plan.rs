@@ -45,6 +45,14 @@ impl Kind<'_> {
             }
         }
         let changed = self.overlay.force_new.iter().filter(|path| planned.at(path) != prior.at(path));
+        let crossed = self.overlay.force_new_between.iter().filter(|(path, lists)| {
+            let list = |value: &Value| {
+                let text = value.at(path).first().and_then(|value| value.as_text());
+                text.and_then(|text| lists.iter().position(|list| list.iter().any(|one| one == text)))
+            };
+            planned.at(path) != prior.at(path) && list(&planned) != list(prior)
+        });
+        let changed = changed.chain(crossed.map(|(path, _)| path));
         let mut replace: Vec<_> = changed.map(|path| Path::of(path.split('.').next().unwrap_or(path))).collect();
         replace.dedup();
         Ok(Plan { planned, replace })

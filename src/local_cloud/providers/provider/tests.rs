@@ -137,11 +137,20 @@ async fn a_change_keeps_what_was_computed_and_names_what_makes_it_a_new_one() {
     assert_eq!(lab.plan(ACCOUNT, &made, &config), Plan { planned: made.clone(), replace: Vec::new() }, "no change");
 
     let mut other = account();
-    other["account_replication_type"] = json!("ZRS");
+    other["account_replication_type"] = json!("GRS");
     let in_place = lab.plan(ACCOUNT, &made, &lab.config(ACCOUNT, &other));
     assert_eq!(in_place.replace, []);
     assert_eq!(in_place.planned.get("primary_access_key"), made.get("primary_access_key"));
 
+    other["account_replication_type"] = json!("ZRS");
+    let moved = lab.plan(ACCOUNT, &made, &lab.config(ACCOUNT, &other));
+    assert_eq!(
+        moved.replace,
+        [Path::of("account_replication_type")],
+        "copies in one zone don't become copies in several"
+    );
+
+    other["account_replication_type"] = json!("LRS");
     other["name"] = json!("sttwo");
     other["account_tier"] = json!("Premium");
     let anew = lab.plan(ACCOUNT, &made, &lab.config(ACCOUNT, &other));
@@ -283,7 +292,75 @@ fn what_a_hub_or_snowflake_parses_is_parsed() {
         )
     };
     assert_eq!(alert("PT30M"), [""; 0]);
-    assert!(alert("30m")[0].starts_with("mute_actions_after_alert_duration: has to be a duration as in PT5M"));
+    assert!(alert("30m")[0].starts_with("mute_actions_after_alert_duration: has to be one of 13 known values"));
+}
+
+#[tokio::test]
+async fn a_vaults_protection_stays_and_its_days_are_what_they_were() {
+    let lab = Lab::new();
+    let group = lab.config(GROUP, &json!({"name": "rg", "location": "westeurope"}));
+    lab.make(GROUP, &group).await.expect("made");
+    let vault = |protected: bool, days: i64| {
+        lab.config(
+            "azurerm_key_vault",
+            &json!({
+                "name": "kv-one", "resource_group_name": "rg", "location": "westeurope", "sku_name": "standard",
+                "tenant_id": "00000000-0000-4000-8000-000000000002", "purge_protection_enabled": protected,
+                "soft_delete_retention_days": days,
+            }),
+        )
+    };
+    let change = async |from: &Value, config: Value| {
+        let plan = lab.plan("azurerm_key_vault", from, &config);
+        assert_eq!(plan.replace, [], "planned in place");
+        lab.apply("azurerm_key_vault", from, plan.planned, &config).await
+    };
+    let open = lab.make("azurerm_key_vault", &vault(false, 30)).await.expect("made");
+    let protected = change(&open, vault(true, 30)).await.expect("may be protected later");
+    let refused = change(&protected, vault(false, 30)).await.expect_err("but not the other way").to_string();
+    assert!(refused.contains("purge_protection_enabled can't be changed once it is made"), "{refused}");
+    let refused = change(&protected, vault(true, 7)).await.expect_err("set once").to_string();
+    assert!(refused.contains("soft_delete_retention_days can't be changed once it is made"), "{refused}");
+}
+
+#[test]
+fn a_condition_wants_a_value_or_one_of_several() {
+    let lab = Lab::new();
+    let registry = |sku: &str, public: bool| {
+        lab.breaches(
+            "azurerm_container_registry",
+            &json!({
+                "name": "registry", "resource_group_name": "rg", "location": "westeurope", "sku": sku,
+                "public_network_access_enabled": public,
+            }),
+        )
+    };
+    assert_eq!([registry("Basic", true), registry("Premium", false)], [[""; 0], [""; 0]]);
+    assert_eq!(
+        registry("Basic", false),
+        [
+            "azurerm_container_registry: public_network_access_enabled false needs sku Premium, is \"Basic\"; change one \
+          of them"
+        ]
+    );
+    let datastore = |key: Option<&str>| {
+        let mut config = json!({"name": "d", "workspace_id": "/w", "storage_container_id": "/c"});
+        config["account_key"] = json!(key);
+        lab.breaches("azurerm_machine_learning_datastore_blobstorage", &config)
+    };
+    assert_eq!(datastore(Some("key")), [""; 0]);
+    assert_eq!(
+        datastore(None),
+        ["azurerm_machine_learning_datastore_blobstorage: service_data_auth_identity None needs one of account_key, \
+          shared_access_signature; set one"]
+    );
+    let workspace = |days: i64| {
+        let config =
+            json!({"name": "logs", "resource_group_name": "rg", "location": "westeurope", "retention_in_days": days});
+        lab.breaches("azurerm_log_analytics_workspace", &config)
+    };
+    assert_eq!([workspace(7), workspace(30)], [[""; 0], [""; 0]]);
+    assert_eq!(workspace(8), ["retention_in_days: has to be 30 to 730, is 8; change it"]);
 }
 
 #[test]

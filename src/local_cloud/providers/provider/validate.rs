@@ -90,6 +90,27 @@ impl Kind<'_> {
                 let words = format!("{}: {} {text} needs {path}; set it", self.name, condition.when);
                 found.push(Refusal::cloud(words));
             }
+            if !condition.requires_one.is_empty() && !condition.requires_one.iter().any(|path| is_set(config, path)) {
+                let names = condition.requires_one.join(", ");
+                let words = format!("{}: {} {text} needs one of {names}; set one", self.name, condition.when);
+                found.push(Refusal::cloud(words));
+            }
+            for (path, values) in &condition.wants {
+                let other = config
+                    .at(path)
+                    .into_iter()
+                    .filter_map(Value::as_text)
+                    .find(|text| !values.iter().any(|value| value == text));
+                if let Some(other) = other {
+                    let words = format!(
+                        "{}: {} {text} needs {path} {}, is {other:?}; change one of them",
+                        self.name,
+                        condition.when,
+                        values.join(" or "),
+                    );
+                    found.push(Refusal::about(Path::of(path.split('.').next().unwrap_or(path)), words));
+                }
+            }
             for path in condition.forbids.iter().filter(|path| is_set(config, path)) {
                 if config.at(path).iter().any(|value| value.is_unknown()) {
                     continue;
