@@ -33,16 +33,18 @@ async fn runs_are_carried_out_in_the_order_they_were_asked_for_and_a_waiting_one
     assert!(discarded.steps.is_empty() && discarded.ended_at.is_some());
     assert_eq!(place.run(second).await.phase, Phase::Queued);
     assert_eq!(place.run(fourth).await.phase, Phase::Queued);
+    // Its process takes a moment to come to the queue.
+    let says_so = async {
+        while !place.log_text(fourth).await.contains("waits for run 1, 2") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, says_so).await.expect("the fourth says whom it waits for");
     place.ask(Request::CancelRun { environment: demo(), number: first }).await.expect("interrupted");
     let second = place.wait_for_phase(second, Phase::Planned).await;
     let fourth = place.wait_for_phase(fourth, Phase::Planned).await;
     let began = |run: &skydeck::provisioning::run::Run| run.steps[0].started_at;
     assert!(began(&second) < began(&fourth), "first come, first served");
-    assert!(
-        place.log_text(fourth.number).await.contains("waits for run 1, 2"),
-        "{}",
-        place.log_text(fourth.number).await
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
