@@ -2,6 +2,9 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+#[path = "peers/terraform.rs"]
+mod terraform;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -40,11 +43,7 @@ struct Place {
 impl Place {
     /// `None` where Terraform isn't here; fails where it must be.
     fn new() -> Option<Self> {
-        let found = Command::new("terraform").arg("version").output().is_ok_and(|o| o.status.success());
-        if !found {
-            let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
-            assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-            eprintln!("{words}");
+        if !terraform::is_here() {
             return None;
         }
         let place = Self { folder: tempfile::tempdir().expect("temporary folder") };

@@ -2,6 +2,9 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+#[path = "peers/terraform.rs"]
+mod terraform;
+
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -47,17 +50,6 @@ const SLOW: &str = r#"resource "terraform_data" "slow" {
   }
 }
 "#;
-
-/// Whether Terraform is here; says so where it isn't, and fails where it must be.
-fn terraform_is_here() -> bool {
-    let found = Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
-        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-        eprintln!("{words}");
-    }
-    found
-}
 
 struct Place {
     folder: tempfile::TempDir,
@@ -145,7 +137,7 @@ impl Ran {
 
 #[test]
 fn a_plan_is_made_applied_replaced_and_destroyed() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let place = Place::new(MODULE);
@@ -195,7 +187,7 @@ fn a_plan_is_made_applied_replaced_and_destroyed() {
 
 #[test]
 fn a_plan_that_was_overtaken_or_is_too_old_has_its_own_code() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let place = Place::new(MODULE);
@@ -214,7 +206,7 @@ fn a_plan_that_was_overtaken_or_is_too_old_has_its_own_code() {
 
 #[test]
 fn a_module_that_is_wrong_and_terraform_that_is_missing_fail_in_words() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let place = Place::new("resource \"terraform_data\" \"a\" {\n  inptu = 1\n}\n");
@@ -255,7 +247,7 @@ impl Drop for Kept {
 
 #[test]
 fn an_interrupt_goes_to_the_run_and_a_closed_terminal_leaves_it_alone() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let place = Place::new(SLOW);

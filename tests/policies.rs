@@ -2,6 +2,9 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+#[path = "peers/terraform.rs"]
+mod peer;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -102,10 +105,7 @@ fn denied(folder: &Path) -> Vec<String> {
 
 #[test]
 fn each_classic_mistake_is_caught_and_the_module_has_none() {
-    if !Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success()) {
-        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
-        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-        eprintln!("{words}");
+    if !peer::is_here() {
         return;
     }
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -3,6 +3,9 @@
 
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+#[path = "peers/terraform.rs"]
+mod terraform;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -16,17 +19,6 @@ fn module() -> PathBuf {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Whether Terraform is here; says so where it isn't, and fails where it must be.
-fn terraform_is_here() -> bool {
-    let found = Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
-        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-        eprintln!("{words}");
-    }
-    found
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -113,7 +105,7 @@ impl Copy {
 
 #[test]
 fn it_is_formatted_and_valid() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let copy = Copy::initialised();
@@ -124,7 +116,7 @@ fn it_is_formatted_and_valid() {
 
 #[test]
 fn its_own_tests_pass() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let written = Copy::initialised().ends_with(0, &["test", "-no-color"]);
@@ -133,7 +125,7 @@ fn its_own_tests_pass() {
 
 #[test]
 fn every_environment_is_itself() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let copy = Copy::initialised();
@@ -156,7 +148,7 @@ fn staging_and_prod_have_a_locked_backend() {
 
 #[test]
 fn demo_is_applied_planned_clean_changed_and_destroyed() {
-    if !terraform_is_here() {
+    if !terraform::is_here() {
         return;
     }
     let copy = Copy::with_local_state();

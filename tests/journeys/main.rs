@@ -18,5 +18,7 @@ mod place;
 mod plain;
 mod plans;
 mod terminal;
+#[path = "../peers/terraform.rs"]
+mod terraform_peer;
 mod viewers;
 mod walk;

@@ -7,17 +7,6 @@ use crate::place::Place;
 use crate::terminal::Terminal;
 use crate::walk::ONE_DAY;
 
-/// Whether Terraform is here; says so where it isn't, and fails where it must be.
-fn terraform_is_here() -> bool {
-    let found = std::process::Command::new("terraform").arg("version").output().is_ok_and(|o| o.status.success());
-    if !found {
-        let words = "skipped: terraform not installed, see https://developer.hashicorp.com/terraform/install";
-        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-        eprintln!("{words}");
-    }
-    found
-}
-
 /// Lets the hub take so long to be made.
 fn the_hub_takes(place: &Place, delay_ms: u32) {
     let cloud = Cloud::open(&place.data("demo").join("cloud")).expect("the cloud that the owner has made");
@@ -47,7 +36,7 @@ fn in_the_middle_of_an_apply(place: &Place) -> Terminal {
 
 #[test]
 fn a_plan_is_applied_while_the_console_is_away_and_what_is_applied_runs() {
-    if !terraform_is_here() {
+    if !crate::terraform_peer::is_here() {
         return;
     }
     let place = Place::new();
@@ -76,7 +65,7 @@ fn a_plan_is_applied_while_the_console_is_away_and_what_is_applied_runs() {
 
 #[test]
 fn an_apply_survives_the_end_of_its_console_by_force() {
-    if !terraform_is_here() {
+    if !crate::terraform_peer::is_here() {
         return;
     }
     let place = Place::new();

@@ -7,4 +7,6 @@ mod every_type;
 mod failures;
 mod place;
 mod refusals;
+#[path = "../peers/terraform.rs"]
+mod terraform_peer;
 mod values;

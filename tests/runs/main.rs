@@ -7,4 +7,6 @@ mod owners;
 mod place;
 mod queueing;
 mod rehearsal;
+#[path = "../peers/terraform.rs"]
+mod terraform_peer;
 mod way;

@@ -1,5 +1,6 @@
 //! A place for runs: a module, folders and a provisioner of its own.
 
+pub use crate::terraform_peer::is_here as has_terraform;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,18 +11,6 @@ use skydeck::provisioning::status::{EnvironmentStatus, StateView};
 use skydeck::settings::{EnvironmentName, ProvisioningSettings, Roots};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Whether Terraform is here. A test without it says so and is left out.
-pub fn has_terraform() -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("terraform").is_file()));
-    if !found {
-        let words = "skipped: terraform not installed, see developer.hashicorp.com/terraform/install";
-        assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-        eprintln!("{words}");
-    }
-    found
-}
 
 pub struct Place {
     folder: tempfile::TempDir,
