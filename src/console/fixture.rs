@@ -453,7 +453,15 @@ pub fn answer(request: &Request) -> Answer {
         | Request::Run { .. }
         | Request::RunLog { .. }
         | Request::State { .. }
-        | Request::StateShow { .. } => provisioning::answer(request),
+        | Request::StateShow { .. }
+        | Request::Plan { .. }
+        | Request::PlanDetails { .. }
+        | Request::RevealChange { .. }
+        | Request::Approve { .. }
+        | Request::ImportApproval { .. }
+        | Request::Audit { .. }
+        | Request::VerifyAudit { .. }
+        | Request::RefreshRuns { .. } => provisioning::answer(request),
     }
 }
 

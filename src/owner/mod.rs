@@ -37,6 +37,13 @@ pub use snapshot::{
 pub use socket::AttachError;
 
 // The language of runs, for those who see the owner only.
+pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
+pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
+pub use crate::provisioning::plan::model::{
+    ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
+    PlannedChange, Shown,
+};
+pub use crate::provisioning::policy::finding::{Finding, Severity as FindingSeverity};
 pub use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
     RunLogLine, RunRequest, StepRecord,

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::snapshot::{LogLine, Snapshot};
 use crate::clock::ledger::Hop;
+use crate::provisioning::audit::entry::AuditEntry;
+use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
 use crate::provisioning::status::StateView;
 use crate::settings::EnvironmentName;
@@ -165,6 +167,76 @@ pub enum Request {
         /// Its address.
         address: String,
     },
+    /// A run's plan, without the differences within its resources.
+    Plan {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
+    /// The differences within some resources of a run's plan.
+    PlanDetails {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// Which list of the plan.
+        list: PlanList,
+        /// Place of the first one, from 0.
+        from: usize,
+        /// How many at most.
+        count: usize,
+    },
+    /// The difference within one resource with its secrets in clear, while the plan is still kept. It is audited.
+    RevealChange {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// Which list of the plan.
+        list: PlanList,
+        /// Its place there, from 0.
+        index: usize,
+    },
+    /// Approve a run's plan, signed with this owner's key where one is set.
+    Approve {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// Why.
+        reason: Option<String>,
+        /// Whether what the policies deny is approved too; needs a reason.
+        override_denials: bool,
+    },
+    /// Take in an approval that was made elsewhere.
+    ImportApproval {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// The approval's file, whole.
+        approval: String,
+    },
+    /// Lines of an environment's audit trail after a number, oldest first.
+    Audit {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// Only entries after this number.
+        after: u64,
+        /// Entries at most (the newest).
+        limit: usize,
+    },
+    /// Look whether an environment's audit trail is as it was written.
+    VerifyAudit {
+        /// Whose ground.
+        environment: EnvironmentName,
+    },
+    /// Look into the environment's shared store of runs now.
+    RefreshRuns {
+        /// Whose ground.
+        environment: EnvironmentName,
+    },
 }
 
 impl Request {
@@ -181,6 +253,9 @@ impl Request {
                 | Self::ApplyRun { .. }
                 | Self::CancelRun { .. }
                 | Self::Unlock { .. }
+                | Self::RevealChange { .. }
+                | Self::Approve { .. }
+                | Self::ImportApproval { .. }
         )
     }
 }
@@ -272,6 +347,35 @@ pub enum Answer {
     StateShow {
         /// Terraform's words, sensitive values masked.
         text: String,
+    },
+    /// To [`Request::Plan`].
+    Plan {
+        /// The plan.
+        plan: Arc<PlanOutline>,
+    },
+    /// To [`Request::PlanDetails`] and [`Request::RevealChange`].
+    PlanDetails {
+        /// In the plan's order.
+        details: Vec<ChangeDetail>,
+    },
+    /// To [`Request::Approve`].
+    Approved {
+        /// For people.
+        message: String,
+        /// The approval's file, whole: it can be handed to whoever applies.
+        approval: String,
+    },
+    /// To [`Request::Audit`].
+    Audit {
+        /// Oldest first.
+        entries: Vec<AuditEntry>,
+    },
+    /// To [`Request::VerifyAudit`].
+    AuditVerdict {
+        /// Entries in the trail.
+        entries: u64,
+        /// What is wrong with it, each naming an entry; empty where it is as it was written.
+        faults: Vec<String>,
     },
 }
 

@@ -5,8 +5,12 @@
 //! understands it, [`runs`] keeps runs in folders, in order, and carries one out. Called by `owner`, which ties it to the
 //! emulated providers and starts a process for each run.
 
+pub mod approval; // approvals: bound to one plan, signed, used once
+pub mod audit; // who did what, in a trail that shows when it was changed
 pub mod error; // what can go wrong, in words
 pub mod files; // private files, written whole
+pub mod plan; // a plan as it is read
+pub mod policy; // policies, and what they say of a plan
 pub mod run; // one run: what was asked, its steps, what it plans and did
 pub mod runs; // the folder of runs, their queue, the one that is carried out
 pub mod status; // how an environment's provisioning stands: runs, lock, state

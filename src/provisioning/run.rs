@@ -6,6 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::approval::record::{ApprovalView, PlanRecord};
+use super::policy::finding::Finding;
 use super::status::LockHolder;
 use crate::settings::EnvironmentName;
 
@@ -47,6 +49,18 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
     /// The process that carries it out, while there is one.
     pub runner_pid: Option<u32>,
+    /// What its plan is bound to; absent before the plan.
+    #[serde(default)]
+    pub record: Option<PlanRecord>,
+    /// What the policies say of its plan, the gravest first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// Its approvals, oldest first.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalView>,
+    /// Why the plan doesn't hold any more: what has moved since, a line each.
+    #[serde(default)]
+    pub moved: Vec<String>,
 }
 
 /// What is asked of a run.
@@ -90,8 +104,10 @@ pub enum Phase {
     Validating,
     /// `terraform plan`.
     Planning,
-    /// The plan waits to be applied or discarded.
+    /// The plan waits to be approved, applied or discarded.
     Planned,
+    /// The plan is approved and waits to be applied or discarded.
+    Approved,
     /// The plan changes nothing; ended.
     Unchanged,
     /// `terraform apply` of the saved plan.
@@ -279,7 +295,13 @@ impl Phase {
     /// Whether a process should be at work on the run.
     #[must_use]
     pub const fn is_active(self) -> bool {
-        !self.is_end() && !matches!(self, Self::Planned)
+        !self.is_end() && !self.waits()
+    }
+
+    /// Whether it has a plan that waits for somebody.
+    #[must_use]
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Planned | Self::Approved)
     }
 
     /// For people, in one or two words.
@@ -292,6 +314,7 @@ impl Phase {
             Self::Validating => "validating",
             Self::Planning => "planning",
             Self::Planned => "planned",
+            Self::Approved => "approved",
             Self::Unchanged => "no changes",
             Self::Applying => "applying",
             Self::Applied => "applied",

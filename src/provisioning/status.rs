@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::policy::finding::Severity;
 use super::run::{ChangeCounts, Operation, Phase, Run};
 use crate::settings::EnvironmentName;
 
@@ -91,6 +92,15 @@ pub struct RunSummary {
     pub last_line: u64,
     /// Rises with every change of the run.
     pub revision: u64,
+    /// How many findings deny its plan.
+    #[serde(default)]
+    pub denials: u32,
+    /// How many findings warn of its plan.
+    #[serde(default)]
+    pub warnings: u32,
+    /// Until when it may be applied, where it is approved; wall clock.
+    #[serde(default)]
+    pub approved_until: Option<Timestamp>,
 }
 
 /// Who holds a state lock.
@@ -150,6 +160,10 @@ impl RunSummary {
         let took = |step: &super::run::StepRecord| {
             step.ended_at.map_or(0.0, |end| end.duration_since(step.started_at).as_secs_f64())
         };
+        let weight = |severity: Severity| {
+            let count = run.findings.iter().filter(|finding| finding.severity == severity).count();
+            u32::try_from(count).unwrap_or(u32::MAX)
+        };
         let done = run.changes.iter().filter(|c| matches!(c.progress, super::run::Progress::Done { .. })).count();
         Self {
             number: run.number,
@@ -166,6 +180,9 @@ impl RunSummary {
             took_s: run.steps.iter().map(took).sum::<f64>() + 0.0,
             last_line,
             revision,
+            denials: weight(Severity::Deny),
+            warnings: weight(Severity::Warn),
+            approved_until: run.approvals.iter().map(|approval| approval.expires_at).max(),
         }
     }
 }

@@ -69,6 +69,17 @@ pub const KEYS: &[Key] = &[
     key("provisioning.terraform", Takes::Path),
     key("provisioning.lock_timeout_s", Takes::Whole(0, 3600)),
     key("provisioning.plan_max_age_h", Takes::Whole(1, 720)),
+    key("provisioning.policies", Takes::Path),
+    key(
+        "provisioning.change_window",
+        Takes::Text(is_line, "days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
+    ),
+    key("provisioning.approvers", Takes::Path),
+    key("provisioning.signing_key", Takes::Path),
+    key("provisioning.approval_max_age_h", Takes::Whole(1, 720)),
+    key("provisioning.run_store", Takes::Text(is_line, "a URL, as in azure://account/container or file:///folder")),
+    key("provisioning.plan_recipient", Takes::Text(is_line, "an age recipient, age1…")),
+    key("provisioning.plan_identity", Takes::Text(is_line, "a secret's reference, env:NAME or file:PATH")),
     key("alarms.hold_s", Takes::Whole(0, 86_400)),
     key("alarms.telemetry_age_s", Takes::Whole(1, YEAR_S)),
     key("alarms.batch_gap_s", Takes::Whole(1, YEAR_S)),
@@ -196,6 +207,10 @@ fn is_hub_name(text: &str) -> bool {
 
 fn is_name(text: &str) -> bool {
     (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_line(text: &str) -> bool {
+    (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 fn is_time_zone(text: &str) -> bool {

@@ -186,11 +186,40 @@ pub struct ProvisioningSettings {
     pub lock_timeout_s: u32,
     /// Hours after which a plan can't be applied any more, 1 to 720.
     pub plan_max_age_h: u32,
+    /// A folder of one's own policies, asked beside those that skydeck carries.
+    pub policies: Option<PathBuf>,
+    /// When prod may be changed, as in `Mon-Thu 08:00-16:00 Europe/Zurich`; absent is always.
+    pub change_window: Option<String>,
+    /// Who may plan and approve with which key: a file of allowed signers as `ssh-keygen` reads it.
+    pub approvers: Option<PathBuf>,
+    /// The key that plans and approvals are signed with, as `ssh-keygen -Y sign -f` takes it.
+    pub signing_key: Option<PathBuf>,
+    /// Hours after which an approval is worth nothing, 1 to 720.
+    pub approval_max_age_h: u32,
+    /// Where runs of an environment in the cloud are shared; absent is a container beside Terraform's state.
+    pub run_store: Option<String>,
+    /// Whom shared plans are encrypted to: an age recipient.
+    pub plan_recipient: Option<String>,
+    /// What decrypts them: a reference to an age identity, `env:NAME` or `file:PATH`.
+    pub plan_identity: Option<String>,
 }
 
 impl Default for ProvisioningSettings {
     fn default() -> Self {
-        Self { module: None, terraform: None, lock_timeout_s: 10, plan_max_age_h: 24 }
+        Self {
+            module: None,
+            terraform: None,
+            lock_timeout_s: 10,
+            plan_max_age_h: 24,
+            policies: None,
+            change_window: None,
+            approvers: None,
+            signing_key: None,
+            approval_max_age_h: 24,
+            run_store: None,
+            plan_recipient: None,
+            plan_identity: None,
+        }
     }
 }
 

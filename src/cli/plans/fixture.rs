@@ -60,6 +60,10 @@ pub fn planned() -> Run {
         failure: None,
         ended_at: None,
         runner_pid: None,
+        record: None,
+        findings: Vec::new(),
+        approvals: Vec::new(),
+        moved: Vec::new(),
     }
 }
 

@@ -49,6 +49,10 @@ pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32,
         failure: None,
         ended_at: None,
         runner_pid: None,
+        record: None,
+        findings: Vec::new(),
+        approvals: Vec::new(),
+        moved: Vec::new(),
     };
     let mut log = LogWriter::open(&store.run_folder(number))?;
     if emulated {

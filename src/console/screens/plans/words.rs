@@ -14,6 +14,7 @@ pub const fn sign(phase: Phase) -> &'static str {
         Phase::Applied | Phase::Unchanged => "●",
         Phase::Failed => "✖",
         Phase::Planned => "▲",
+        Phase::Approved => "◆",
         Phase::Queued | Phase::Discarded | Phase::Stale | Phase::Expired => "○",
         Phase::Initialising | Phase::CheckingFormat | Phase::Validating | Phase::Planning | Phase::Applying => "»",
     }
@@ -24,7 +25,7 @@ pub const fn style(phase: Phase, theme: &Theme) -> Style {
     match phase {
         Phase::Applied | Phase::Unchanged => theme.ok,
         Phase::Failed => theme.fail,
-        Phase::Planned => theme.warn,
+        Phase::Planned | Phase::Approved => theme.warn,
         Phase::Queued | Phase::Discarded | Phase::Stale | Phase::Expired => theme.dim,
         Phase::Initialising | Phase::CheckingFormat | Phase::Validating | Phase::Planning | Phase::Applying => {
             theme.notice

@@ -30,6 +30,10 @@ fn run(changes: Vec<ResourceChange>) -> Run {
         failure: None,
         ended_at: None,
         runner_pid: Some(4711),
+        record: None,
+        findings: Vec::new(),
+        approvals: Vec::new(),
+        moved: Vec::new(),
     }
 }
 
