@@ -110,6 +110,8 @@ pub enum Phase {
     Approved,
     /// The plan changes nothing; ended.
     Unchanged,
+    /// Before the apply: whether a fresh plan says what the saved one does.
+    Checking,
     /// `terraform apply` of the saved plan.
     Applying,
     /// Ended, everything done.
@@ -316,6 +318,7 @@ impl Phase {
             Self::Planned => "planned",
             Self::Approved => "approved",
             Self::Unchanged => "no changes",
+            Self::Checking => "checking the plan",
             Self::Applying => "applying",
             Self::Applied => "applied",
             Self::Failed => "failed",
