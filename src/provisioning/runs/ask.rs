@@ -96,7 +96,11 @@ pub fn apply(
     }
     if let Some((phase, words)) = outdated(store, &stored.run, settings, now)? {
         close(store, &lock, &mut stored, phase, &words)?;
-        return Err(ProvisioningError::Refused(format!("run {number}: {words}")));
+        let words = format!("run {number}: {words}");
+        return Err(match phase {
+            Phase::Stale => ProvisioningError::Stale(words),
+            _ => ProvisioningError::Expired(words),
+        });
     }
     let words = format!("applying asked for by {}", printable(asked_by));
     LogWriter::open(&store.run_folder(number))?.append(Phase::Queued, LogLevel::Info, &words)?;
