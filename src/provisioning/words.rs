@@ -1,5 +1,6 @@
 //! Runs in words: what screens and the command line say of them alike.
 
+use super::policy::finding::Severity;
 use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run};
 use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
 
@@ -85,6 +86,13 @@ impl ResourceChange {
 }
 
 impl Run {
+    /// How many findings deny its plan.
+    #[must_use]
+    pub fn denials(&self) -> u32 {
+        let denials = self.findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
+        u32::try_from(denials).unwrap_or(u32::MAX)
+    }
+
     /// What it destroys for good or to make it again, in Terraform's order.
     pub fn destroyed(&self) -> impl Iterator<Item = &ResourceChange> {
         self.changes.iter().filter(|c| matches!(c.action, ChangeAction::Replace | ChangeAction::Delete))

@@ -30,7 +30,7 @@ use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
 use crate::provisioning::terraform::text;
 use crate::provisioning::workspace::module;
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, ProvisioningSettings, Roots};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, ProvisioningSettings, Roots, load};
 
 /// Most lines of a log that one answer holds.
 const MOST_LINES: usize = 10_000;
@@ -51,16 +51,29 @@ pub struct Provisioner {
     roots: Roots,
     runner: RunnerCommand,
     settings: ProvisioningSettings,
+    /// Where another environment's settings are read from.
+    layers: Option<Layers>,
     looker: Arc<Mutex<Looker>>,
     watching: Arc<Watching>,
     terraform: Arc<tokio::sync::Mutex<Option<TerraformStatus>>>,
 }
 
 impl Provisioner {
-    /// For the environments under `roots`.
+    /// For the environments under `roots`. Each has its own settings in `layers`; without these, `settings` are
+    /// everybody's.
     #[must_use]
-    pub fn new(roots: Roots, runner: RunnerCommand, settings: ProvisioningSettings) -> Self {
-        Self { roots, runner, settings, looker: Arc::default(), watching: Arc::default(), terraform: Arc::default() }
+    pub fn new(roots: Roots, runner: RunnerCommand, settings: ProvisioningSettings, layers: Option<Layers>) -> Self {
+        let (looker, watching, terraform) = (Arc::default(), Arc::default(), Arc::default());
+        Self { roots, runner, settings, layers, looker, watching, terraform }
+    }
+
+    /// The settings of `environment`, as they are now.
+    fn settings_of(&self, environment: &EnvironmentName) -> Result<ProvisioningSettings, ProvisioningError> {
+        let Some(layers) = &self.layers else { return Ok(self.settings.clone()) };
+        match load(environment, layers) {
+            Ok(loaded) => Ok(loaded.settings.provisioning),
+            Err(error) => Err(ProvisioningError::Refused(error.to_string())),
+        }
     }
 
     /// How provisioning stands now. Cheap where nothing has changed since the last time, once [`Provisioner::changed`]
@@ -141,7 +154,7 @@ impl Provisioner {
         let store = self.store(environment)?;
         let asked_by = asker();
         let ticket = {
-            let (store, settings, asked_by) = (store.clone(), self.settings.clone(), asked_by.clone());
+            let (store, settings, asked_by) = (store.clone(), self.settings_of(environment)?, asked_by.clone());
             blocking(move || ask::apply(&store, number, &settings, &asked_by, Timestamp::now())).await?
         };
         tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::provisioning::approval::record::Signed;
+use crate::provisioning::audit::trail::Trail;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::Run;
@@ -19,6 +21,11 @@ pub fn is_passing(path: &Path) -> bool {
     parts.next().as_deref() == Some("provisioning")
         && matches!(parts.next().as_deref(), Some("module" | "home" | "queue" | "working" | "lock"))
 }
+
+/// The record of what a plan is bound to, in a run's folder.
+const RECORD: &str = "record.json";
+/// The folder of approvals there.
+const APPROVALS: &str = "approvals";
 
 /// One environment's folder of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +110,54 @@ impl Store {
         self.run_folder(number).join("plan")
     }
 
+    /// A run's plan as `terraform show -json` tells it; holds secrets in clear.
+    #[must_use]
+    pub fn plan_json(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("plan.json")
+    }
+
+    /// Removes a run's plan in every form that holds secrets.
+    pub fn forget_plan(&self, number: u32) -> Result<(), ProvisioningError> {
+        [self.plan(number), self.plan_json(number)].iter().try_for_each(|path| files::remove(path))
+    }
+
+    /// The record of what a run's plan is bound to; absent before the plan.
+    pub fn record(&self, number: u32) -> Result<Option<Signed>, ProvisioningError> {
+        read_signed(&self.run_folder(number).join(RECORD))
+    }
+
+    /// Writes it.
+    pub fn write_record(&self, number: u32, record: &Signed) -> Result<(), ProvisioningError> {
+        write_signed(&self.run_folder(number).join(RECORD), record)
+    }
+
+    /// A run's approvals, by their ids.
+    pub fn approvals(&self, number: u32) -> Result<Vec<Signed>, ProvisioningError> {
+        let folder = self.run_folder(number).join(APPROVALS);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ProvisioningError::file(&folder, &error)),
+        };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort_unstable();
+        paths.iter().filter_map(|path| read_signed(path).transpose()).collect()
+    }
+
+    /// Keeps an approval under its id.
+    pub fn add_approval(&self, number: u32, id: &str, approval: &Signed) -> Result<(), ProvisioningError> {
+        let folder = self.run_folder(number).join(APPROVALS);
+        files::make_folder(&folder)?;
+        write_signed(&folder.join(format!("{id}.json")), approval)
+    }
+
+    /// The environment's audit trail.
+    #[must_use]
+    pub fn trail(&self) -> Trail {
+        Trail::of(&self.folder, &self.environment)
+    }
+
     /// The file of a run, which is written whole at every change.
     #[must_use]
     pub fn run_file(&self, number: u32) -> PathBuf {
@@ -182,5 +237,21 @@ impl Store {
         super::super::terraform::state::State::read(&text)
             .map(Some)
             .map_err(|reason| ProvisioningError::Damaged { path: path.to_owned(), reason })
+    }
+}
+
+fn read_signed(path: &Path) -> Result<Option<Signed>, ProvisioningError> {
+    let Some(text) = files::read(path)? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| ProvisioningError::Damaged {
+        path: path.to_owned(),
+        reason: format!("isn't a record or an approval: {error}"),
+    };
+    serde_json::from_str(&text).map(Some).map_err(damaged)
+}
+
+fn write_signed(path: &Path, signed: &Signed) -> Result<(), ProvisioningError> {
+    match serde_json::to_vec_pretty(signed) {
+        Ok(text) => files::write_whole(path, &text),
+        Err(error) => Err(ProvisioningError::Damaged { path: path.to_owned(), reason: error.to_string() }),
     }
 }
