@@ -54,6 +54,7 @@ pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32,
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        home: None,
     };
     let mut log = LogWriter::open(&store.run_folder(number))?;
     if emulated {
