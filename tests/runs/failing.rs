@@ -200,6 +200,30 @@ async fn terraform_killed_half_way_leaves_no_lock_and_a_plan_of_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_managers_stop_reaches_terraform_once() {
+    if !has_terraform() {
+        return;
+    }
+    for who in ["both", "the runner alone"] {
+        let place = Place::new(SLOW);
+        let number = begin_slow(&place).await;
+        let (terraform, runner) = (terraform_pid(&place), place.run(number).await.runner_pid.expect("its process"));
+        kill(runner, rustix::process::Signal::TERM);
+        if who == "both" {
+            kill(terraform, rustix::process::Signal::TERM);
+        }
+        let run = place.wait_for(number, "the end", |run| run.phase.is_end()).await;
+        let failure = run.failure.clone().expect("why");
+        let log = place.log_text(number).await;
+        assert!(run.phase == Phase::Failed && failure.interrupted, "{who}: {run:#?}\n{log}");
+        assert_eq!(log.matches("Interrupt received").count(), 1, "{who}: {log}");
+        assert!(!log.contains("Two interrupts"), "{who}: {log}");
+        assert!(matches!(change(&run, "terraform_data.first").progress, Progress::Done { .. }), "{who}: {run:#?}");
+        assert_eq!(place.status().await.lock, None, "{who}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_step_that_fails_ends_the_run_with_its_own_words() {
     if !has_terraform() {
         return;
