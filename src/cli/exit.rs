@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::owner::AskError;
+use crate::owner::{AskError, Refusal};
 use crate::settings::{FolderError, SettingsError};
 use crate::station::text::printable;
 
@@ -19,8 +19,10 @@ pub enum Exit {
     Usage = 2,
     /// Changes are pending.
     Pending = 3,
-    /// The plan is too old to be applied.
-    Expired = 5,
+    /// The policies deny the plan.
+    Denied = 4,
+    /// The plan isn't approved, or it or its approval is too old.
+    NotApproved = 5,
     /// The state has moved on since the plan.
     Stale = 6,
     /// Unhealthy.
@@ -101,6 +103,18 @@ impl From<FolderError> for Failure {
 
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        Self::new(Exit::Failed, error)
+        Self::new(error.why().map_or(Exit::Failed, Exit::of), error)
+    }
+}
+
+impl Exit {
+    /// What a refusal of that kind ends a command with.
+    pub const fn of(why: Refusal) -> Self {
+        match why {
+            Refusal::NotFound => Self::NotFound,
+            Refusal::Denied => Self::Denied,
+            Refusal::NotApproved | Refusal::Expired => Self::NotApproved,
+            Refusal::Stale => Self::Stale,
+        }
     }
 }

@@ -28,7 +28,7 @@ async fn ask(client: &OwnerClient, message_id: Option<String>) -> Result<Trace, 
         Ok(_) => Err(unexpected()),
         // What the owner refuses here is a message it doesn't know.
         Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
-        Err(gone @ AskError::Gone) => Err(gone.into()),
+        Err(other) => Err(other.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::protocol::{Answer, Request};
+use super::protocol::{Answer, Refusal, Request};
 use super::snapshot::Snapshot;
 
 /// Why a request got no answer.
@@ -13,9 +13,37 @@ pub enum AskError {
     /// The owner refused it; its words say why and what to do next.
     #[error("{0}")]
     Refused(String),
+    /// The same, for a reason that a program can act on.
+    #[error("{words}")]
+    Barred {
+        /// The kind of reason.
+        why: Refusal,
+        /// Why, and what to do next.
+        words: String,
+    },
     /// The owner is gone.
     #[error("the owner of this environment has ended; start it again with `skydeck run`, or `skydeck` alone")]
     Gone,
+}
+
+impl AskError {
+    /// A refusal: `why` is absent where no program could act on it.
+    #[must_use]
+    pub const fn refused(why: Option<Refusal>, words: String) -> Self {
+        match why {
+            Some(why) => Self::Barred { why, words },
+            None => Self::Refused(words),
+        }
+    }
+
+    /// The kind of reason, where a program can act on it.
+    #[must_use]
+    pub const fn why(&self) -> Option<Refusal> {
+        match self {
+            Self::Barred { why, .. } => Some(*why),
+            Self::Refused(_) | Self::Gone => None,
+        }
+    }
 }
 
 /// One request on its way to the owner, with where its answer goes.

@@ -27,7 +27,7 @@ pub use ground::TopologySummary;
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
-    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Reply, Request, Series, Trace,
+    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Refusal, Reply, Request, Series, Trace,
     TraceHop,
 };
 pub use running::{Running, StartError, start, start_with};

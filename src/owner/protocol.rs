@@ -155,6 +155,17 @@ pub enum Request {
         /// Lines at most (the newest).
         limit: usize,
     },
+    /// Lines of a run's log after a number, from there on: for whoever reads all of it.
+    RunLogPage {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+        /// Only lines after this number.
+        after: u64,
+        /// Lines at most (the oldest).
+        limit: usize,
+    },
     /// What the state holds.
     State {
         /// Whose ground.
@@ -282,7 +293,26 @@ pub enum Reply {
         id: u64,
         /// What failed, why, and what to do next.
         error: String,
+        /// The kind of reason, where a program can act on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Refusal>,
     },
+}
+
+/// Why a request was refused, where a program can act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// What was asked about isn't there.
+    NotFound,
+    /// The policies deny the plan.
+    Denied,
+    /// Nobody approved the plan whose approval counts.
+    NotApproved,
+    /// The plan or its approval is too old.
+    Expired,
+    /// What the plan was made of has moved on.
+    Stale,
 }
 
 /// An answer's content.
@@ -333,7 +363,7 @@ pub enum Answer {
         /// The run.
         run: Box<Run>,
     },
-    /// To [`Request::RunLog`].
+    /// To [`Request::RunLog`] and [`Request::RunLogPage`].
     RunLog {
         /// Oldest first.
         lines: Vec<RunLogLine>,

@@ -94,13 +94,13 @@ async fn serve_viewer(stream: UnixStream, client: OwnerClient) -> std::io::Resul
                         tokio::spawn(async move {
                             let reply = match client.ask(request).await {
                                 Ok(answer) => Reply::Answer { id, answer },
-                                Err(error) => Reply::Refused { id, error: error.to_string() },
+                                Err(error) => Reply::Refused { id, error: error.to_string(), why: error.why() },
                             };
                             // A viewer that left doesn't want its answer.
                             drop(answers.send(reply).await);
                         });
                     }
-                    Err((id, error)) => send(&mut writer, &Reply::Refused { id, error }).await?,
+                    Err((id, error)) => send(&mut writer, &Reply::Refused { id, error, why: None }).await?,
                 }
             }
             Some(reply) = answered.recv() => send(&mut writer, &reply).await?,
@@ -227,7 +227,7 @@ async fn follow(
                         continue;
                     }
                     Reply::Answer { id, answer } => (id, Ok(answer)),
-                    Reply::Refused { id, error } => (id, Err(AskError::Refused(error))),
+                    Reply::Refused { id, error, why } => (id, Err(AskError::refused(why, error))),
                 };
                 if let Some(waiter) = waiting.remove(&id) {
                     let waiter: tokio::sync::oneshot::Sender<_> = waiter;

@@ -64,6 +64,21 @@ pub enum ProvisioningError {
     /// What was asked doesn't go with how things stand.
     #[error("{0}")]
     Refused(String),
+    /// A resource, a policy, a plan's part that isn't there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The policies deny the plan.
+    #[error("{0}")]
+    Denied(String),
+    /// Nobody approved the plan whose approval counts.
+    #[error("{0}")]
+    NotApproved(String),
+    /// The plan or its approval is too old.
+    #[error("{0}")]
+    Expired(String),
+    /// What the plan was made of has moved on.
+    #[error("{0}")]
+    Stale(String),
     /// Another process's output can't be followed.
     #[error(transparent)]
     Watch(#[from] WatchError),

@@ -57,6 +57,7 @@ pub struct EnvironmentStatus {
     /// Who holds the state lock.
     pub lock: Option<LockHolder>,
     /// Drift found by the newest run that looked: how many resources, and when.
+    #[serde(default, with = "found_drift")]
     pub drift: Option<(u32, Timestamp)>,
     /// Its runs, newest first, at most 100.
     pub runs: Vec<RunSummary>,
@@ -101,6 +102,27 @@ pub struct RunSummary {
     /// Until when it may be applied, where it is approved; wall clock.
     #[serde(default)]
     pub approved_until: Option<Timestamp>,
+}
+
+/// What was found of drift, with names to its parts in JSON: `{"resources": 2, "at": "…"}`.
+mod found_drift {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Found {
+        resources: u32,
+        at: Timestamp,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
+    pub fn serialize<S: Serializer>(drift: &Option<(u32, Timestamp)>, to: S) -> Result<S::Ok, S::Error> {
+        drift.map(|(resources, at)| Found { resources, at }).serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<(u32, Timestamp)>, D::Error> {
+        Ok(Option::<Found>::deserialize(from)?.map(|found| (found.resources, found.at)))
+    }
 }
 
 /// Who holds a state lock.

@@ -6,7 +6,7 @@ use super::ground::Ground;
 use super::{make, text};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::owner::{AskError, Operation, Phase, Request, Run, RunSummary};
+use crate::owner::{Operation, Phase, Request, Run, RunSummary};
 
 /// Applies a run's plan; without a number, the newest one that waits.
 pub async fn apply(context: &Context, number: Option<u32>, yes: bool, detach: bool) -> Result<Exit, Failure> {
@@ -19,9 +19,7 @@ pub async fn apply(context: &Context, number: Option<u32>, yes: bool, detach: bo
     }
     let written = ground.status().await.and_then(|of| of.run(Some(run.number)).map(|run| run.last_line));
     let request = Request::ApplyRun { environment: ground.environment.clone(), number: run.number };
-    if let Err(error) = ground.ask(request).await {
-        return Err(refused(&ground, run.number, error).await);
-    }
+    ground.ask(request).await?;
     if detach {
         return make::started(context, &ground, run.number).await;
     }
@@ -34,14 +32,6 @@ pub async fn apply(context: &Context, number: Option<u32>, yes: bool, detach: bo
     match words(&run) {
         Some(words) => Err(Failure::new(exit(&run), words)),
         None => Ok(exit(&run)),
-    }
-}
-
-/// Why a run wasn't applied: asking may have found it stale or expired.
-async fn refused(ground: &Ground, number: u32, error: AskError) -> Failure {
-    match ground.run(number).await {
-        Ok(run) if matches!(run.phase, Phase::Stale | Phase::Expired) => Failure::new(exit(&run), error),
-        _ => error.into(),
     }
 }
 

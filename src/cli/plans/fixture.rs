@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::owner::{
     Answer, Ask, AskError, ChangeAction, ChangeCounts, Diagnostic, EnvironmentStatus, Failure, LockHolder, LogLevel,
-    OutputValue, OwnerClient, Phase, Progress, ProvisioningStatus, Request, ResourceChange, Run, RunLogLine,
+    OutputValue, OwnerClient, Phase, Progress, ProvisioningStatus, Refusal, Request, ResourceChange, Run, RunLogLine,
     RunRequest, RunSummary, StateResource, StateView, StepRecord, TerraformStatus,
 };
 use crate::settings::EnvironmentName;
@@ -39,6 +39,7 @@ pub fn planned() -> Run {
     ];
     Run {
         number: 7,
+        id: "0198f2b4-0000-7000-8000-000000000001".into(),
         environment: EnvironmentName::demo(),
         emulated: true,
         request: RunRequest::default(),
@@ -142,12 +143,15 @@ fn answer(request: &Request) -> Result<Answer, AskError> {
     match request {
         Request::Run { number: 7, .. } => Ok(Answer::Run { run: Box::new(planned()) }),
         Request::Run { number: 8, .. } => Ok(Answer::Run { run: Box::new(failed()) }),
-        Request::RunLog { after, .. } => {
+        Request::RunLogPage { after, .. } => {
             let lines = [line(1, "EMULATED: no account is touched"), line(2, "Plan: 1 to add")];
             Ok(Answer::RunLog { lines: lines.into_iter().filter(|line| line.number > *after).collect() })
         }
         Request::State { .. } => Ok(Answer::State { state: state() }),
         Request::CancelRun { .. } => Ok(Answer::Done { message: "asked to end".into() }),
+        Request::Run { number, .. } => {
+            Err(AskError::Barred { why: Refusal::NotFound, words: format!("run {number}: there is none") })
+        }
         other => Err(AskError::Refused(format!("{other:?}: not answered in this test"))),
     }
 }

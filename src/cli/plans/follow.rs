@@ -81,7 +81,7 @@ pub fn exit(run: &Run) -> Exit {
         Phase::Planned => Exit::Pending,
         Phase::Applied | Phase::Unchanged => Exit::Done,
         Phase::Stale => Exit::Stale,
-        Phase::Expired => Exit::Expired,
+        Phase::Expired => Exit::NotApproved,
         Phase::Failed => match &run.failure {
             Some(failure) if failure.lock.is_some() => Exit::Locked,
             Some(failure) if failure.interrupted => Exit::Interrupted,
@@ -143,7 +143,7 @@ mod tests {
             (Phase::Unchanged, Exit::Done),
             (Phase::Applied, Exit::Done),
             (Phase::Stale, Exit::Stale),
-            (Phase::Expired, Exit::Expired),
+            (Phase::Expired, Exit::NotApproved),
             (Phase::Discarded, Exit::Failed),
         ] {
             assert_eq!(exit(&ended(phase)), code, "{phase:?}");

@@ -115,15 +115,14 @@ impl Ground {
         match self.ask(Request::Run { environment: self.environment.clone(), number }).await {
             Ok(Answer::Run { run }) => Ok(*run),
             Ok(_) => Err(unexpected()),
-            Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
-            Err(gone) => Err(gone.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Lines of a run's log after a number.
+    /// The first lines of a run's log after a number; none where there are no more.
     pub async fn log(&self, number: u32, after: u64) -> Result<Vec<RunLogLine>, Failure> {
         let environment = self.environment.clone();
-        match self.ask(Request::RunLog { environment, number, after, limit: LINES }).await? {
+        match self.ask(Request::RunLogPage { environment, number, after, limit: LINES }).await? {
             Answer::RunLog { lines } => Ok(lines),
             _ => Err(unexpected()),
         }

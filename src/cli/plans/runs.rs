@@ -38,7 +38,6 @@ async fn write_log(context: &Context, ground: &Ground, number: u32) -> Result<()
     loop {
         let lines = ground.log(number, after).await?;
         let Some(last) = lines.last() else { return Ok(()) };
-        // More lines than are answered at once come newest first: what is older is in the run's folder.
         after = last.number;
         for line in &lines {
             if context.output.json {

@@ -16,7 +16,7 @@ pub(super) use self::follow::follow;
 use self::look::Looker;
 use self::watching::Watching;
 use super::client::AskError;
-use super::protocol::{Answer, Request};
+use super::protocol::{Answer, Refusal, Request};
 use super::rehearsal::Rehearsal;
 use super::runner::Job;
 use crate::provisioning::error::ProvisioningError;
@@ -97,11 +97,14 @@ impl Provisioner {
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
             Request::Run { environment, number } => self.run(&environment, number).await,
             Request::RunLog { environment, number, after, limit } => self.log(&environment, number, after, limit).await,
+            Request::RunLogPage { environment, number, after, limit } => {
+                self.log_page(&environment, number, after, limit).await
+            }
             Request::State { environment } => self.state(&environment).await,
             Request::StateShow { environment, address } => self.state_show(&environment, &address).await,
             other => Err(ProvisioningError::Refused(format!("{other:?}: not a request about runs"))),
         };
-        answer.map_err(|error| AskError::Refused(crate::station::text::printable(&error.to_string())))
+        answer.map_err(|error| AskError::refused(why(&error), crate::station::text::printable(&error.to_string())))
     }
 
     async fn start(&self, environment: &EnvironmentName, request: RunRequest) -> Result<Answer, ProvisioningError> {
@@ -206,6 +209,22 @@ impl Provisioner {
         blocking(move || {
             store.read(number)?;
             let lines = log::read(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
+            Ok(Answer::RunLog { lines })
+        })
+        .await
+    }
+
+    async fn log_page(
+        &self,
+        environment: &EnvironmentName,
+        number: u32,
+        after: u64,
+        limit: usize,
+    ) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        blocking(move || {
+            store.read(number)?;
+            let lines = log::page(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
             Ok(Answer::RunLog { lines })
         })
         .await
@@ -322,6 +341,18 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ProvisioningError> {
     let cut_off = |_| ProvisioningError::Refused("runs: the answer was cut off; ask again".to_owned());
     tokio::task::spawn_blocking(work).await.map_err(cut_off)?
+}
+
+/// What a program that was refused can act on.
+const fn why(error: &ProvisioningError) -> Option<Refusal> {
+    Some(match error {
+        ProvisioningError::NoRun { .. } | ProvisioningError::NotFound(_) => Refusal::NotFound,
+        ProvisioningError::Denied(_) => Refusal::Denied,
+        ProvisioningError::NotApproved(_) => Refusal::NotApproved,
+        ProvisioningError::Expired(_) => Refusal::Expired,
+        ProvisioningError::Stale(_) => Refusal::Stale,
+        _ => return None,
+    })
 }
 
 /// Who asks, as `user@host`.

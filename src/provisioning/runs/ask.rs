@@ -33,6 +33,7 @@ pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32,
     let emulated = store.environment().kind() != EnvironmentKind::Cloud;
     let run = Run {
         number,
+        id: uuid::Uuid::now_v7().to_string(),
         environment: store.environment().clone(),
         emulated,
         request,
@@ -96,7 +97,11 @@ pub fn apply(
     }
     if let Some((phase, words)) = outdated(store, &stored.run, settings, now)? {
         close(store, &lock, &mut stored, phase, &words)?;
-        return Err(ProvisioningError::Refused(format!("run {number}: {words}")));
+        let words = format!("run {number}: {words}");
+        return Err(match phase {
+            Phase::Stale => ProvisioningError::Stale(words),
+            _ => ProvisioningError::Expired(words),
+        });
     }
     let words = format!("applying asked for by {}", printable(asked_by));
     LogWriter::open(&store.run_folder(number))?.append(Phase::Queued, LogLevel::Info, &words)?;

@@ -107,6 +107,25 @@ pub fn read(path: &Path, after: u64, limit: usize) -> Result<Vec<RunLogLine>, Pr
     Ok(found.into())
 }
 
+/// The oldest `limit` lines after number `after`, oldest first. A line that is being written isn't there yet.
+pub fn page(path: &Path, after: u64, limit: usize) -> Result<Vec<RunLogLine>, ProvisioningError> {
+    let failed = |error: std::io::Error| ProvisioningError::file(path, &error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut found = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        if found.len() >= limit {
+            break;
+        }
+        let line = line.map_err(failed)?;
+        found.extend(serde_json::from_slice::<RunLogLine>(&line).ok().filter(|line| line.number > after));
+    }
+    Ok(found)
+}
+
 /// Number of the last line; 0 before the first. Reads the file's end only.
 pub fn last_line(path: &Path) -> Result<u64, ProvisioningError> {
     let failed = |error: std::io::Error| ProvisioningError::file(path, &error);
@@ -145,6 +164,8 @@ mod tests {
         };
         assert_eq!(texts(0, 2)[0], "three with s3cret");
         assert_eq!(texts(1, 1)[0].chars().count(), 4097);
+        let page = |after| page(&path, after, 2).expect("read").into_iter().map(|line| line.number).collect::<Vec<_>>();
+        assert_eq!((page(0), page(2), page(4)), (vec![1, 2], vec![3, 4], vec![]));
         assert_eq!(texts(0, 10)[..2], ["one", "two"]);
         assert!(texts(4, 10).is_empty() && texts(0, 0).is_empty());
 
