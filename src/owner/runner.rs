@@ -4,6 +4,7 @@
 //! the end of the asking process nor that of its terminal reaches it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,9 @@ use crate::provisioning::terraform::command::Providers;
 use crate::settings::{EnvironmentName, Folders, Settings};
 
 pub use crate::provisioning::runs::queue::Job;
+
+/// Wall time that Terraform has for saying that it was told to end as well.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Carries the run `number` of `environment` out. How it ended is in the run's folder; an error here is one that
 /// couldn't be written there.
@@ -102,7 +106,8 @@ fn interrupts(store: &Store, number: u32) -> Result<watch::Receiver<bool>, Provi
         loop {
             tokio::select! {
                 Some(()) = interrupted.recv() => {}
-                Some(()) = terminated.recv() => {}
+                // A service manager tells every process of its unit, Terraform too. It says so when it was told.
+                Some(()) = terminated.recv() => tokio::time::sleep(MOMENT).await,
                 Some(()) = hung_up.recv() => continue,
                 else => break,
             }

@@ -180,14 +180,14 @@ impl Recorder {
         }
     }
 
-    /// Takes a line of Terraform's output in.
+    /// Takes a line of Terraform's output in; in the run also where the log can't be written.
     pub fn take(&mut self, line: Line) -> Result<(), ProvisioningError> {
         let now = Timestamp::now();
         let text = match &line.event {
             Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
             _ => line.text.clone(),
         };
-        self.say(line.level, &text)?;
+        let said = self.say(line.level, &text);
         let line = self.masked(line);
         let run = &mut self.stored.run;
         match run.phase {
@@ -203,7 +203,7 @@ impl Recorder {
         if let Event::Diagnostic(diagnostic) = line.event {
             self.diagnostics.push(diagnostic);
         }
-        Ok(())
+        said
     }
 
     fn masked(&self, line: Line) -> Line {
@@ -216,13 +216,13 @@ impl Recorder {
         }
     }
 
-    /// Notes a diagnostic of the step at hand and writes it to the log.
+    /// Notes a diagnostic of the step at hand and writes it to the log; notes it also where that can't be written.
     pub fn diagnose(&mut self, diagnostic: Diagnostic) -> Result<(), ProvisioningError> {
         let diagnostic = self.masks.apply_to(diagnostic);
         let level = if diagnostic.error { LogLevel::Error } else { LogLevel::Warning };
-        self.say(level, &event::words(&diagnostic))?;
+        let words = event::words(&diagnostic);
         self.diagnostics.push(diagnostic);
-        Ok(())
+        self.say(level, &words)
     }
 
     /// The secrets that are known.
@@ -280,9 +280,10 @@ impl Recorder {
         let run = &self.stored.run;
         let advice = advice::after(run, phase, interrupted, &diagnostics, lock.as_ref());
         let what = if interrupted { "interrupted" } else { "failed" };
-        self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()))?;
+        let said = self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()));
         self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
-        self.rest(Phase::Failed)
+        self.rest(Phase::Failed)?;
+        said
     }
 }
 

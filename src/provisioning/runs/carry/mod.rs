@@ -181,14 +181,13 @@ impl Carrier {
                 Ok(phase)
             }
             Err(stop) => {
-                let interrupted = match stop {
-                    Stop::Failed { interrupted } => interrupted,
-                    Stop::Error(error) => {
-                        self.recorder.diagnose(ours(&error.to_string()))?;
-                        false
-                    }
+                // A log that can't be written, on a full disk say, keeps the run from nothing.
+                let (interrupted, noted) = match stop {
+                    Stop::Failed { interrupted } => (interrupted, Ok(())),
+                    Stop::Error(error) => (false, self.recorder.diagnose(ours(&error.to_string()))),
                 };
                 self.recorder.fail(interrupted)?;
+                noted?;
                 Ok(Phase::Failed)
             }
         }

@@ -80,25 +80,28 @@ impl Carrier {
     }
 }
 
-/// Takes lines in and writes the run once for all of them. `whole` collects what only makes sense whole.
+/// Takes lines in, all of them whatever fails, and writes the run once for all. `whole` collects what only makes sense whole.
 fn take(
     recorder: &mut Recorder,
     phase: Phase,
     lines: Vec<(Stream, String)>,
     whole: &mut String,
 ) -> Result<(), ProvisioningError> {
+    let mut outcome = Ok(());
     for (stream, text) in lines {
-        match (stream, phase) {
+        let taken = match (stream, phase) {
             (Stream::Out, Phase::Validating | Phase::CheckingFormat) => {
                 whole.push_str(&text);
                 whole.push('\n');
+                Ok(())
             }
-            (Stream::Out, _) => recorder.take(event::parse(&text))?,
+            (Stream::Out, _) => recorder.take(event::parse(&text)),
             (Stream::Error, _) => {
                 let text = crate::provisioning::terraform::text::plain(&text);
-                recorder.say(LogLevel::Error, &text)?;
+                recorder.say(LogLevel::Error, &text)
             }
-        }
+        };
+        outcome = outcome.and(taken);
     }
-    recorder.save_progress()
+    outcome.and(recorder.save_progress())
 }
