@@ -1,8 +1,9 @@
 //! Runs in words: what screens and the command line say of them alike.
 
 use super::policy::finding::Severity;
-use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run};
+use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run, RunRequest};
 use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
+use crate::station::text::printable;
 
 /// How to come by Terraform, where it is missing or too old.
 pub const INSTALL: &str = "install Terraform 1.6 or newer (https://developer.hashicorp.com/terraform/install, or your \
@@ -85,6 +86,30 @@ impl ResourceChange {
             return Some(format!("imports {id}"));
         }
         self.reason.as_deref().map(super::plan::cause::reason)
+    }
+}
+
+impl RunRequest {
+    /// What is asked, in words and without values of variables: `plan, only azurerm_iothub.hub, setting window`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let operation = match self.operation {
+            Operation::Plan => "plan",
+            Operation::Destroy => "plan to destroy",
+            Operation::RefreshOnly => "look for drift",
+        };
+        let list = |word: &str, addresses: &[String]| match addresses {
+            [] => String::new(),
+            addresses => format!(", {word} {}", printable(&addresses.join(" "))),
+        };
+        let names: Vec<_> = self.variables.keys().cloned().collect();
+        [
+            operation.to_owned(),
+            list("only", &self.targets),
+            list("replacing", &self.replace),
+            list("setting", &names),
+        ]
+        .concat()
     }
 }
 

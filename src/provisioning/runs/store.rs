@@ -1,5 +1,6 @@
 //! The folder in which an environment's runs are kept.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,8 @@ pub fn is_passing(path: &Path) -> bool {
 const RECORD: &str = "record.json";
 /// The folder of approvals there.
 const APPROVALS: &str = "approvals";
+/// The folder of approvals that were used, a file with the id of each.
+const USED: &str = "used";
 
 /// One environment's folder of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +153,34 @@ impl Store {
         let folder = self.run_folder(number).join(APPROVALS);
         files::make_folder(&folder)?;
         write_signed(&folder.join(format!("{id}.json")), approval)
+    }
+
+    /// Ids of the approvals that were used here.
+    pub fn used(&self) -> Result<BTreeSet<String>, ProvisioningError> {
+        let folder = self.folder.join(USED);
+        match std::fs::read_dir(&folder) {
+            Ok(entries) => Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(ProvisioningError::file(&folder, &error)),
+        }
+    }
+
+    /// Uses approvals up, for the run `number`. Refused where one was used already.
+    pub fn use_up<'a>(&self, number: u32, ids: impl Iterator<Item = &'a str>) -> Result<(), ProvisioningError> {
+        let folder = self.folder.join(USED);
+        for id in ids {
+            files::make_folder(&folder)?;
+            let path = folder.join(id);
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => file.sync_all().map_err(|error| ProvisioningError::file(&path, &error))?,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    let words = format!("run {number}: approval {id} was used already; have the plan approved anew");
+                    return Err(ProvisioningError::NotApproved(words));
+                }
+                Err(error) => return Err(ProvisioningError::file(&path, &error)),
+            }
+        }
+        Ok(())
     }
 
     /// The environment's audit trail.

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 
 use super::plan::StateMark;
-use super::{Carrier, SCHEMA};
-use crate::provisioning::approval::record::{PlanRecord, Signed};
-use crate::provisioning::approval::{digest, signature};
+use super::Carrier;
+use crate::provisioning::approval::make::{self, SCHEMA};
+use crate::provisioning::approval::digest;
+use crate::provisioning::approval::record::PlanRecord;
+use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
@@ -13,7 +15,7 @@ use crate::provisioning::plan::kept;
 use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::policy::{Policies, PolicyContext, verdict_digest};
-use crate::provisioning::run::LogLevel;
+use crate::provisioning::runs::ask;
 use crate::provisioning::terraform::command::Caller;
 use crate::settings::EnvironmentKind;
 
@@ -31,7 +33,7 @@ impl Carrier {
         // In clear, for whoever reveals it; it goes when the plan goes.
         files::write_whole(&self.store.plan_json(number), reading.json().to_string().as_bytes())?;
         let policies = Policies::load(self.settings.policies.as_deref());
-        let findings = self.ask_policies(&policies, reading)?;
+        let findings = self.ask_policies(&policies, reading);
         self.recorder.judged(findings)?;
         let run = self.recorder.run();
         let workspace = self.store.workspace();
@@ -58,54 +60,40 @@ impl Carrier {
 
     /// Writes the record, signed where the environment is in the cloud and a key is set.
     fn record(&mut self, record: PlanRecord) -> Result<(), ProvisioningError> {
-        let payload = serde_json::to_string(&record).map_err(|error| {
-            ProvisioningError::Refused(format!("run {}: its record can't be written: {error}", record.run))
-        })?;
         let key = self.settings.signing_key.as_deref();
         let key = key.filter(|_| self.store.environment().kind() == EnvironmentKind::Cloud);
-        let signature =
-            key.map(|key| signature::sign(key, signature::PLAN_NAMESPACE, payload.as_bytes())).transpose()?;
-        self.store.write_record(record.run, &Signed { payload, signature })?;
-        let words = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
-        let by = record.planned_by.clone();
-        self.tell(&by, AuditEvent::Planned, &words, &record)?;
+        self.store.write_record(record.run, &make::sign_record(&record, key)?)?;
+        let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
+        self.tell("", AuditEvent::Planned, &counts, &record)?;
         if record.denials > 0 {
             let denied = self.recorder.run().findings.iter().filter(|finding| finding.severity == Severity::Deny);
             let mut policies: Vec<_> = denied.map(|finding| finding.policy.clone()).collect();
             policies.dedup();
-            let words = format!("denied by {}", policies.join(", "));
-            self.recorder.say(LogLevel::Warning, &words)?;
-            self.tell(&by, AuditEvent::Denied, &words, &record)?;
+            let words = format!("by {}", policies.join(", "));
+            self.tell("", AuditEvent::Denied, &words, &record)?;
         }
         self.recorder.run_mut().record = Some(record);
         Ok(())
     }
 
     /// What the policies say of a plan now, without its secrets.
-    pub(super) fn ask_policies(
-        &self,
-        policies: &Policies,
-        reading: &PlanReading,
-    ) -> Result<Vec<Finding>, ProvisioningError> {
-        let window = self.settings.change_window.as_deref().map(str::parse).transpose();
+    pub(super) fn ask_policies(&self, policies: &Policies, reading: &PlanReading) -> Vec<Finding> {
         let context = PolicyContext {
             environment: self.store.environment().clone(),
             now: Timestamp::now(),
-            change_window: window.map_err(|reason| {
-                ProvisioningError::Refused(format!("provisioning.change_window: {reason}"))
-            })?,
+            change_window: self.settings.change_window.clone(),
             emulated: self.recorder.run().emulated,
         };
         let masks = self.recorder.masks();
-        let findings = policies.judge(reading.json(), &context).into_iter().map(|finding| Finding {
+        let masked = |finding: Finding| Finding {
             message: masks.apply(&finding.message),
             addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
             ..finding
-        });
-        Ok(findings.collect())
+        };
+        policies.judge(reading.json(), &context).into_iter().map(masked).collect()
     }
 
-    /// Writes to the audit trail what a plan was bound to then.
+    /// Writes to the audit trail, with what a plan is bound to. Without a name it is whoever asked for the run.
     pub(super) fn tell(
         &self,
         who: &str,
@@ -113,8 +101,24 @@ impl Carrier {
         words: &str,
         record: &PlanRecord,
     ) -> Result<(), ProvisioningError> {
-        let words = self.recorder.masks().apply(words);
-        self.store.trail().append(who, event, Some(record.run), &words, record.digests())?;
+        let run = self.recorder.run();
+        let who = if who.is_empty() { &run.asked_by } else { who };
+        self.store.trail().append(Deed {
+            who: who.to_owned(),
+            event,
+            emulated: run.emulated,
+            run: Some(run.number),
+            words: self.recorder.masks().apply(words),
+            digests: record.digests(),
+        })?;
         Ok(())
+    }
+
+    /// Writes to the audit trail how the run ended. A run that has ended has ended, whether that can be written or not.
+    pub(super) fn tell_end(&mut self, words: &str) {
+        let words = self.recorder.masks().apply(words);
+        if let Err(error) = ask::tell(&self.store, self.recorder.run(), "", AuditEvent::Ended, &words) {
+            tracing::error!(target: "provisioning", "audit trail: {error}");
+        }
     }
 }

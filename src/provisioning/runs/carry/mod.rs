@@ -1,4 +1,12 @@
 //! Carrying one run out, step by step, in a process of its own.
+//!
+//! [`plan`] goes up to a plan, [`judge`] reads, judges and records it; [`apply`] looks whether it still holds, and applies
+//! it; [`step`] is one call of Terraform.
+
+mod apply; // the look before an apply, and the apply
+mod judge; // a plan read, judged and recorded
+mod plan; // the steps up to a plan
+mod step; // one call of Terraform
 
 use std::collections::BTreeMap;
 
@@ -6,21 +14,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::arguments::{self, words};
+use self::apply::Looked;
 use super::ask;
 use super::queue::{Holder, Job, Ticket, Turn};
-use super::record::{Recorder, settle};
+use super::record::Recorder;
 use super::seen;
 use super::store::Store;
+use crate::provisioning::approval::check::Verdict;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::files;
 use crate::provisioning::run::{Diagnostic, LogLevel, Operation, Phase, RunRequest};
 use crate::provisioning::terraform::command::{Caller, Providers};
-use crate::provisioning::terraform::event;
 use crate::provisioning::terraform::find::Terraform;
-use crate::provisioning::terraform::process::{self, Ended, Stream};
-use crate::provisioning::terraform::secrets;
-use crate::provisioning::workspace::module::Module;
 use crate::settings::ProvisioningSettings;
 
 /// Carries one run out.
@@ -88,8 +92,9 @@ impl Carrier {
             biased;
             _ = interrupt.wait_for(|asked| *asked) => {
                 self.recorder.say(LogLevel::Info, "discarded while it waited")?;
-                files::remove(&self.store.plan(number))?;
+                self.store.forget_plan(number)?;
                 self.recorder.rest(Phase::Discarded)?;
+                self.tell_end("discarded while it waited");
                 Ok(None)
             }
             turn = waiting => {
@@ -118,23 +123,37 @@ impl Carrier {
         self.conclude(outcome)
     }
 
-    /// Applies the plan, once more after a look at whether it still holds. Answers how the run ended. Where everything
-    /// that the module describes is applied then, `adopt` is called before that is told.
+    /// Applies the plan, after a look at whether it still holds and is approved. `use_up` is called with what it relies
+    /// on before anything is applied. Answers how the run ended. Where everything that the module describes is applied
+    /// then, `adopt` is called before that is told.
     pub async fn apply(
         &mut self,
         turn: &Turn,
+        variables: &BTreeMap<String, Value>,
         providers: Providers,
+        use_up: impl AsyncFnOnce(&Verdict) -> Result<(), ProvisioningError>,
         adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
     ) -> Result<Phase, ProvisioningError> {
         let outdated = ask::outdated(&self.store, self.recorder.run(), &self.settings, Timestamp::now())?;
         if let Some((phase, words)) = outdated {
             self.recorder.say(LogLevel::Warning, &words)?;
-            files::remove(&self.store.plan(self.recorder.run().number))?;
+            self.store.forget_plan(self.recorder.run().number)?;
+            self.recorder.run_mut().moved = vec![words.clone()];
             self.recorder.rest(phase)?;
+            self.tell_end(&words);
             return Ok(phase);
         }
-        self.recorder.begin(Phase::Applying)?;
-        let outcome = self.apply_step(turn, providers).await;
+        let outcome = match self.look(turn, variables, providers).await {
+            Ok(Looked::Refused(refusal)) => match self.refuse(refusal) {
+                Ok(phase) => return Ok(phase),
+                Err(error) => Err(error.into()),
+            },
+            Ok(Looked::Holds { caller, verdict, record }) => match use_up(&verdict).await {
+                Ok(()) => self.apply_steps(turn, &caller, &verdict, &record).await,
+                Err(error) => Err(error.into()),
+            },
+            Err(stop) => Err(stop),
+        };
         let outcome = self.stand(outcome, adopt).await;
         // A failed apply has changed the state as well. Whoever sees this run at its end sees the others as they are then.
         if let Err(error) = ask::make_stale(&self.store, self.recorder.run().number) {
@@ -146,7 +165,9 @@ impl Carrier {
     /// Ends the run as failed before it could begin.
     pub fn fail(&mut self, error: &dyn std::error::Error) -> Result<(), ProvisioningError> {
         self.recorder.diagnose(ours(&error.to_string()))?;
-        self.recorder.fail(false)
+        self.recorder.fail(false)?;
+        self.tell_end("failed");
+        Ok(())
     }
 
     /// Gives the ticket back.
@@ -173,11 +194,14 @@ impl Carrier {
         let waits = matches!(outcome, Ok(Phase::Planned));
         if !waits {
             // It holds secrets and is of no more use.
-            files::remove(&self.store.plan(self.recorder.run().number))?;
+            self.store.forget_plan(self.recorder.run().number)?;
         }
         match outcome {
             Ok(phase) => {
                 self.recorder.rest(phase)?;
+                if phase.is_end() {
+                    self.tell_end(phase.label());
+                }
                 Ok(phase)
             }
             Err(stop) => {
@@ -187,6 +211,7 @@ impl Carrier {
                     Stop::Error(error) => (false, self.recorder.diagnose(ours(&error.to_string()))),
                 };
                 self.recorder.fail(interrupted)?;
+                self.tell_end(if interrupted { "interrupted" } else { "failed" });
                 noted?;
                 Ok(Phase::Failed)
             }
