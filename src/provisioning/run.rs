@@ -376,6 +376,19 @@ impl ChangeCounts {
         }
     }
 
+    /// These and those of `other`.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            create: self.create + other.create,
+            update: self.update + other.update,
+            replace: self.replace + other.replace,
+            delete: self.delete + other.delete,
+            import: self.import + other.import,
+            forget: self.forget + other.forget,
+        }
+    }
+
     /// Whether nothing is changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -10,10 +10,10 @@ pub mod error; // what is wrong with a plan's JSON, in words
 //pub mod export; // a plan as Markdown, HTML, JSON
 mod fingerprint; // a digest of what a plan changes, and what differs between two
 mod half; // one side of a difference: its value, what of it is secret, what is unknown
-//pub mod kept; // what is kept of a plan for good
+pub mod kept; // what is kept of a plan for good
 mod list; // which elements of two lists belong together
 pub mod model; // what is shown of a plan
 mod outline; // a plan without its differences
 pub mod read; // the JSON, read
 mod redaction; // values and names without secrets
-//pub mod tree; // changes by module, folded and filtered
+pub mod tree; // changes by module, folded and filtered
