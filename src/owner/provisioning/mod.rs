@@ -1,8 +1,10 @@
 //! Provisioning as an owner and the command line drive it. Runs are asked for here and carried out by a process of
 //! their own; what is known of them is read from the folders they write to.
 
+mod asking; // runs made, approved, applied, ended
 mod follow; // into the snapshots
 mod look; // how an environment stands, read from its folder
+mod reading; // plans that are kept, the audit trail
 mod watching; // noticing that something changed
 
 use std::ffi::OsString;
@@ -113,26 +115,27 @@ impl Provisioner {
             Request::RunLogPage { environment, number, after, limit } => {
                 self.log_page(&environment, number, after, limit).await
             }
+            Request::Approve { environment, number, reason, override_denials } => {
+                self.approve(&environment, number, reason.as_deref(), override_denials).await
+            }
+            Request::ImportApproval { environment, number, approval } => {
+                self.import(&environment, number, approval).await
+            }
+            Request::RefreshRuns { environment } => self.refresh(&environment).await,
+            Request::Plan { environment, number } => self.plan(&environment, number).await,
+            Request::PlanDetails { environment, number, list, from, count } => {
+                self.plan_details(&environment, number, list, (from, count)).await
+            }
+            Request::RevealChange { environment, number, list, index } => {
+                self.reveal(&environment, number, list, index).await
+            }
+            Request::Audit { environment, after, limit } => self.audit(&environment, after, limit).await,
+            Request::VerifyAudit { environment } => self.verify_audit(&environment).await,
             Request::State { environment } => self.state(&environment).await,
             Request::StateShow { environment, address } => self.state_show(&environment, &address).await,
             other => Err(ProvisioningError::Refused(format!("{other:?}: not a request about runs"))),
         };
         answer.map_err(|error| AskError::refused(why(&error), crate::station::text::printable(&error.to_string())))
-    }
-
-    async fn start(&self, environment: &EnvironmentName, request: RunRequest) -> Result<Answer, ProvisioningError> {
-        self.find_terraform().await?;
-        self.check_name(environment)?;
-        let store = self.store(environment)?;
-        let words = audit_words(&request);
-        let asked_by = asker();
-        let (number, ticket) = {
-            let (store, asked_by) = (store.clone(), asked_by.clone());
-            blocking(move || ask::start(&store, request, &asked_by)).await?
-        };
-        tracing::info!(target: "audit", "run {number} of {}: {words}, asked for by {asked_by}", shown(environment));
-        self.spawn(&store, number, Job::Plan, &ticket)?;
-        Ok(Answer::RunStarted { number })
     }
 
     /// Refuses an environment of the cloud that the module knows nothing of: a slip of the pen makes no folder.
@@ -149,30 +152,6 @@ impl Provisioner {
         Err(ProvisioningError::Refused(words))
     }
 
-    async fn apply(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
-        self.find_terraform().await?;
-        let store = self.store(environment)?;
-        let asked_by = asker();
-        let ticket = {
-            let (store, settings, asked_by) = (store.clone(), self.settings_of(environment)?, asked_by.clone());
-            blocking(move || ask::apply(&store, number, &settings, &asked_by, Timestamp::now())).await?
-        };
-        tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));
-        self.spawn(&store, number, Job::Apply, &ticket)?;
-        Ok(Answer::Done { message: format!("run {number}: its apply was asked for") })
-    }
-
-    async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
-        let store = self.store(environment)?;
-        let asked_by = asker();
-        let message = {
-            let asked_by = asked_by.clone();
-            blocking(move || ask::cancel(&store, number, &asked_by)).await?
-        };
-        tracing::info!(target: "audit", "{message}, in {}, asked for by {asked_by}", shown(environment));
-        Ok(Answer::Done { message })
-    }
-
     async fn unlock(&self, environment: &EnvironmentName, id: &str) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let message = if environment.kind() == EnvironmentKind::Cloud {
@@ -181,6 +160,7 @@ impl Provisioner {
             ask::unlock_local(&store, id).await?
         };
         tracing::info!(target: "audit", "{message}, in {}, asked for by {}", shown(environment), asker());
+        tell(&store, AuditEvent::Unlocked, &message)?;
         self.watching.ring();
         Ok(Answer::Done { message })
     }
@@ -384,18 +364,15 @@ fn shown(environment: &EnvironmentName) -> String {
     }
 }
 
-fn audit_words(request: &RunRequest) -> String {
-    use crate::provisioning::run::Operation;
-    let operation = match request.operation {
-        Operation::Plan => "plan",
-        Operation::Destroy => "plan to destroy",
-        Operation::RefreshOnly => "look for drift",
-    };
-    let list = |word: &str, addresses: &[String]| match addresses {
-        [] => String::new(),
-        addresses => format!(", {word} {}", crate::station::text::printable(&addresses.join(" "))),
-    };
-    let names: Vec<_> = request.variables.keys().cloned().collect();
-    [operation.to_owned(), list("only", &request.targets), list("replacing", &request.replace), list("setting", &names)]
-        .concat()
+/// Writes to an environment's audit trail what isn't about one run.
+fn tell(store: &Store, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
+    store.trail().append(Deed {
+        who: asker(),
+        event,
+        emulated: store.environment().kind() != EnvironmentKind::Cloud,
+        run: None,
+        words: words.to_owned(),
+        digests: BTreeMap::new(),
+    })?;
+    Ok(())
 }
