@@ -349,7 +349,7 @@ const fn why(error: &ProvisioningError) -> Option<Refusal> {
 }
 
 /// Who asks, as `user@host`.
-fn asker() -> String {
+pub(super) fn asker() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
     let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname();
