@@ -20,7 +20,10 @@ use crate::settings::EnvironmentName;
 pub fn is_passing(path: &Path) -> bool {
     let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
     parts.next().as_deref() == Some("provisioning")
-        && matches!(parts.next().as_deref(), Some("module" | "home" | "queue" | "working" | "lock"))
+        && matches!(
+            parts.next().as_deref(),
+            Some("module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
+        )
 }
 
 /// The record of what a plan is bound to, in a run's folder.

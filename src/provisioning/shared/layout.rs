@@ -11,6 +11,8 @@ pub const RUN: &str = "run.json";
 pub const CLAIM: &str = "claim.json";
 /// What became of the plan.
 pub const USED: &str = "used.json";
+/// Who has ended the run in the stead of a home that is gone.
+pub const ENDED: &str = "ended.json";
 /// The folder of approvals.
 pub const APPROVALS: &str = "approvals";
 
@@ -105,7 +107,7 @@ pub fn of_run(number: u32, name: &str) -> String {
 pub fn read_run(object: &str) -> Option<(u32, &str)> {
     let (number, name) = object.strip_prefix("runs/")?.split_once('/')?;
     let parsed: u32 = number.parse().ok()?;
-    let known = matches!(name, RUN | CLAIM | USED)
+    let known = matches!(name, RUN | CLAIM | USED | ENDED)
         || PARTS.iter().any(|part| part.name == name)
         || approval_id(name).is_some();
     (parsed > 0 && format!("{parsed:04}") == number && known).then_some((parsed, name))

@@ -110,7 +110,8 @@ impl Objects {
 
     /// Writes an object. Where `known` is given and the store can, only if it still is that version.
     pub async fn put(&self, name: &str, content: &[u8], known: Option<&Version>) -> Result<Version, SharedError> {
-        let update = |version: &Version| PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None });
+        let update =
+            |version: &Version| PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None });
         let mode = known.filter(|_| self.conditional_update).map_or(PutMode::Overwrite, update);
         match self.put_with(name, content, mode).await {
             Ok(version) => Ok(version),
@@ -193,7 +194,9 @@ impl Objects {
                     code.unwrap_or_else(|| "no code was given".to_owned()),
                     "whoever plans, approves or applies needs the role Storage Blob Data Contributor on the container, or a key or SAS that is valid",
                 ),
-                Place::Folder(_) => (shown(&deepest(error)), "join the group of the folder, or have its permissions changed"),
+                Place::Folder(_) => {
+                    (shown(&deepest(error)), "join the group of the folder, or have its permissions changed")
+                }
             };
             return SharedError::Unauthorised { place, reason, next };
         }
@@ -217,7 +220,7 @@ fn code(error: &Error) -> Option<String> {
 }
 
 fn chain(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |error| error.source())
+    std::iter::successors(error.source(), |&error| error.source())
 }
 
 /// The innermost cause, which is the system's: "Connection refused", "failed to lookup address".

@@ -65,7 +65,9 @@ impl std::str::FromStr for Place {
             SharedError::Refused(format!("provisioning.run_store: {cause}; {next}"))
         };
         if url.contains(['?', '#', '@']) {
-            return Err(refused("credentials don't belong into the URL, they come from AZURE_* variables or `az login`"));
+            return Err(refused(
+                "credentials don't belong into the URL, they come from AZURE_* variables or `az login`",
+            ));
         }
         if let Some(rest) = url.strip_prefix("azure://") {
             let mut parts = rest.trim_end_matches('/').split('/');
@@ -76,7 +78,9 @@ impl std::str::FromStr for Place {
             };
             let prefix: Vec<_> = parts.collect();
             if !prefix.iter().all(|part| is_segment(part)) {
-                return Err(refused("a path in the container has letters, digits and any of . _ - between its slashes"));
+                return Err(refused(
+                    "a path in the container has letters, digits and any of . _ - between its slashes",
+                ));
             }
             return Ok(Self::Azure { account: account.into(), container: container.into(), prefix: prefix.join("/") });
         }
@@ -290,12 +294,14 @@ mod tests {
 
     #[test]
     fn credentials_are_masked_in_whatever_is_said() {
-        let variables = [("AZURE_STORAGE_SAS_TOKEN", "?sv=2023&sig=abc%2Bdef12345"), ("AZURE_STORAGE_ACCOUNT_KEY", "k3ykey")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables =
+            [("AZURE_STORAGE_SAS_TOKEN", "?sv=2023&sig=abc%2Bdef12345"), ("AZURE_STORAGE_ACCOUNT_KEY", "k3ykey")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let said = secrets(&variables).apply("GET https://a/b?sv=2023&sig=abc%2Bdef12345 abc+def12345 k3ykey");
         assert!(!said.contains("abc") && !said.contains("k3ykey"), "{said}");
         let broken = [("AZURE_STORAGE_ACCOUNT_KEY".to_owned(), "not base64!".to_owned())];
-        let words = "azure://acc1/runs".parse::<Place>().expect("a place").open(&broken).expect_err("no key").to_string();
+        let words =
+            "azure://acc1/runs".parse::<Place>().expect("a place").open(&broken).expect_err("no key").to_string();
         assert!(!words.contains("not base64!") && words.contains("AZURE_"), "{words}");
     }
 }
