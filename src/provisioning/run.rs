@@ -17,6 +17,9 @@ use crate::settings::EnvironmentName;
 pub struct Run {
     /// Its number in its environment, from 1.
     pub number: u32,
+    /// What tells it from every other run, wherever it was made (UUID).
+    #[serde(default)]
+    pub id: String,
     /// Its environment.
     pub environment: EnvironmentName,
     /// Whether it runs on emulated providers, which can't touch a real account.
