@@ -103,13 +103,8 @@ impl RunRequest {
             addresses => format!(", {word} {}", printable(&addresses.join(" "))),
         };
         let names: Vec<_> = self.variables.keys().cloned().collect();
-        [
-            operation.to_owned(),
-            list("only", &self.targets),
-            list("replacing", &self.replace),
-            list("setting", &names),
-        ]
-        .concat()
+        [operation.to_owned(), list("only", &self.targets), list("replacing", &self.replace), list("setting", &names)]
+            .concat()
     }
 }
 

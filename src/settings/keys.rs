@@ -219,13 +219,12 @@ fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-<<<<<<< HEAD
 fn is_change_window(text: &str) -> bool {
     is_line(text) && text.parse::<super::ChangeWindow>().is_ok()
-=======
+}
+
 fn is_recipient(text: &str) -> bool {
     is_line(text) && text.starts_with("age1")
->>>>>>> store
 }
 
 fn is_time_zone(text: &str) -> bool {

@@ -143,7 +143,8 @@ impl Provisioner {
             return Ok(Answer::Done { message: format!("environment {environment}: its runs are kept here alone") });
         };
         let refreshed = sharing.refresh().await?;
-        let changed: Vec<u32> = [&refreshed.made, &refreshed.changed, &refreshed.approved].into_iter().flatten().copied().collect();
+        let changed: Vec<u32> =
+            [&refreshed.made, &refreshed.changed, &refreshed.approved].into_iter().flatten().copied().collect();
         let message = if refreshed.faults.is_empty() {
             format!("environment {environment}: {} runs are newer", changed.len())
         } else {

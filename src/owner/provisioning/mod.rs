@@ -7,12 +7,11 @@ mod look; // how an environment stands, read from its folder
 mod reading; // plans that are kept, the audit trail
 mod watching; // noticing that something changed
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use jiff::Timestamp;
 
 pub(super) use self::follow::follow;
 use self::look::Looker;
@@ -21,8 +20,9 @@ use super::client::AskError;
 use super::protocol::{Answer, Refusal, Request};
 use super::rehearsal::Rehearsal;
 use super::runner::Job;
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::RunRequest;
 use crate::provisioning::runs::queue::Ticket;
 use crate::provisioning::runs::seen::{self, Living};
 use crate::provisioning::runs::store::Store;
@@ -160,7 +160,7 @@ impl Provisioner {
             ask::unlock_local(&store, id).await?
         };
         tracing::info!(target: "audit", "{message}, in {}, asked for by {}", shown(environment), asker());
-        tell(&store, AuditEvent::Unlocked, &message)?;
+        tell(&store, AuditEvent::Unlocked, None, &message)?;
         self.watching.ring();
         Ok(Answer::Done { message })
     }
@@ -364,13 +364,13 @@ fn shown(environment: &EnvironmentName) -> String {
     }
 }
 
-/// Writes to an environment's audit trail what isn't about one run.
-fn tell(store: &Store, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
+/// Writes to an environment's audit trail what this user does.
+fn tell(store: &Store, event: AuditEvent, run: Option<u32>, words: &str) -> Result<(), ProvisioningError> {
     store.trail().append(Deed {
         who: asker(),
         event,
         emulated: store.environment().kind() != EnvironmentKind::Cloud,
-        run: None,
+        run,
         words: words.to_owned(),
         digests: BTreeMap::new(),
     })?;

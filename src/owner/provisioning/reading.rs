@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Provisioner, asker, blocking};
+use super::{Provisioner, blocking, tell};
 use crate::owner::protocol::Answer;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
@@ -60,7 +60,7 @@ impl Provisioner {
                 .detail(list, index, true)
                 .ok_or_else(|| refused("its plan has no such change; read the plan again"))?;
             let words = format!("secrets of {} in the plan", detail.change.address);
-            store.trail().append(&asker(), AuditEvent::Revealed, Some(number), &words, Default::default())?;
+            tell(&store, AuditEvent::Revealed, Some(number), &words)?;
             Ok(Answer::PlanDetails { details: vec![detail] })
         })
         .await

@@ -1,6 +1,6 @@
 //! Approving a run's plan, here or by a file that was made elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 

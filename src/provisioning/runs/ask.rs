@@ -153,14 +153,7 @@ fn allowed(
         ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
     })?;
     let (used, run_id) = (store.used()?, stored.run.id.clone());
-    let case = approve::case(
-        store.environment(),
-        (number, &run_id),
-        &record,
-        stored.run.denials(),
-        &used,
-        settings,
-    );
+    let case = approve::case(store.environment(), (number, &run_id), &record, stored.run.denials(), &used, settings);
     let approvers = Approvers::find(settings.approvers.as_deref())?;
     check::authorise(&case, &store.approvals(number)?, approvers.as_ref(), now)?;
     Ok(())
@@ -357,13 +350,7 @@ fn close(
 }
 
 /// Writes to the audit trail what is done with a run. Without a name it is whoever asked for the run.
-pub fn tell(
-    store: &Store,
-    run: &Run,
-    who: &str,
-    event: AuditEvent,
-    words: &str,
-) -> Result<(), ProvisioningError> {
+pub fn tell(store: &Store, run: &Run, who: &str, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
     store.trail().append(Deed {
         who: if who.is_empty() { run.asked_by.clone() } else { who.to_owned() },
         event,

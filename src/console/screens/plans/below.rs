@@ -74,11 +74,9 @@ pub fn subject(row: &Row, run: &Run, held: &Held, details: &Details, unchanged: 
             lines: plan.variables.get(*place).map(variable).into_iter().collect(),
             revealed: false,
         },
-        RowKey::Branch(Branch::Variables) => Subject {
-            title: "Variables".into(),
-            lines: plan.variables.iter().map(variable).collect(),
-            revealed: false,
-        },
+        RowKey::Branch(Branch::Variables) => {
+            Subject { title: "Variables".into(), lines: plan.variables.iter().map(variable).collect(), revealed: false }
+        }
         RowKey::Check(place) => {
             let lines = plan.checks.get(*place).map(check).unwrap_or_default();
             Subject { title: "Check".into(), lines, revealed: false }
@@ -103,14 +101,7 @@ pub fn subject(row: &Row, run: &Run, held: &Held, details: &Details, unchanged: 
     }
 }
 
-fn change(
-    list: PlanList,
-    index: usize,
-    run: &Run,
-    held: &Held,
-    details: &Details,
-    unchanged: bool,
-) -> Subject {
+fn change(list: PlanList, index: usize, run: &Run, held: &Held, details: &Details, unchanged: bool) -> Subject {
     let Some(change) = words::listed(held.plan(), list).get(index) else {
         return Subject::words("", Tone::Dim, "it isn't in this plan");
     };
@@ -262,7 +253,11 @@ fn drawn(line: &DiffLine, room: u16, theme: &Theme) -> Line<'static> {
     for (i, (tone, text)) in others.iter().enumerate() {
         // What comes after an arrow needs some room too.
         let rest: usize = others[i + 1..].iter().map(|(_, text)| width(text)).sum();
-        let most = if width(text) + rest > left && rest > 0 && i >= 2 { (left / 2).max(left.saturating_sub(rest)) } else { left };
+        let most = if width(text) + rest > left && rest > 0 && i >= 2 {
+            (left / 2).max(left.saturating_sub(rest))
+        } else {
+            left
+        };
         let shown = fit(text, most.min(left)).into_owned();
         left -= width(&shown).min(left);
         spans.push(Span::styled(shown, tone.style(theme)));

@@ -224,9 +224,11 @@ pub fn whole(node: &DiffNode) -> Vec<(Tone, String)> {
             }
         }
         Content::Parts { parts, .. } => {
-            text.extend(lines(parts, true).iter().map(|line| {
-                (line.parts.first().map_or(Tone::Plain, |(tone, _)| *tone), line.text())
-            }));
+            text.extend(
+                lines(parts, true)
+                    .iter()
+                    .map(|line| (line.parts.first().map_or(Tone::Plain, |(tone, _)| *tone), line.text())),
+            );
         }
     }
     text

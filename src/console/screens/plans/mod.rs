@@ -265,7 +265,8 @@ impl Plans {
         let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
         let wanted = Listing::new(name, outputs);
         self.reading = None;
-        self.listing = if self.listing.as_ref().is_some_and(|open| open.is_same(&wanted)) { None } else { Some(wanted) };
+        self.listing =
+            if self.listing.as_ref().is_some_and(|open| open.is_same(&wanted)) { None } else { Some(wanted) };
     }
 
     fn update_listing(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {

@@ -8,9 +8,7 @@ use super::fresh::Fresh;
 use super::rows::{self, Folds, RowKey, Rows};
 use super::words;
 use crate::console::filter::Filter;
-use crate::owner::{
-    Answer, AskError, EnvironmentStatus, PlanList, PlanOutline, Progress, Request, Run, RunSummary,
-};
+use crate::owner::{Answer, AskError, EnvironmentStatus, PlanList, PlanOutline, Progress, Request, Run, RunSummary};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 

@@ -82,9 +82,7 @@ impl Reading {
         text.push((format!("type {}{data}", printable(&change.kind)), theme.dim));
         text.extend(change.previous_address.as_ref().map(|was| (format!("was {}", printable(was)), theme.text)));
         text.extend(change.importing.as_ref().map(|id| (format!("imports {}", printable(id)), theme.text)));
-        let deposed = |key: &String| {
-            format!("deposed {}: replaced before, and still to be destroyed", printable(key))
-        };
+        let deposed = |key: &String| format!("deposed {}: replaced before, and still to be destroyed", printable(key));
         text.extend(change.deposed.as_ref().map(|key| (deposed(key), theme.warn)));
         text.extend(change.cause.as_ref().map(|cause| (printable(cause), theme.text)));
         if !change.replace_paths.is_empty() {

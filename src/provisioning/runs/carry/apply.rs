@@ -1,9 +1,8 @@
 //! The look before an apply, and the apply.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Carrier, Stop};
@@ -78,7 +77,7 @@ impl Carrier {
         }
         let fresh = self.fresh(turn, &caller, &request).await?;
         let state = self.state_mark(&caller).await?;
-        let findings = self.ask_policies(&policies, &fresh);
+        let findings = self.ask_policies(&policies, &fresh)?;
         let denials = findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
         facts.case.denials = u32::try_from(denials).unwrap_or(u32::MAX);
         facts.content_digest = fresh.content_digest();

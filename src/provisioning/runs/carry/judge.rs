@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::plan::StateMark;
 use super::Carrier;
-use crate::provisioning::approval::make::{self, SCHEMA};
+use super::plan::StateMark;
 use crate::provisioning::approval::digest;
+use crate::provisioning::approval::make::{self, SCHEMA};
 use crate::provisioning::approval::record::PlanRecord;
 use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
@@ -17,7 +17,7 @@ use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::policy::{Policies, PolicyContext, verdict_digest};
 use crate::provisioning::runs::ask;
 use crate::provisioning::terraform::command::Caller;
-use crate::settings::EnvironmentKind;
+use crate::settings::{EnvironmentKind, InvalidChangeWindow};
 
 impl Carrier {
     /// Keeps, judges and records the plan that `reading` is of.
@@ -33,7 +33,7 @@ impl Carrier {
         // In clear, for whoever reveals it; it goes when the plan goes.
         files::write_whole(&self.store.plan_json(number), reading.json().to_string().as_bytes())?;
         let policies = Policies::load(self.settings.policies.as_deref());
-        let findings = self.ask_policies(&policies, reading);
+        let findings = self.ask_policies(&policies, reading)?;
         self.recorder.judged(findings)?;
         let run = self.recorder.run();
         let workspace = self.store.workspace();
@@ -77,11 +77,17 @@ impl Carrier {
     }
 
     /// What the policies say of a plan now, without its secrets.
-    pub(super) fn ask_policies(&self, policies: &Policies, reading: &PlanReading) -> Vec<Finding> {
+    pub(super) fn ask_policies(
+        &self,
+        policies: &Policies,
+        reading: &PlanReading,
+    ) -> Result<Vec<Finding>, ProvisioningError> {
+        let window = self.settings.change_window.as_deref().map(str::parse).transpose();
+        let refused = |error| ProvisioningError::Refused(format!("provisioning.change_window: {error}"));
         let context = PolicyContext {
             environment: self.store.environment().clone(),
             now: Timestamp::now(),
-            change_window: self.settings.change_window.clone(),
+            change_window: window.map_err(|error: InvalidChangeWindow| refused(error))?,
             emulated: self.recorder.run().emulated,
         };
         let masks = self.recorder.masks();
@@ -90,7 +96,7 @@ impl Carrier {
             addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
             ..finding
         };
-        policies.judge(reading.json(), &context).into_iter().map(masked).collect()
+        Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
     }
 
     /// Writes to the audit trail, with what a plan is bound to. Without a name it is whoever asked for the run.
