@@ -120,7 +120,10 @@ fn options(mut text: &str, zone: &TimeZone, line: &mut Line) -> Result<(), Strin
                 let value = value(&name, &mut text)?;
                 let patterns: Vec<_> = value.split(',').map(|pattern| pattern.trim().to_owned()).collect();
                 if patterns.iter().any(|pattern| pattern.is_empty() || pattern == "!") {
-                    return Err(format!("namespaces: {:?} has an empty one; write namespaces=\"skydeck-*\"", printable(&value)));
+                    return Err(format!(
+                        "namespaces: {:?} has an empty one; write namespaces=\"skydeck-*\"",
+                        printable(&value)
+                    ));
                 }
                 once(&name, &mut line.namespaces, patterns)?;
             }
@@ -181,7 +184,9 @@ fn value(name: &str, text: &mut &str) -> Result<String, String> {
 fn time(name: &str, text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let wrong = || {
         let text = printable(text);
-        format!("{name}: {text:?} isn't a time; write YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with a Z behind it for UTC")
+        format!(
+            "{name}: {text:?} isn't a time; write YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with a Z behind it for UTC"
+        )
     };
     let (digits, zone) = match text.strip_suffix(['Z', 'z']) {
         Some(digits) => (digits, &TimeZone::UTC),
@@ -281,7 +286,9 @@ mod tests {
         assert_eq!(read("20260301").as_deref(), Ok("2026-02-28T23:00:00Z"));
         assert_eq!(read("202607011230Z").as_deref(), Ok("2026-07-01T12:30:00Z"));
         assert_eq!(read("20260701123059").as_deref(), Ok("2026-07-01T10:30:59Z"));
-        for wrong in ["", "Z", "2026", "20261301", "20260230Z", "2026030112Z", "+20260301", "202603012560", "２０２６０３０１"] {
+        for wrong in
+            ["", "Z", "2026", "20261301", "20260230Z", "2026030112Z", "+20260301", "202603012560", "２０２６０３０１"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -75,7 +75,9 @@ impl Approvers {
     pub fn load(path: &Path) -> Result<Self, ProvisioningError> {
         let refused = |words: String| ProvisioningError::Refused(format!("{}: {words}", path.display()));
         let unreadable = |error: std::io::Error| {
-            refused(format!("{error}; write a file of allowed signers there, or set provisioning.approvers to where it is"))
+            refused(format!(
+                "{error}; write a file of allowed signers there, or set provisioning.approvers to where it is"
+            ))
         };
         let mut file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -117,7 +119,8 @@ impl Approvers {
         let mut reason = format!("isn't in {shown}; have its owner added there");
         for line in self.lines_of(key) {
             if !line.covers(namespace) {
-                reason = format!("is in {shown}, but not for the namespace {namespace}; have it added to namespaces=\"…\"");
+                reason =
+                    format!("is in {shown}, but not for the namespace {namespace}; have it added to namespaces=\"…\"");
             } else if let Some(words) = untimely(line, at) {
                 reason = format!("{words} ({shown}); sign with another one");
             } else {

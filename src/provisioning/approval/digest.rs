@@ -58,10 +58,12 @@ pub fn of_configuration(folder: &Path) -> Result<String, ProvisioningError> {
             if kind.is_dir() {
                 folders.push(name);
             } else if kind.is_file() {
-                let content = std::fs::read(entry.path()).map_err(|error| ProvisioningError::file(&entry.path(), &error))?;
+                let content =
+                    std::fs::read(entry.path()).map_err(|error| ProvisioningError::file(&entry.path(), &error))?;
                 found.insert(name.into_os_string(), content);
             } else {
-                let reason = "is neither a file nor a folder, so that what it holds can't be told; plan again".to_owned();
+                let reason =
+                    "is neither a file nor a folder, so that what it holds can't be told; plan again".to_owned();
                 return Err(ProvisioningError::Module { path: entry.path(), reason });
             }
         }
@@ -139,10 +141,7 @@ mod tests {
             assert_ne!(digest, configuration(other), "{other:?}");
         }
         // By hand: `printf '\0\0\0\0\0\0\0\1a\0\0\0\0\0\0\0\2bc' | sha256sum`.
-        assert_eq!(
-            configuration(&[("a", "bc")]),
-            of_bytes(b"\0\0\0\0\0\0\0\x01a\0\0\0\0\0\0\0\x02bc")
-        );
+        assert_eq!(configuration(&[("a", "bc")]), of_bytes(b"\0\0\0\0\0\0\0\x01a\0\0\0\0\0\0\0\x02bc"));
     }
 
     #[test]

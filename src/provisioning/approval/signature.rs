@@ -94,7 +94,10 @@ fn ask_keygen(key: &Path, namespace: &str, payload: &[u8]) -> Result<Output, Str
             if let Some(pid) = pid {
                 let _ = rustix::process::kill_process(pid, Signal::TERM);
             }
-            Err(format!("no signature within {} s; confirm it in your agent or touch your token, and try again", PATIENCE.as_secs()))
+            Err(format!(
+                "no signature within {} s; confirm it in your agent or touch your token, and try again",
+                PATIENCE.as_secs()
+            ))
         }
     }
 }
@@ -105,13 +108,15 @@ fn refusal(key: &Path, said: &str) -> String {
     let lower = said.to_lowercase();
     let has = |text: &str| lower.contains(text);
     if has("passphrase") {
-        return format!("needs its passphrase, and nobody can be asked for it here; give it to your agent: ssh-add {shown}");
+        return format!(
+            "needs its passphrase, and nobody can be asked for it here; give it to your agent: ssh-add {shown}"
+        );
     }
     if has("permissions") || has("permission denied") {
         return format!("can't be used: others may read it, or you may not; run: chmod 600 {shown}");
     }
     if has("no private key found") || has("not found in agent") || has("couldn't find") {
-        return format!("is a public key whose private one isn't in your agent; run: ssh-add, with the private key");
+        return "is a public key whose private one isn't in your agent; run: ssh-add, with the private key".to_owned();
     }
     if has("device not found") || has("no device") {
         return "its token isn't there; plug it in and try again".to_owned();
@@ -151,7 +156,9 @@ pub fn verify(signature: &str, namespace: &str, payload: &[u8]) -> Result<Signer
     }
     let key = parsed.public_key().clone();
     if !parsed.reserved().is_empty() || PublicKey::from(key.clone()).verify(namespace, payload, &parsed).is_err() {
-        return Err("doesn't fit what it stands under, which was changed after it was signed; ask for it anew".to_owned());
+        return Err(
+            "doesn't fit what it stands under, which was changed after it was signed; ask for it anew".to_owned()
+        );
     }
     if matches!(kind, Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256) && !was_touched(&parsed) {
         return Err("was made by a token that nobody touched; sign with a key that asks for a touch".to_owned());
@@ -227,7 +234,10 @@ mod tests {
     fn what_ssh_keygen_says_has_a_next_step() {
         let key = Path::new("/k");
         for (said, words) in [
-            ("Load key \"/k\": incorrect passphrase supplied to decrypt private key\r\n", "give it to your agent: ssh-add /k"),
+            (
+                "Load key \"/k\": incorrect passphrase supplied to decrypt private key\r\n",
+                "give it to your agent: ssh-add /k",
+            ),
             ("WARNING: UNPROTECTED PRIVATE KEY FILE!\nPermissions 0644 for '/k' are too open.\n", "chmod 600 /k"),
             ("No private key found for public key \"/k\"\r\n", "ssh-add, with the private key"),
             ("Signing file failed: device not found\n", "plug it in"),

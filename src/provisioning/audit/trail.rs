@@ -66,13 +66,7 @@ impl Trail {
         let _lock = self.lock()?;
         let path = self.path();
         let failed = |error: std::io::Error| ProvisioningError::file(&path, &error);
-        let mut file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file = File::options().read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         self.set_aside_unfinished(&mut file)?;
         let previous = self.end(&mut file)?;
         let entry = chain::follow(&previous, &self.environment, Timestamp::now(), deed);
@@ -226,7 +220,8 @@ impl Trail {
                 (_, Some(entry)) => Ok(Link::from(&entry)),
                 (None, None) => Ok(Link::start()),
                 (Some(_), None) => {
-                    let reason = "its last entry can't be understood and its head is gone; `skydeck audit verify` tells more";
+                    let reason =
+                        "its last entry can't be understood and its head is gone; `skydeck audit verify` tells more";
                     Err(ProvisioningError::Damaged { path, reason: reason.to_owned() })
                 }
             },
