@@ -17,6 +17,9 @@ use crate::settings::EnvironmentName;
 pub struct Run {
     /// Its number in its environment, from 1.
     pub number: u32,
+    /// What tells it from every other run, wherever it was made (UUID).
+    #[serde(default)]
+    pub id: String,
     /// Its environment.
     pub environment: EnvironmentName,
     /// Whether it runs on emulated providers, which can't touch a real account.
@@ -110,6 +113,8 @@ pub enum Phase {
     Approved,
     /// The plan changes nothing; ended.
     Unchanged,
+    /// Before the apply: whether a fresh plan says what the saved one does.
+    Checking,
     /// `terraform apply` of the saved plan.
     Applying,
     /// Ended, everything done.
@@ -316,6 +321,7 @@ impl Phase {
             Self::Planned => "planned",
             Self::Approved => "approved",
             Self::Unchanged => "no changes",
+            Self::Checking => "checking the plan",
             Self::Applying => "applying",
             Self::Applied => "applied",
             Self::Failed => "failed",

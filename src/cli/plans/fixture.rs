@@ -39,6 +39,7 @@ pub fn planned() -> Run {
     ];
     Run {
         number: 7,
+        id: "0198f2b4-0000-7000-8000-000000000001".into(),
         environment: EnvironmentName::demo(),
         emulated: true,
         request: RunRequest::default(),

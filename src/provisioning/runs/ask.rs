@@ -33,6 +33,7 @@ pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32,
     let emulated = store.environment().kind() != EnvironmentKind::Cloud;
     let run = Run {
         number,
+        id: uuid::Uuid::now_v7().to_string(),
         environment: store.environment().clone(),
         emulated,
         request,

@@ -16,7 +16,12 @@ pub const fn sign(phase: Phase) -> &'static str {
         Phase::Planned => "▲",
         Phase::Approved => "◆",
         Phase::Queued | Phase::Discarded | Phase::Stale | Phase::Expired => "○",
-        Phase::Initialising | Phase::CheckingFormat | Phase::Validating | Phase::Planning | Phase::Applying => "»",
+        Phase::Initialising
+        | Phase::CheckingFormat
+        | Phase::Validating
+        | Phase::Planning
+        | Phase::Checking
+        | Phase::Applying => "»",
     }
 }
 
@@ -27,9 +32,12 @@ pub const fn style(phase: Phase, theme: &Theme) -> Style {
         Phase::Failed => theme.fail,
         Phase::Planned | Phase::Approved => theme.warn,
         Phase::Queued | Phase::Discarded | Phase::Stale | Phase::Expired => theme.dim,
-        Phase::Initialising | Phase::CheckingFormat | Phase::Validating | Phase::Planning | Phase::Applying => {
-            theme.notice
-        }
+        Phase::Initialising
+        | Phase::CheckingFormat
+        | Phase::Validating
+        | Phase::Planning
+        | Phase::Checking
+        | Phase::Applying => theme.notice,
     }
 }
 

@@ -14,6 +14,7 @@ fn run(changes: Vec<ResourceChange>) -> Run {
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().expect("a time");
     Run {
         number: 1,
+        id: "0198f2b4-0000-7000-8000-000000000001".into(),
         environment: EnvironmentName::demo(),
         emulated: true,
         request: RunRequest::default(),
