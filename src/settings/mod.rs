@@ -12,6 +12,7 @@ mod keys;
 mod layers;
 mod model;
 pub mod template;
+mod window;
 
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
 pub use error::{Place, SettingsError};
@@ -22,3 +23,4 @@ pub use model::{
     AgentSettings, AlarmSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings, LogSettings,
     ProvisioningSettings, Settings, SourceKind, SourceSettings, StationSettings,
 };
+pub use window::{ChangeWindow, InvalidChangeWindow};
