@@ -159,7 +159,7 @@ impl Place {
 
     pub async fn refused(&self, request: Request) -> String {
         match self.ask(request).await {
-            Err(AskError::Refused(words)) => words,
+            Err(error @ (AskError::Refused(_) | AskError::Barred { .. })) => error.to_string(),
             other => panic!("not refused: {other:?}"),
         }
     }
