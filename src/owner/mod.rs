@@ -49,6 +49,7 @@ pub use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
     RunLogLine, RunRequest, StepRecord,
 };
+pub use crate::provisioning::shared::crypt::make_plan_key;
 pub use crate::provisioning::status::{
     EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
     TerraformStatus,

@@ -16,7 +16,7 @@
 //! that used its plan. [`place`] says where the store is and opens it, [`objects`] reads and writes there, [`layout`]
 //! names what is in it, [`store`] and [`trail`] hold the rules of what happens once, [`crypt`] seals plans. [`sync`]
 //! brings the folder of runs here and the store together, by [`publish`] and [`fetch`]; [`link`] is what a home
-//! remembers of that, [`clean`] makes what comes printable. Called by `owner`, for environments in the cloud.
+//! remembers of that, [`telling`] brings what was done into the trail, [`clean`] makes what comes printable. Called by `owner`, for environments in the cloud.
 
 pub mod clean; // what others wrote, made printable
 pub mod crypt; // plans, encrypted
@@ -29,4 +29,5 @@ pub mod place; // where the store is
 pub mod publish; // from here to the store
 pub mod store; // numbers, approvals, uses
 pub mod sync; // both brought together
+pub mod telling; // what was done, told to the trail when it can be reached
 pub mod trail; // the audit trail

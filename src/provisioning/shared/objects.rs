@@ -65,6 +65,10 @@ impl Objects {
 
     /// Every object whose name begins with the folder `under`, by name below the environment, and its version.
     pub async fn list(&self, under: &str) -> Result<Vec<(String, Version)>, SharedError> {
+        // A folder that isn't there would be listed as an empty one.
+        if self.place.folder().is_some_and(|folder| !folder.is_dir()) {
+            return Err(self.place.missing());
+        }
         let prefix = self.path(under);
         let mut found = Vec::new();
         let mut listing = self.store.list(Some(&prefix));
@@ -188,7 +192,13 @@ impl Objects {
         let denied = chain(error).any(|error| {
             error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
         });
-        if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) || denied {
+        // A list that is refused comes as an error of no kind.
+        let refused = code.as_deref().is_some_and(|code| {
+            code.starts_with("Authorization")
+                || code.contains("Authentication")
+                || code == "InsufficientAccountPermissions"
+        });
+        if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) || denied || refused {
             let (reason, next) = match self.place {
                 Place::Azure { .. } => (
                     code.unwrap_or_else(|| "no code was given".to_owned()),

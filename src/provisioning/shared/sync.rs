@@ -227,7 +227,7 @@ impl Sharing {
     }
 
     /// One at a time in this data folder, whichever process it is.
-    async fn lock(&self) -> Result<File, SharedError> {
+    pub(super) async fn lock(&self) -> Result<File, SharedError> {
         let path = self.store.folder().join("sharing.lock");
         let wait = move || {
             let failed = |error: std::io::Error| ProvisioningError::file(&path, &error);
