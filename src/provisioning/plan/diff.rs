@@ -64,7 +64,12 @@ impl<'a> Differ<'a> {
     }
 
     /// The attributes of a resource, by name; those without a value before and after are left out.
-    pub(super) fn attributes(self, before: Option<Half<'_>>, after: Option<Half<'_>>, forces: &Forces<'_>) -> Vec<DiffNode> {
+    pub(super) fn attributes(
+        self,
+        before: Option<Half<'_>>,
+        after: Option<Half<'_>>,
+        forces: &Forces<'_>,
+    ) -> Vec<DiffNode> {
         self.entries(before.as_ref(), after.as_ref(), forces, None)
     }
 
@@ -194,7 +199,9 @@ impl<'a> Differ<'a> {
         }
         let (old, new) = (old.as_ref().map(Half::plain), new.as_ref().map(Half::plain));
         match within.content(old, new, &Forces::default(), None) {
-            (difference, Content::Parts { parts, .. }) => Some((difference, Content::Parts { of: Container::Json, parts })),
+            (difference, Content::Parts { parts, .. }) => {
+                Some((difference, Content::Parts { of: Container::Json, parts }))
+            }
             (_, Content::Value { .. }) => None,
         }
     }

@@ -127,7 +127,9 @@ fn changed(was: &Value, is: &Value, redaction: Redaction<'_>) -> String {
     for side in ["before", "after", "after_unknown", "before_sensitive", "after_sensitive"] {
         let (old, new) = (was["change"][side].as_object(), is["change"][side].as_object());
         let names = old.into_iter().chain(new).flat_map(|entries| entries.keys());
-        let of = |entries: Option<&'_ serde_json::Map<String, Value>>, name: &str| entries.and_then(|e| e.get(name).cloned());
+        let of = |entries: Option<&'_ serde_json::Map<String, Value>>, name: &str| {
+            entries.and_then(|e| e.get(name).cloned())
+        };
         attributes.extend(names.filter(|name| of(old, name) != of(new, name)).map(|name| redaction.name(name)));
     }
     if attributes.is_empty() {

@@ -77,7 +77,8 @@ impl<'a> Half<'a> {
 
     /// Whether all of it is unknown.
     pub(super) fn is_unknown(&self) -> bool {
-        matches!(self.unknown, Value::Bool(true)) || self.value.is_null() && self.unknown.is_array() && any(self.unknown)
+        matches!(self.unknown, Value::Bool(true))
+            || self.value.is_null() && self.unknown.is_array() && any(self.unknown)
     }
 
     /// Whether any of it is unknown.

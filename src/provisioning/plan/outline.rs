@@ -27,7 +27,9 @@ pub(super) fn entries(plan: &Value, list: &str, redaction: Redaction<'_>) -> Res
     let mut entries = Vec::with_capacity(values.len());
     let mut unchanged: u32 = 0;
     for (at, value) in values.iter().enumerate() {
-        match planned(value, redaction).map_err(|(part, fault)| PlanError::shape(format!("{list}[{at}]{part}"), &fault))? {
+        match planned(value, redaction)
+            .map_err(|(part, fault)| PlanError::shape(format!("{list}[{at}]{part}"), &fault))?
+        {
             Some(change) => entries.push(Entry { at, change }),
             None if value["mode"] == "data" => {}
             None => unchanged += 1,
@@ -185,7 +187,8 @@ pub(super) fn checks(plan: &Value, redaction: Redaction<'_>) -> Vec<PlanCheck> {
             let of = display(instance);
             for problem in instance["problems"].as_array().into_iter().flatten() {
                 let message = problem["message"].as_str().unwrap_or_default();
-                let words = if of.is_empty() || of == address { message.to_owned() } else { format!("{of}: {message}") };
+                let words =
+                    if of.is_empty() || of == address { message.to_owned() } else { format!("{of}: {message}") };
                 problems.push(redaction.name(&words));
             }
         }

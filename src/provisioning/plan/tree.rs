@@ -146,7 +146,10 @@ impl PlanTree {
                 }
                 let is_folded = folded.contains(&module.address);
                 let (address, name) = (module.address.clone(), module.name.clone());
-                rows.push(TreeRow { depth, part: TreePart::Module { address, name, folded: is_folded, counts, changes } });
+                rows.push(TreeRow {
+                    depth,
+                    part: TreePart::Module { address, name, folded: is_folded, counts, changes },
+                });
                 if is_folded {
                     continue;
                 }
@@ -260,7 +263,16 @@ mod tests {
         let rows = tree.rows(&BTreeSet::new(), &ChangeFilter::default());
         assert_eq!(
             shown(&rows),
-            ["0", "▾ module.m ~1 -1 >1 (3)", "  1", "  ▾ module.n[\"x.module.y\"] -1 >1 (2)", "    2", "    3", "▾ module.z +1 (1)", "  4"]
+            [
+                "0",
+                "▾ module.m ~1 -1 >1 (3)",
+                "  1",
+                "  ▾ module.n[\"x.module.y\"] -1 >1 (2)",
+                "    2",
+                "    3",
+                "▾ module.z +1 (1)",
+                "  4"
+            ]
         );
         assert_eq!(tree.around(2), ["module.m", "module.m.module.n[\"x.module.y\"]"]);
         assert_eq!(tree.modules().count(), 3);

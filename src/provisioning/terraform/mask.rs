@@ -166,7 +166,10 @@ impl Search {
     fn of(values: &BTreeSet<String>) -> Self {
         Self {
             all: AhoCorasick::new(values).ok(),
-            alone: values.iter().map(|value| value.chars().count() < LONGEST_WORD && value.chars().all(of_word)).collect(),
+            alone: values
+                .iter()
+                .map(|value| value.chars().count() < LONGEST_WORD && value.chars().all(of_word))
+                .collect(),
         }
     }
 
@@ -320,7 +323,8 @@ mod tests {
         (0..500).for_each(|n| masks.add(&format!("secret-{n:04}-of-many")));
         let started = std::time::Instant::now();
         for n in 0..10_000 {
-            let masked = masks.apply(&format!("module.azure.azurerm_storage_account.a[{n}] secret-{:04}-of-many", n % 500));
+            let masked =
+                masks.apply(&format!("module.azure.azurerm_storage_account.a[{n}] secret-{:04}-of-many", n % 500));
             assert!(masked.ends_with("] (sensitive)"), "{masked}");
         }
         assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());

@@ -110,7 +110,10 @@ mod tests {
         for secret in secrets {
             assert_eq!(masks.apply(secret), "(sensitive)", "{secret}");
         }
-        assert_eq!(masks.apply("plain-name open-value open-default open-size"), "plain-name open-value open-default open-size");
+        assert_eq!(
+            masks.apply("plain-name open-value open-default open-size"),
+            "plain-name open-value open-default open-size"
+        );
         assert_eq!(sensitive_names(&plan), ["key"]);
     }
 
