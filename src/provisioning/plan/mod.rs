@@ -7,10 +7,11 @@
 pub mod cause; // why something is done, in words
 mod diff; // the difference within a value
 pub mod error; // what is wrong with a plan's JSON, in words
-//pub mod export; // a plan as Markdown, HTML, JSON
+pub mod export; // a plan as Markdown, HTML, JSON
 mod fingerprint; // a digest of what a plan changes, and what differs between two
 mod half; // one side of a difference: its value, what of it is secret, what is unknown
 pub mod kept; // what is kept of a plan for good
+pub mod lines; // differences as lines of text
 mod list; // which elements of two lists belong together
 pub mod model; // what is shown of a plan
 mod outline; // a plan without its differences
