@@ -225,6 +225,43 @@ async fn terraform_killed_half_way_leaves_no_lock_and_a_plan_of_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cant_be_written_for_a_while_ends_with_what_was_done_and_why() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new(
+        r#"resource "terraform_data" "talks" {
+  provisioner "local-exec" {
+    command = "for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done"
+  }
+}
+"#,
+    );
+    let number = place.plan(plan()).await.number;
+    let folder = place.data().join(format!("runs/{number:04}"));
+    // Where the process itself would tell of it there is no room either.
+    std::fs::remove_file(folder.join("runner.log")).expect("the plan's");
+    std::os::unix::fs::symlink("/dev/full", folder.join("runner.log")).expect("linked");
+    place.begin_apply(number).await;
+    let run = place
+        .wait_for(number, "it being made", |run| {
+            run.runner_pid.is_some() && matches!(run.changes[0].progress, Progress::Running { .. })
+        })
+        .await;
+    // A folder where the file would be made.
+    let in_the_way = folder.join(format!("run.json#{}", run.runner_pid.expect("its process")));
+    std::fs::create_dir(&in_the_way).expect("made");
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    let run = place.wait_for(number, "the end", |run| run.phase.is_end()).await;
+    let failure = run.failure.clone().expect("why");
+    assert_eq!(run.phase, Phase::Failed, "{run:#?}");
+    assert!(failure.diagnostics[0].summary.contains("run.json: Is a directory"), "{failure:#?}");
+    assert!(matches!(run.changes[0].progress, Progress::Done { .. }), "{run:#?}");
+    assert_eq!(place.plan(plan()).await.phase, Phase::Unchanged, "Terraform wasn't cut off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_managers_stop_reaches_terraform_once() {
     if !has_terraform() {
         return;

@@ -149,3 +149,14 @@ fn replay(store: &Store, run: &mut Run) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_full_once_no_run_can_be_written() {
+        assert!(no_room(Some(0)) && no_room(Some(LEAST_ROOM - 1)));
+        assert!(!no_room(Some(LEAST_ROOM)) && !no_room(None));
+    }
+}
