@@ -36,6 +36,23 @@ impl ChangeAction {
     }
 }
 
+impl ChangeAction {
+    /// What is done, of what it is done to: `created`, `replaced`.
+    #[must_use]
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Update => "updated",
+            Self::Replace => "replaced",
+            Self::Delete => "destroyed",
+            Self::Import => "imported",
+            Self::Move => "moved",
+            Self::Forget => "forgotten",
+            Self::Read => "read",
+        }
+    }
+}
+
 impl ChangeCounts {
     /// Resources changed, an imported one that stays as it is not among them.
     #[must_use]
@@ -66,21 +83,7 @@ impl ResourceChange {
         if let Some(id) = &self.importing {
             return Some(format!("imports {id}"));
         }
-        Some(match self.reason.as_deref()? {
-            "replace_because_cannot_update" | "cannot_update" => "can't be changed in place".into(),
-            "replace_because_tainted" | "tainted" => "is tainted".into(),
-            "replace_by_request" | "requested" => "asked for".into(),
-            "replace_by_triggers" | "replace_triggered_by" => "triggered by another".into(),
-            "delete_because_no_resource_config" | "delete_because_no_module" | "delete_because_no_move_target" => {
-                "no longer configured".into()
-            }
-            "delete_because_wrong_repetition" | "delete_because_count_index" | "delete_because_each_key" => {
-                "its key is gone".into()
-            }
-            "read_because_config_unknown" => "known after apply".into(),
-            "read_because_dependency_pending" => "waits for another".into(),
-            other => other.replace('_', " "),
-        })
+        self.reason.as_deref().map(super::plan::cause::reason)
     }
 }
 
