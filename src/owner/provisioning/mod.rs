@@ -3,6 +3,7 @@
 
 mod asking; // runs made, approved, applied, ended
 mod follow; // into the snapshots
+mod judging; // a plan, by the policies as they are now
 mod look; // how an environment stands, read from its folder
 mod reading; // plans that are kept, the audit trail
 mod watching; // noticing that something changed
@@ -17,7 +18,7 @@ pub(super) use self::follow::follow;
 use self::look::Looker;
 use self::watching::Watching;
 use super::client::AskError;
-use super::protocol::{Answer, Refusal, Request};
+use super::protocol::{Answer, Request};
 use super::rehearsal::Rehearsal;
 use super::runner::Job;
 use crate::provisioning::audit::chain::Deed;
@@ -135,7 +136,7 @@ impl Provisioner {
             Request::StateShow { environment, address } => self.state_show(&environment, &address).await,
             other => Err(ProvisioningError::Refused(format!("{other:?}: not a request about runs"))),
         };
-        answer.map_err(|error| AskError::refused(why(&error), crate::station::text::printable(&error.to_string())))
+        answer.map_err(AskError::from)
     }
 
     /// Refuses an environment of the cloud that the module knows nothing of: a slip of the pen makes no folder.
@@ -334,18 +335,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ProvisioningError> {
     let cut_off = |_| ProvisioningError::Refused("runs: the answer was cut off; ask again".to_owned());
     tokio::task::spawn_blocking(work).await.map_err(cut_off)?
-}
-
-/// What a program that was refused can act on.
-const fn why(error: &ProvisioningError) -> Option<Refusal> {
-    Some(match error {
-        ProvisioningError::NoRun { .. } | ProvisioningError::NotFound(_) => Refusal::NotFound,
-        ProvisioningError::Denied(_) => Refusal::Denied,
-        ProvisioningError::NotApproved(_) => Refusal::NotApproved,
-        ProvisioningError::Expired(_) => Refusal::Expired,
-        ProvisioningError::Stale(_) => Refusal::Stale,
-        _ => return None,
-    })
 }
 
 /// Who asks, as `user@host`.
