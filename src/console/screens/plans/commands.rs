@@ -129,9 +129,7 @@ pub fn disabled(screen: &Plans, action: Action, ctx: &Context<'_>) -> Option<Str
     let name = &environment.environment;
     let run = screen.summary(ctx).map(|(_, run)| run);
     match (action, run) {
-        (Action::ApplyRun | Action::ApproveRun, None) => {
-            Some(format!("{name}: nothing is planned; make a plan first"))
-        }
+        (Action::ApplyRun | Action::ApproveRun, None) => Some(format!("{name}: nothing is planned; make a plan first")),
         (Action::ApproveRun, Some(run)) if !run.phase.waits() => {
             Some(format!("run {} is {}, so it can't be approved; make a new plan", run.number, run.phase.label()))
         }
@@ -213,9 +211,9 @@ pub fn step(screen: &Plans, action: Action, ctx: &Context<'_>) -> Step {
         },
         Action::RefreshOnly => Step::Send(start(of(Operation::RefreshOnly))),
         Action::DestroyPlan => Step::Ask(destroy(environment, start(of(Operation::Destroy)))),
-        Action::ApplyRun => screen
-            .shown_run(ctx)
-            .map_or(Step::Nothing, |run| Step::Ask(judging::apply(screen, run, environment, ctx))),
+        Action::ApplyRun => {
+            screen.shown_run(ctx).map_or(Step::Nothing, |run| Step::Ask(judging::apply(screen, run, environment, ctx)))
+        }
         Action::ApproveRun => screen
             .shown_run(ctx)
             .map_or(Step::Nothing, |run| Step::Ask(judging::approve(screen, run, environment, ctx))),

@@ -62,9 +62,8 @@ impl Details {
                     Ok(_) => return,
                     Err(error) => printable(&error.to_string()),
                 };
-                let asked = wanted.filter(|(key, of, index)| {
-                    self.is_of(key) && of == list && (*from..from + count).contains(index)
-                });
+                let asked = wanted
+                    .filter(|(key, of, index)| self.is_of(key) && of == list && (*from..from + count).contains(index));
                 self.failure = asked
                     .filter(|(_, list, index)| !self.held.iter().any(|detail| is_it(detail, *list, *index)))
                     .map(|(_, list, index)| (list, index, failure));
@@ -73,8 +72,7 @@ impl Details {
                 let key = (environment.clone(), *number);
                 // Who has moved on meanwhile doesn't see it any more.
                 let is_wanted = wanted.is_some_and(|(of, l, i)| *of == key && l == *list && i == *index);
-                self.revealed =
-                    details.iter().find(|detail| is_wanted && is_it(detail, *list, *index)).cloned();
+                self.revealed = details.iter().find(|detail| is_wanted && is_it(detail, *list, *index)).cloned();
             }
             _ => {}
         }

@@ -8,9 +8,9 @@ use super::reading::Reading;
 use super::words;
 use crate::console::screens::Context;
 use crate::console::theme::Theme;
+use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Selection};
 use crate::console::widgets::value::wrap;
-use crate::console::widgets::pane;
 use crate::owner::{Finding, FindingSeverity, Phase, Run};
 use crate::station::text::printable;
 

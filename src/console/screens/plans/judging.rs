@@ -6,9 +6,7 @@ use super::words::{self, counted};
 use super::{Plans, findings, rows};
 use crate::console::screens::Context;
 use crate::console::widgets::value::age;
-use crate::owner::{
-    ChangeAction, EnvironmentStatus, FindingSeverity, Operation, PlannedChange, Request, Run,
-};
+use crate::owner::{ChangeAction, EnvironmentStatus, FindingSeverity, Operation, PlannedChange, Request, Run};
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::text::printable;
 
@@ -93,24 +91,24 @@ pub fn approve(screen: &Plans, run: &Run, environment: &EnvironmentStatus, ctx: 
     let is_cloud = name.kind() == EnvironmentKind::Cloud;
     text.push((Weight::Plain, "Approve exactly this plan? Nothing is applied yet.".into()));
     if denials > 0 {
-        let words = format!("The policies deny it ({}): a written reason is kept with the approval.", counted(denials, "finding"));
+        let words = format!(
+            "The policies deny it ({}): a written reason is kept with the approval.",
+            counted(denials, "finding")
+        );
         text.push((Weight::Loss, words));
         if is_cloud {
             text.push((Weight::Loss, "A second person has to give it: not the one who planned.".into()));
         }
     }
     if is_prod(name) {
-        let words = "In production approvals are signed, and two different persons must have signed before it is applied.";
+        let words =
+            "In production approvals are signed, and two different persons must have signed before it is applied.";
         text.push((Weight::Aside, words.into()));
     } else if !is_cloud {
         text.push((Weight::Aside, format!("{name} needs an approval only where a policy denies.")));
     }
-    let request = Request::Approve {
-        environment: name.clone(),
-        number: run.number,
-        reason: None,
-        override_denials: denials > 0,
-    };
+    let request =
+        Request::Approve { environment: name.clone(), number: run.number, reason: None, override_denials: denials > 0 };
     let question = Question::new("Approve the plan", text, request).with_reason(denials > 0);
     if loses(screen, run) || is_prod(name) { question.typed(vec![name.to_string()]) } else { question }
 }
@@ -147,7 +145,12 @@ pub fn reveal(address: &str, environment: &EnvironmentStatus, request: Request) 
 }
 
 /// Why a plan that waits can't be applied; absent where it can.
-pub fn not_applicable(screen: &Plans, run: &crate::owner::RunSummary, name: &EnvironmentName, ctx: &Context<'_>) -> Option<String> {
+pub fn not_applicable(
+    screen: &Plans,
+    run: &crate::owner::RunSummary,
+    name: &EnvironmentName,
+    ctx: &Context<'_>,
+) -> Option<String> {
     use crate::owner::Phase;
     let number = run.number;
     match run.phase {

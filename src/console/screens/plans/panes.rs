@@ -56,14 +56,16 @@ impl Plans {
             Below::Diff => &[Focus::Diff],
             Below::Log => &[Focus::Log],
         };
-        let order: Vec<Focus> = [Focus::Tree, Focus::Changes].iter().chain(below).chain(&[Focus::Findings]).copied().collect();
+        let order: Vec<Focus> =
+            [Focus::Tree, Focus::Changes].iter().chain(below).chain(&[Focus::Findings]).copied().collect();
         let at = order.iter().position(|focus| *focus == self.focused(ctx)).unwrap_or(0);
         self.focus = order[(at + if back { order.len() - 1 } else { 1 }) % order.len()];
     }
 
     /// Shows the log in place of the difference, or the other way round; where both are shown, goes to the other.
     pub(super) fn toggle_below(&mut self, ctx: &Context<'_>) {
-        let is_log = if ctx.size == SizeClass::Large { self.focus == Focus::Log } else { self.below(ctx) == Below::Log };
+        let is_log =
+            if ctx.size == SizeClass::Large { self.focus == Focus::Log } else { self.below(ctx) == Below::Log };
         let (below, focus) = if is_log { (Below::Diff, Focus::Diff) } else { (Below::Log, Focus::Log) };
         self.below = Some(below);
         if ctx.size == SizeClass::Large || matches!(self.focus, Focus::Diff | Focus::Log | Focus::Findings) {
@@ -121,7 +123,8 @@ impl Plans {
             (_, Below::Log) => 2,
         };
         let names = ["Diff".to_owned(), findings, "Log".to_owned()];
-        let named = names.iter().enumerate().map(|(i, name)| if i == shown { format!("[{name}]") } else { name.clone() });
+        let named =
+            names.iter().enumerate().map(|(i, name)| if i == shown { format!("[{name}]") } else { name.clone() });
         named.collect::<Vec<_>>().join(" ")
     }
 
@@ -168,10 +171,9 @@ impl Plans {
             self.focus = Focus::Findings;
             self.pick_finding(clicked.unwrap_or(self.finding.row));
         } else if panes.diff.contains(cell) {
-            let count = self.shown_difference(ctx).map_or(0, |subject| subject.lines.len());
-            // There is no line of titles: the frame stands in for it.
-            let lines = Rect { height: panes.diff.height.saturating_sub(1), ..panes.diff };
-            self.diff.selection.click(column, row, lines, count);
+            let subject = self.shown_difference(ctx);
+            let clicked = subject.and_then(|subject| below::clicked(&subject, &self.diff, panes.diff, row));
+            self.diff.selection.row = clicked.unwrap_or(self.diff.selection.row);
             self.focus = Focus::Diff;
         } else if panes.log.contains(cell) {
             self.focus = Focus::Log;

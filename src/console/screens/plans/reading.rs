@@ -82,9 +82,7 @@ impl Reading {
         text.push((format!("type {}{data}", printable(&change.kind)), theme.dim));
         text.extend(change.previous_address.as_ref().map(|was| (format!("was {}", printable(was)), theme.text)));
         text.extend(change.importing.as_ref().map(|id| (format!("imports {}", printable(id)), theme.text)));
-        let deposed = |key: &String| {
-            format!("deposed {}: replaced before, and still to be destroyed", printable(key))
-        };
+        let deposed = |key: &String| format!("deposed {}: replaced before, and still to be destroyed", printable(key));
         text.extend(change.deposed.as_ref().map(|key| (deposed(key), theme.warn)));
         text.extend(change.cause.as_ref().map(|cause| (printable(cause), theme.text)));
         if !change.replace_paths.is_empty() {
@@ -110,8 +108,7 @@ impl Reading {
             text.push((format!("→ {}", printable(&failure.advice)), theme.notice));
         }
         text.push((String::new(), theme.text));
-        let tone = |line: &DiffLine| line.parts.first().map_or(theme.text, |(tone, _)| tone.style(theme));
-        text.extend(difference.iter().map(|line| (line.text(), tone(line))));
+        text.extend(difference.iter().map(|line| (line.text(), line.tone.style(theme))));
         let revealed = if of.revealed { " · REVEALED" } else { "" };
         Self::verbatim(format!("{} · {}{revealed}", run.title(), change.address), text)
     }

@@ -189,13 +189,7 @@ impl Rows {
         is_open
     }
 
-    fn leaves(
-        &mut self,
-        branch: Branch,
-        places: &[usize],
-        key: fn(usize) -> RowKey,
-        open: &dyn Fn(&Branch) -> bool,
-    ) {
+    fn leaves(&mut self, branch: Branch, places: &[usize], key: fn(usize) -> RowKey, open: &dyn Fn(&Branch) -> bool) {
         if !places.is_empty() && self.branch(branch, places.len(), open) {
             self.rows.extend(places.iter().map(|place| Row::leaf(key(*place), 1)));
         }
