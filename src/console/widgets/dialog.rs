@@ -49,8 +49,11 @@ pub fn scrolled(
     let room = usize::from(columns.saturating_sub(4));
     let broken = |parts: &[(String, Style)], most: usize| -> Vec<(String, Style)> {
         let lines = parts.iter().flat_map(|(text, style)| {
-            let lines = if text.is_empty() { vec![String::new()] } else { wrap(text, room, most) };
-            lines.into_iter().map(|line| (line, *style))
+            // An indent stays, on every line.
+            let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
+            let lines =
+                if text.is_empty() { vec![String::new()] } else { wrap(text, room.saturating_sub(indent.len()), most) };
+            lines.into_iter().map(move |line| (format!("{indent}{line}"), *style))
         });
         lines.collect()
     };

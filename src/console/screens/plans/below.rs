@@ -1,7 +1,7 @@
 //! The pane under the changes: the difference of what is selected there, line by line.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
@@ -125,8 +125,11 @@ fn change(list: PlanList, index: usize, run: &Run, held: &Held, details: &Detail
 
 fn variable(of: &crate::owner::PlanVariable) -> DiffLine {
     let tone = if matches!(of.value, crate::owner::Shown::Value(_)) { Tone::Plain } else { Tone::Dim };
-    let name = (Tone::Plain, format!("{} = ", printable(&of.name)));
-    DiffLine { parts: vec![name, (tone, diff::value(&of.value))], path: Vec::new() }
+    DiffLine {
+        gap: 1,
+        values: vec![(tone, diff::value(&of.value))],
+        ..DiffLine::words(Tone::Plain, &format!("{} =", of.name))
+    }
 }
 
 fn check(of: &crate::owner::PlanCheck) -> Vec<DiffLine> {
@@ -166,8 +169,7 @@ impl Plans {
         let nodes = nodes(&row.key, &key, &self.held, &self.details);
         let revealed = if subject.revealed { " · REVEALED" } else { "" };
         let Some(node) = diff::at(nodes, &line.path) else {
-            let text = subject.lines.iter().map(|line| (line.text(), line.parts.first().map_or(Tone::Plain, |p| p.0)));
-            let text = text.map(|(text, tone)| (text, tone.style(ctx.theme))).collect();
+            let text = subject.lines.iter().map(|line| (line.text(), line.tone.style(ctx.theme))).collect();
             return Some(Reading::verbatim(format!("{}{revealed}", subject.title), text));
         };
         let name = diff::full_name(nodes, &line.path);
@@ -216,52 +218,62 @@ pub fn render(
         }
         return;
     };
-    // A few sentences are wrapped; a difference stands a line an attribute.
+    // A few sentences are wrapped; a difference stands a line an attribute, or a few where it is narrow.
     if let [line] = &subject.lines[..]
         && line.path.is_empty()
-        && width(&line.text()) > usize::from(inner.width)
+        && line.values.is_empty()
     {
-        let style = line.parts.first().map_or(ctx.theme.text, |(tone, _)| tone.style(ctx.theme));
+        let style = line.tone.style(ctx.theme);
         for (y, text) in (inner.y..inner.bottom()).zip(wrap(&line.text(), inner.width.into(), inner.height.into())) {
             buf.set_stringn(inner.x, y, text, inner.width.into(), style);
         }
         return;
     }
-    let height = usize::from(inner.height);
-    let first = pane.selection.first(subject.lines.len(), height);
+    let (rows, first) = in_view(subject, pane.selection, inner);
     let selected = pane.selection.row.min(subject.lines.len().saturating_sub(1));
-    for (y, (i, line)) in (inner.y..inner.bottom()).zip(subject.lines.iter().enumerate().skip(first)) {
+    for (y, (i, row)) in (inner.y..inner.bottom()).zip(rows.iter().skip(first)) {
         let place = Rect { y, height: 1, ..inner };
-        drawn(line, inner.width, ctx.theme).render(place, buf);
-        if focused && i == selected {
+        drawn(row, inner.width, ctx.theme).render(place, buf);
+        if focused && *i == selected {
             table::mark(buf, place, ctx.theme);
         }
     }
-    if first + height < subject.lines.len() {
+    if first + usize::from(inner.height) < rows.len() {
         buf.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, ctx.theme.key);
     }
 }
 
-/// A line in `room` columns; what says that it forces a replacement is the last to give way.
-fn drawn(line: &DiffLine, room: u16, theme: &Theme) -> Line<'static> {
-    let (last, others) = match line.parts.split_last() {
-        Some((last, others)) if last.0 == Tone::Alarm && !others.is_empty() => (Some(last), others),
-        _ => (None, &line.parts[..]),
-    };
-    let mut left = usize::from(room).saturating_sub(last.map_or(0, |(_, text)| width(text)));
+/// A row of a difference: the place of its line, and its parts.
+type PaneRow = (usize, Vec<(Tone, String)>);
+
+/// Every row of a difference within `inner`, and the first of them in view.
+fn in_view(subject: &Subject, selection: Selection, inner: Rect) -> (Vec<PaneRow>, usize) {
+    let of = |(i, line): (usize, &DiffLine)| line.rows(inner.width.into()).into_iter().map(move |row| (i, row));
+    let rows: Vec<PaneRow> = subject.lines.iter().enumerate().flat_map(of).collect();
+    let selected = selection.row.min(subject.lines.len().saturating_sub(1));
+    let middle = rows.iter().position(|(i, _)| *i == selected).unwrap_or(0);
+    let first = Selection { row: middle }.first(rows.len(), inner.height.into());
+    (rows, first)
+}
+
+/// The line at a click in the pane at `area`.
+pub fn clicked(subject: &Subject, pane: &DiffPane, area: Rect, row: u16) -> Option<usize> {
+    let inner = area.inner(Margin::new(1, 1));
+    let (rows, first) = in_view(subject, pane.selection, inner);
+    let offset = usize::from(row.checked_sub(inner.y)?);
+    (row < inner.bottom()).then(|| rows.get(first + offset))?.map(|(line, _)| *line)
+}
+
+/// A row in `room` columns. What forces a replacement keeps its room, and what is cut says so.
+fn drawn(row: &[(Tone, String)], room: u16, theme: &Theme) -> Line<'static> {
+    let kept = row.last().filter(|(_, text)| text == diff::FORCES).map_or(0, |(_, text)| width(text));
+    let mut left = usize::from(room).saturating_sub(kept);
     let mut spans = Vec::new();
-    for (i, (tone, text)) in others.iter().enumerate() {
-        // What comes after an arrow needs some room too.
-        let rest: usize = others[i + 1..].iter().map(|(_, text)| width(text)).sum();
-        let most = if width(text) + rest > left && rest > 0 && i >= 2 {
-            (left / 2).max(left.saturating_sub(rest))
-        } else {
-            left
-        };
-        let shown = fit(text, most.min(left)).into_owned();
-        left -= width(&shown).min(left);
+    for (tone, text) in row {
+        let most = if text == diff::FORCES { usize::from(room) } else { left };
+        let shown = fit(text, most).into_owned();
+        left = left.saturating_sub(width(&shown));
         spans.push(Span::styled(shown, tone.style(theme)));
     }
-    spans.extend(last.map(|(tone, text)| Span::styled(text.clone(), tone.style(theme))));
     Line::from(spans)
 }

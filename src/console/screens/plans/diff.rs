@@ -26,8 +26,6 @@ pub enum Tone {
     Changed,
     /// Forces a replacement, or is a fault.
     Alarm,
-    /// A secret in clear.
-    Notice,
 }
 
 impl Tone {
@@ -39,7 +37,6 @@ impl Tone {
             Self::Added => theme.ok,
             Self::Removed | Self::Alarm => theme.fail,
             Self::Changed => theme.warn,
-            Self::Notice => theme.notice,
         }
     }
 
@@ -53,24 +50,62 @@ impl Tone {
     }
 }
 
-/// A line: printable parts, each with its tone.
+/// A line, printable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffLine {
-    /// Its parts, indented already.
-    pub parts: Vec<(Tone, String)>,
+    /// How deep it lies, from 0.
+    pub depth: usize,
+    /// How its name is drawn.
+    pub tone: Tone,
+    /// Its sign and name, or its words.
+    pub name: String,
+    /// Blanks behind the name, so that values stand under each other.
+    pub gap: usize,
+    /// What it holds, or before and after.
+    pub values: Vec<(Tone, String)>,
+    /// Whether it forces a replacement.
+    pub forces: bool,
     /// The way to the attribute it is of: a place at each level. Empty where it is of none.
     pub path: Vec<usize>,
 }
 
+/// What stands behind an attribute that forces a replacement.
+pub const FORCES: &str = "  # forces replacement";
+
 impl DiffLine {
     /// A line of words.
     pub fn words(tone: Tone, text: &str) -> Self {
-        Self { parts: vec![(tone, printable(text))], path: Vec::new() }
+        let name = printable(text);
+        Self { depth: 0, tone, name, gap: 0, values: Vec::new(), forces: false, path: Vec::new() }
     }
 
-    /// Its text.
+    /// Its text on one line.
     pub fn text(&self) -> String {
-        self.parts.iter().map(|(_, text)| text.as_str()).collect()
+        self.rows(usize::MAX).remove(0).into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Its rows in `room` columns: one, or where that is too narrow a row for the name and one for each value.
+    pub fn rows(&self, room: usize) -> Vec<Vec<(Tone, String)>> {
+        let indent = "  ".repeat(self.depth);
+        let mut first = vec![(self.tone, format!("{indent}{}", self.name))];
+        let alone = first.clone();
+        for (i, value) in self.values.iter().enumerate() {
+            let before = if i == 0 { (Tone::Plain, " ".repeat(self.gap)) } else { (Tone::Changed, " → ".to_owned()) };
+            first.extend([before, value.clone()]);
+        }
+        let forces = || self.forces.then(|| (Tone::Alarm, FORCES.to_owned()));
+        first.extend(forces());
+        let takes: usize = first.iter().map(|(_, text)| width(text)).sum();
+        if takes <= room || self.values.is_empty() {
+            return vec![first];
+        }
+        let mut rows = vec![alone];
+        rows[0].extend(forces());
+        for (i, (tone, value)) in self.values.iter().enumerate() {
+            let arrow = if i == 0 { "    " } else { "  → " };
+            rows.push(vec![(Tone::Changed, format!("{indent}{arrow}")), (*tone, value.clone())]);
+        }
+        rows
     }
 }
 
@@ -98,7 +133,7 @@ fn value_tone(shown: &Shown) -> Tone {
     if matches!(shown, Shown::Value(_)) { Tone::Plain } else { Tone::Dim }
 }
 
-/// The lines of attributes; those that stay as they are only where they are asked for.
+/// The lines of attributes, in their order; those that stay as they are only where they are asked for.
 pub fn lines(nodes: &[DiffNode], unchanged: bool) -> Vec<DiffLine> {
     let mut lines = Vec::new();
     level(nodes, "attribute", unchanged, &mut Vec::new(), &mut lines);
@@ -109,27 +144,24 @@ fn level(nodes: &[DiffNode], noun: &str, unchanged: bool, path: &mut Vec<usize>,
     let is_shown = |node: &&DiffNode| unchanged || node.difference != Difference::Same;
     let names = nodes.iter().filter(is_shown).map(|node| width(&printable(&node.name)));
     let padded = names.max().unwrap_or(0).min(WIDEST_NAME);
-    let indent = "  ".repeat(path.len());
+    let depth = path.len();
     for (place, node) in nodes.iter().enumerate().filter(|(_, node)| is_shown(node)) {
         path.push(place);
-        let tone = Tone::of(node.difference);
         let name = printable(&node.name);
-        let gap = " ".repeat(padded.saturating_sub(width(&name)));
-        let mut parts = vec![(tone, format!("{indent}{} {name}", sign(node.difference)))];
-        match &node.content {
-            Content::Value { before, after } => {
-                parts.push((Tone::Plain, if padded == 0 { String::new() } else { format!("{gap}  ") }));
-                parts.extend(values(node.difference, before.as_ref(), after.as_ref()));
-            }
-            Content::Parts { of, .. } => {
-                let space = if padded == 0 { "" } else { "  " };
-                parts.push((Tone::Dim, format!("{gap}{space}{}", container(*of))));
-            }
-        }
-        if node.forces_replacement {
-            parts.push((Tone::Alarm, "  # forces replacement".into()));
-        }
-        lines.push(DiffLine { parts, path: path.clone() });
+        let blanks = if padded == 0 { 0 } else { padded.saturating_sub(width(&name)) + 2 };
+        let values = match &node.content {
+            Content::Value { before, after } => values(node.difference, before.as_ref(), after.as_ref()),
+            Content::Parts { of, .. } => vec![(Tone::Dim, container(*of).to_owned())],
+        };
+        lines.push(DiffLine {
+            depth,
+            tone: Tone::of(node.difference),
+            name: format!("{} {name}", sign(node.difference)),
+            gap: blanks,
+            values,
+            forces: node.forces_replacement,
+            path: path.clone(),
+        });
         if let Content::Parts { of, parts } = &node.content {
             level(parts, noun_of(*of), unchanged, path, lines);
         }
@@ -137,8 +169,8 @@ fn level(nodes: &[DiffNode], noun: &str, unchanged: bool, path: &mut Vec<usize>,
     }
     let hidden = nodes.len() - nodes.iter().filter(is_shown).count();
     if hidden > 0 {
-        let words = format!("{indent}  {} hidden (u shows)", counted(hidden, &format!("unchanged {noun}")));
-        lines.push(DiffLine { parts: vec![(Tone::Dim, words)], path: path.clone() });
+        let words = format!("  {} hidden (u shows)", counted(hidden, &format!("unchanged {noun}")));
+        lines.push(DiffLine { depth, path: path.clone(), ..DiffLine::words(Tone::Dim, &words) });
     }
 }
 
@@ -168,7 +200,7 @@ fn values(difference: Difference, before: Option<&Shown>, after: Option<&Shown>)
         (Difference::Same, before, after) => {
             after.or(before).map(|shown| vec![(Tone::Dim, value(shown))]).unwrap_or_default()
         }
-        (_, Some(before), Some(after)) => vec![one(before), (Tone::Changed, " → ".into()), one(after)],
+        (_, Some(before), Some(after)) => vec![one(before), one(after)],
         (_, Some(shown), None) | (_, None, Some(shown)) => vec![one(shown)],
         (_, None, None) => Vec::new(),
     }
@@ -224,11 +256,7 @@ pub fn whole(node: &DiffNode) -> Vec<(Tone, String)> {
             }
         }
         Content::Parts { parts, .. } => {
-            text.extend(
-                lines(parts, true)
-                    .iter()
-                    .map(|line| (line.parts.first().map_or(Tone::Plain, |(tone, _)| *tone), line.text())),
-            );
+            text.extend(lines(parts, true).iter().map(|line| (line.tone, line.text())));
         }
     }
     text

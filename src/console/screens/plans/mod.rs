@@ -7,7 +7,7 @@
 //! policies say · `outcome` – what a failed run made and what not, what has moved · `log` – the run's log · `listing` –
 //! the state's addresses, the outputs · `reading` – one thing read whole · `commands` – what can be done now · `judging` –
 //! what is repeated before a plan is approved or applied · `question` – a question, with a word or a reason to type where
-//! something is at stake · `store` – looking into the shared store · `fresh` – which revision an answer is of · `words` –
+//! something is at stake · `store` – looking into the shared store · `words` –
 //! signs and styles · `panes` – where everything is, and moving in it · `exports` – tables for files.
 
 mod below;
@@ -17,7 +17,6 @@ mod details;
 mod diff;
 mod exports;
 mod findings;
-mod fresh;
 mod judging;
 mod listing;
 mod log;
@@ -293,6 +292,9 @@ impl Plans {
             Action::Unchanged => self.diff.unchanged = !self.diff.unchanged,
             Action::FoldAll => self.held.folds.turn_all(),
             Action::RefreshRuns => {
+                if let Some(reason) = self.disabled(action, ctx) {
+                    return Outcome::effect(Effect::Notify(reason));
+                }
                 let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
                 return Outcome::effect(Effect::Ask(self.store.again(name)));
             }

@@ -171,10 +171,9 @@ impl Plans {
             self.focus = Focus::Findings;
             self.pick_finding(clicked.unwrap_or(self.finding.row));
         } else if panes.diff.contains(cell) {
-            let count = self.shown_difference(ctx).map_or(0, |subject| subject.lines.len());
-            // There is no line of titles: the frame stands in for it.
-            let lines = Rect { height: panes.diff.height.saturating_sub(1), ..panes.diff };
-            self.diff.selection.click(column, row, lines, count);
+            let subject = self.shown_difference(ctx);
+            let clicked = subject.and_then(|subject| below::clicked(&subject, &self.diff, panes.diff, row));
+            self.diff.selection.row = clicked.unwrap_or(self.diff.selection.row);
             self.focus = Focus::Diff;
         } else if panes.log.contains(cell) {
             self.focus = Focus::Log;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fresh::Fresh;
 use super::rows::{self, Folds, RowKey, Rows};
 use super::words;
 use crate::console::filter::Filter;
+use crate::console::screens::fresh::Fresh;
 use crate::owner::{Answer, AskError, EnvironmentStatus, PlanList, PlanOutline, Progress, Request, Run, RunSummary};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;

@@ -108,8 +108,7 @@ impl Reading {
             text.push((format!("→ {}", printable(&failure.advice)), theme.notice));
         }
         text.push((String::new(), theme.text));
-        let tone = |line: &DiffLine| line.parts.first().map_or(theme.text, |(tone, _)| tone.style(theme));
-        text.extend(difference.iter().map(|line| (line.text(), tone(line))));
+        text.extend(difference.iter().map(|line| (line.text(), line.tone.style(theme))));
         let revealed = if of.revealed { " · REVEALED" } else { "" };
         Self::verbatim(format!("{} · {}{revealed}", run.title(), change.address), text)
     }

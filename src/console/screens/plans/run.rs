@@ -97,7 +97,10 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
     let count = |list: &[String], noun: &str| (!list.is_empty()).then(|| words::counted(list.len(), noun));
     parts.extend(count(&run.request.targets, "target"));
     parts.extend(count(&run.request.replace, "replacement"));
-    parts.extend(count(&run.changed_outputs, "changed output"));
+    // Where resources change too, the plan lists them.
+    if run.changes.is_empty() {
+        parts.extend(count(&run.changed_outputs, "changed output"));
+    }
     parts.push(format!("by {}", printable(&run.asked_by)));
     parts
 }

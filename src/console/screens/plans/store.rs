@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Plans;
 use crate::console::screens::Context;
-use crate::console::widgets::value::time;
+use crate::console::widgets::value::hour_minute;
 use crate::owner::{Answer, AskError, Request};
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::text::printable;
@@ -60,8 +60,8 @@ impl Plans {
         }
         match &self.store.looked {
             Some((of, came)) if *of == environment.environment => match came {
-                Ok(at) => format!("store of {}", time(*at, ctx.zone)),
-                Err(_) => "store not reached".into(),
+                Ok(at) => format!("as of {}", hour_minute(*at, ctx.zone)),
+                Err(_) => "not reached".into(),
             },
             _ => String::new(),
         }

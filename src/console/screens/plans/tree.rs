@@ -1,5 +1,7 @@
 //! Environments and, under the one the cursor is in, its runs.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -162,23 +164,22 @@ fn pair(buf: &mut Buffer, line: Rect, (left, left_style): (&str, Style), right: 
     let mut free = room.saturating_sub(width(left));
     let mut ranked: Vec<usize> = (0..right.len()).collect();
     ranked.sort_by_key(|place| right[*place].0);
-    ranked.retain(|place| {
-        let rest = free.checked_sub(width(&right[*place].1) + 1);
-        free = rest.unwrap_or(free);
-        rest.is_some()
-    });
-    ranked.sort_unstable();
-    buf.set_stringn(line.x, line.y, fit(left, room), room, left_style);
-    let used: usize = ranked.iter().map(|place| width(&right[*place].1) + 1).sum();
-    let mut x = line.right().saturating_sub(u16::try_from(used.saturating_sub(1)).unwrap_or(0));
+    let mut shown: Vec<(usize, Cow<'_, str>)> = Vec::new();
     for place in ranked {
-        (x, _) = buf.set_stringn(x, line.y, &right[place].1, room, right[place].2);
-        x = x.saturating_add(1);
+        let (rank, text, _) = &right[place];
+        // What matters most is cut, with a sign, before it is left out.
+        let text = if *rank == 0 && free >= 4 { fit(text, free - 1) } else { Cow::Borrowed(text.as_str()) };
+        if let Some(rest) = free.checked_sub(width(&text) + 1) {
+            free = rest;
+            shown.push((place, text));
+        }
     }
-    // A standing that has no room whole is cut, with a sign.
-    if let ([(_, text, style)], true) = (right, used == 0 && width(left) + 4 <= room) {
-        let room = room - width(left) - 1;
-        let at = line.right().saturating_sub(u16::try_from(room).unwrap_or(0));
-        buf.set_stringn(at, line.y, fit(text, room), room, *style);
+    shown.sort_unstable_by_key(|(place, _)| *place);
+    buf.set_stringn(line.x, line.y, fit(left, room), room, left_style);
+    let used: usize = shown.iter().map(|(_, text)| width(text) + 1).sum();
+    let mut x = line.right().saturating_sub(u16::try_from(used.saturating_sub(1)).unwrap_or(0));
+    for (place, text) in shown {
+        (x, _) = buf.set_stringn(x, line.y, text, room, right[place].2);
+        x = x.saturating_add(1);
     }
 }
