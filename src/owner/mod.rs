@@ -27,8 +27,8 @@ pub use ground::TopologySummary;
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
-    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Refusal, Reply, Request, Series, Trace,
-    TraceHop,
+    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Refusal, Reply, Request,
+    Series, Trace, TraceHop,
 };
 pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{

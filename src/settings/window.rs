@@ -210,7 +210,10 @@ mod tests {
             let error = text.parse::<ChangeWindow>().expect_err(text).to_string();
             assert!(error.contains(words), "{text:?}: {error}");
             assert!(error.starts_with(&format!("change window {text:?}: ")), "{error}");
-            assert!(error.ends_with("; write days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"), "{error}");
+            assert!(
+                error.ends_with("; write days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
+                "{error}"
+            );
         }
     }
 }

@@ -30,7 +30,8 @@ fn judged(files: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn they_are_asked_beside_the_carried_ones() {
-    let mine = "package main\n\ndeny contains \"no data here\" if input.resource_changes[_].type == \"terraform_data\"\n";
+    let mine =
+        "package main\n\ndeny contains \"no data here\" if input.resource_changes[_].type == \"terraform_data\"\n";
     let more = r#"package team.names
 import rego.v1
 import data.skydeck.plan
@@ -61,7 +62,10 @@ fn what_cannot_be_understood_denies_with_file_and_line() {
     for (text, words) in [
         ("package mine\n\ndeny contains \"x\" if {\n", "DENY policies: policies/mine.rego:"),
         ("package mine\n\n\ndeny contains \"x\" if ] \n", "DENY policies: policies/mine.rego:4: "),
-        ("package mine\ndeny[msg] {\n  msg := \"x\"\n}\n", "DENY policies: policies/mine.rego:2: this is Rego version 0"),
+        (
+            "package mine\ndeny[msg] {\n  msg := \"x\"\n}\n",
+            "DENY policies: policies/mine.rego:2: this is Rego version 0",
+        ),
         ("deny contains \"x\" if true\n", "DENY policies: policies/mine.rego:1: "),
         ("", "DENY policies: policies/mine.rego:1: "),
         ("package mine\ndeny contains x if y > 1\n", "DENY policies: policies/mine.rego:2: "),
@@ -94,7 +98,10 @@ fn what_goes_wrong_while_it_is_asked_denies() {
     ] {
         let found = judged(&[("mine.rego", &format!("package mine\n{rule}\n"))]);
         assert_eq!(found.len(), 1, "{rule}: {found:?}");
-        assert!(found[0].starts_with("DENY policies: policies/mine.rego") && found[0].contains(words), "{rule}: {found:?}");
+        assert!(
+            found[0].starts_with("DENY policies: policies/mine.rego") && found[0].contains(words),
+            "{rule}: {found:?}"
+        );
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) fn own(folder: &Path) -> (Vec<Source>, Vec<(String, String)>) {
         for path in entries {
             seen += 1;
             if seen > MOST_FILES {
-                let reason = format!("more than {MOST_FILES} files; name the policies' own folder in provisioning.policies");
+                let reason =
+                    format!("more than {MOST_FILES} files; name the policies' own folder in provisioning.policies");
                 faults.push((root.clone(), reason));
                 return (listed(found), faults);
             }
@@ -90,7 +91,10 @@ pub(super) fn own(folder: &Path) -> (Vec<Source>, Vec<(String, String)>) {
         }
     }
     if found.is_empty() && faults.is_empty() {
-        faults.push((root, "there is no .rego file in it; name the policies' folder in provisioning.policies".to_owned()));
+        faults.push((
+            root,
+            "there is no .rego file in it; name the policies' folder in provisioning.policies".to_owned(),
+        ));
     }
     (listed(found), faults)
 }

@@ -77,7 +77,8 @@ fn run(sources: &[Source], report: &mut TestReport) {
                 continue;
             }
             let line = source.text[..named.start()].lines().count();
-            let line = u32::try_from(line + usize::from(source.text[..named.start()].ends_with('\n') || line == 0)).ok();
+            let line =
+                u32::try_from(line + usize::from(source.text[..named.start()].ends_with('\n') || line == 0)).ok();
             let failed = |reason| TestFailure { file: source.name.clone(), line, name: name.to_owned(), reason };
             match engine::ask(&mut asked, &path, LIMIT) {
                 Ok(Value::Bool(true)) => report.passed += 1,
