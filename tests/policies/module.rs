@@ -186,11 +186,11 @@ fn each_fault_is_named_and_the_module_has_none() {
         assert_eq!(window, environment == "prod", "{known:?}");
     }
     // Several at once, where they don't stand in each other's place: what is said names the fault and its resource.
-    let mut left: Vec<_> = FAULTS.iter().collect();
+    let mut left = FAULTS.to_vec();
     while !left.is_empty() {
         let mut texts: BTreeMap<&str, String> = BTreeMap::new();
         let (put_in, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(file, right, wrong, ..)| {
-            let text = texts.entry(file).or_insert_with(|| original(&module, file));
+            let text = texts.entry(*file).or_insert_with(|| original(&module, file));
             assert!(original(&module, file).contains(right), "{file} has no {right:?} any more");
             let fits = text.contains(right);
             *text = text.replace(right, wrong);
