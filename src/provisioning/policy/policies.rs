@@ -172,3 +172,38 @@ fn digest(texts: &[(String, String)]) -> String {
     }
     verdict::hex(&hash.finalize())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_that_takes_too_long_is_ended_and_denies() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let rule = "package slow\n\ndeny contains \"x\" if {\n\tsome a in numbers.range(1, 10000)\n\tsome b in numbers.range(1, 10000)\n\ta + b < 0\n}\n\nwarn contains \"never asked\" if true\n";
+        std::fs::write(folder.path().join("slow.rego"), rule).expect("written");
+        let policies = Policies::load(Some(folder.path()));
+        let own = policies.own.as_ref().expect("its own");
+        let start = Instant::now();
+        let found = asked(own, &Rego::new_object(), start + Duration::from_millis(300));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert_eq!(found[0].severity, Severity::Deny);
+        assert!(found[0].message.ends_with("slow.deny: took too long and was ended; make it simpler"), "{found:?}");
+    }
+
+    #[test]
+    fn the_circumstances_are_part_of_the_input() {
+        let context = PolicyContext {
+            environment: "prod-eu".parse().expect("a name"),
+            now: "2026-11-24T03:00:00Z".parse().expect("a time"),
+            change_window: Some("Tue 02:00-04:00 UTC".parse().expect("a window")),
+            emulated: false,
+        };
+        let found = input(&json!({"format_version": "1.2"}), &context).expect("an input");
+        let expected = json!({"environment": "prod-eu", "kind": "cloud", "emulated": false, "now": "2026-11-24T03:00:00Z",
+            "in_30_days": "2026-12-24T03:00:00Z", "within_change_window": true});
+        assert_eq!(found["skydeck"], Rego::from(expected));
+    }
+}
