@@ -72,7 +72,8 @@ fn damaged_files_are_named_and_never_read_wrong() {
     let path = run.join(kept::DETAILS);
     let whole = std::fs::read(&path).expect("readable");
     let asked = || kept::details(&run, PlanList::Changes, 0, 1);
-    for length in 0..whole.len() {
+    // Without its last line break it is still whole.
+    for length in 0..whole.len() - 1 {
         std::fs::write(&path, &whole[..length]).expect("written");
         let error = asked().expect_err("cut off").to_string();
         assert!(error.contains("details.jsonl") && error.contains("; "), "{length}: {error}");

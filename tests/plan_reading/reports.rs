@@ -106,6 +106,11 @@ fn values_cannot_break_out() {
             Some(open) if ticks == *open && line == ticks => fence = None,
             Some(open) => assert!(ticks.len() < open.len(), "{line}"),
             None if ticks.len() >= 3 && line.ends_with("diff") => fence = Some(ticks),
+            None if line.starts_with('<') => {
+                let code = regex::Regex::new(r"<code>[^<]*</code>").expect("an expression");
+                let bare = code.replace_all(line, "");
+                assert!(!bare.contains("<script") && !bare.contains("@ada") && !bare.contains("</pre"), "{bare}");
+            }
             None => {
                 let code = regex::Regex::new(r"`````[^`].*?[^`]`````").expect("an expression");
                 let bare = code.replace_all(line, "");

