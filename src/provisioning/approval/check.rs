@@ -230,6 +230,18 @@ pub fn authorise(
     })
 }
 
+/// Whether one approval is one of those that the plan asks for, whether more are needed or not.
+pub fn counts(
+    case: &Case<'_>,
+    approval: &Signed,
+    approvers: Option<&Approvers>,
+    now: Timestamp,
+) -> Result<Counted, Refusal> {
+    let (record, planner) = weigh::record(case, approvers, now)?;
+    let found = gather(case, &record, &planner, std::slice::from_ref(approval), approvers, now);
+    found.counting.first().map(Counted::from).ok_or_else(|| found.lack(case, &planner))
+}
+
 impl From<&Weighed> for Counted {
     fn from(weighed: &Weighed) -> Self {
         Self {
