@@ -159,7 +159,7 @@ impl Place {
 
     pub async fn refused(&self, request: Request) -> String {
         match self.ask(request).await {
-            Err(AskError::Refused(words)) => words,
+            Err(AskError::Refused(words) | AskError::Barred { words, .. }) => words,
             other => panic!("not refused: {other:?}"),
         }
     }
