@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use skydeck::provisioning::audit::chain::{self, Deed};
 use skydeck::provisioning::audit::entry::{AuditEntry, AuditEvent};
 use skydeck::provisioning::run::Phase;
 use skydeck::provisioning::runs::seen::{self, Living};
+use skydeck::provisioning::runs::store::Store;
 use skydeck::provisioning::shared::crypt::{PlanKeys, make_plan_key};
 use skydeck::provisioning::shared::error::SharedError;
 use skydeck::provisioning::shared::layout::Purpose;
 use skydeck::provisioning::shared::link::Link;
-use skydeck::provisioning::shared::telling::Note;
-use skydeck::settings::EnvironmentName;
 
 use crate::homes::{Ground, Home, SECRET, approval, approval_with, environment, log};
 
@@ -310,33 +310,28 @@ pub fn entry(previous: Option<&AuditEntry>, words: &str) -> AuditEntry {
 /// What was told and not noted as told isn't told twice; what wasn't told is, in its order.
 pub async fn nothing_is_told_twice(ground: &Ground) {
     let author = ground.home("ada@laptop");
-    let file = author.store.folder().join("untold.jsonl");
-    author.sharing.tell(&note("one"), chain).await.expect("told");
-    assert!(!file.exists());
-    let told = author.sharing.shared().read_audit(0, 10).await.expect("read");
-    let again = Note { at: told[0].at, ..note("one") };
-    let lines = [again, note("two")].map(|note| serde_json::to_string(&note).expect("JSON") + "\n");
-    std::fs::write(&file, lines.concat()).expect("as if it had been killed");
-    assert_eq!(author.sharing.untold().expect("read").len(), 2);
-    author.sharing.tell_rest(chain).await.expect("told");
+    do_something(&author.store, "one");
+    author.sharing.tell().await.expect("told");
+    std::fs::write(author.store.folder().join("audit/told"), "0").expect("as if it had been killed");
+    do_something(&author.store, "two");
+    author.sharing.tell().await.expect("told");
     let told = author.sharing.shared().read_audit(0, 10).await.expect("read");
     assert_eq!(told.iter().map(|entry| entry.words.as_str()).collect::<Vec<_>>(), ["one", "two"]);
-    assert_eq!(author.sharing.untold().expect("read"), []);
+    let entries = author.sharing.shared().audit_entries().await.expect("read");
+    assert_eq!(chain::verify_chain(entries, &environment()).faults, Vec::<String>::new());
 }
 
-pub fn note(words: &str) -> Note {
-    Note {
-        at: jiff::Timestamp::now(),
+/// Writes to the trail here that something was done.
+pub fn do_something(store: &Store, words: &str) {
+    let deed = Deed {
         who: "ada@laptop".into(),
         event: AuditEvent::Asked,
+        emulated: false,
         run: None,
         words: words.to_owned(),
         digests: Default::default(),
-    }
-}
-
-pub fn chain(previous: Option<&AuditEntry>, _: &EnvironmentName, note: &Note) -> AuditEntry {
-    AuditEntry { at: note.at, ..entry(previous, &note.words) }
+    };
+    store.trail().append(deed).expect("appended");
 }
 
 /// Nothing below `folder` holds the plans' secret.

@@ -27,7 +27,8 @@ impl Provisioner {
         let words = request.words();
         let asked_by = asker();
         let mut wish = ask::Wish::of(request);
-        if let Some(sharing) = self.sharing(&store, &self.settings_of(environment)?)? {
+        let sharing = self.sharing(&store, &self.settings_of(environment)?)?;
+        if let Some(sharing) = &sharing {
             wish.number = Some(sharing.claim(&wish.id).await?);
         }
         let (number, ticket) = {
@@ -36,6 +37,7 @@ impl Provisioner {
         };
         tracing::info!(target: "audit", "run {number} of {}: {words}, asked for by {asked_by}", shown(environment));
         self.spawn(&store, number, Job::Plan, &ticket)?;
+        tell(sharing.as_ref()).await;
         Ok(Answer::RunStarted { number })
     }
 
@@ -43,13 +45,14 @@ impl Provisioner {
         self.find_terraform().await?;
         let store = self.store(environment)?;
         let settings = self.settings_of(environment)?;
-        self.fetch(&store, &settings, number).await?;
+        let sharing = self.fetch(&store, &settings, number).await?;
         let asked_by = asker();
         let ticket = {
             let (store, asked_by) = (store.clone(), asked_by.clone());
             blocking(move || ask::apply(&store, number, &settings, &asked_by, Timestamp::now())).await
         };
         self.watching.ring();
+        tell(sharing.as_ref()).await;
         let ticket = ticket?;
         tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));
         self.spawn(&store, number, Job::Apply, &ticket)?;
@@ -131,6 +134,7 @@ impl Provisioner {
         {
             message = format!("{message}; {words}");
         }
+        tell(sharing.as_ref()).await;
         self.watching.ring();
         Ok(Answer::Approved { message, approval: make::to_file(&approved.signed)? })
     }
@@ -143,6 +147,7 @@ impl Provisioner {
             return Ok(Answer::Done { message: format!("environment {environment}: its runs are kept here alone") });
         };
         let refreshed = sharing.refresh().await?;
+        tell(Some(&sharing)).await;
         let changed: Vec<u32> =
             [&refreshed.made, &refreshed.changed, &refreshed.approved].into_iter().flatten().copied().collect();
         let message = if refreshed.faults.is_empty() {
@@ -156,7 +161,11 @@ impl Provisioner {
     }
 
     /// The sharing of an environment's runs; none of demo's and local's.
-    fn sharing(&self, store: &Store, settings: &ProvisioningSettings) -> Result<Option<Sharing>, ProvisioningError> {
+    pub(super) fn sharing(
+        &self,
+        store: &Store,
+        settings: &ProvisioningSettings,
+    ) -> Result<Option<Sharing>, ProvisioningError> {
         Ok(Sharing::open(store, settings, &asker())?)
     }
 
@@ -197,5 +206,15 @@ async fn publish(sharing: Option<&Sharing>, number: u32) {
         && let Err(error) = sharing.publish(number).await
     {
         tracing::warn!(target: "provisioning", "run {number}: {error}");
+    }
+    tell(sharing).await;
+}
+
+/// Tells the shared trail what was done here. What can't be told now is told by the next refresh.
+async fn tell(sharing: Option<&Sharing>) {
+    if let Some(sharing) = sharing
+        && let Err(error) = sharing.tell().await
+    {
+        tracing::warn!(target: "provisioning", "audit trail: {error}");
     }
 }

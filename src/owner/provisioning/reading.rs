@@ -72,16 +72,24 @@ impl Provisioner {
         after: u64,
         limit: usize,
     ) -> Result<Answer, ProvisioningError> {
-        let trail = self.store(environment)?.trail();
-        blocking(move || Ok(Answer::Audit { entries: trail.read(after, limit)? })).await
+        let store = self.store(environment)?;
+        if let Some(sharing) = self.sharing(&store, &self.settings_of(environment)?)? {
+            return Ok(Answer::Audit { entries: sharing.trail(after, limit).await? });
+        }
+        blocking(move || Ok(Answer::Audit { entries: store.trail().read(after, limit)? })).await
     }
 
     pub(super) async fn verify_audit(&self, environment: &EnvironmentName) -> Result<Answer, ProvisioningError> {
-        let trail = self.store(environment)?.trail();
-        blocking(move || {
-            let verdict = trail.verify()?;
-            Ok(Answer::AuditVerdict { entries: verdict.entries, faults: verdict.faults })
-        })
-        .await
+        let store = self.store(environment)?;
+        let here = {
+            let store = store.clone();
+            blocking(move || store.trail().verify()).await?
+        };
+        let Some(sharing) = self.sharing(&store, &self.settings_of(environment)?)? else {
+            return Ok(Answer::AuditVerdict { entries: here.entries, faults: here.faults });
+        };
+        let shared = sharing.verify_trail().await?;
+        let ours = here.faults.iter().map(|fault| format!("this machine's own trail: {fault}"));
+        Ok(Answer::AuditVerdict { entries: shared.entries, faults: shared.faults.into_iter().chain(ours).collect() })
     }
 }

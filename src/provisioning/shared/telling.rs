@@ -1,107 +1,108 @@
-//! Telling the shared trail: what is to be told is written down here first, and removed once it is in the store.
+//! Telling the shared trail what this home's own one has and it hasn't.
+//!
+//! Whatever is done is written to the trail here first, so that a dead network keeps nothing from being told later.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::SharedError;
 use super::sync::Sharing;
-use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
+use crate::provisioning::audit::chain::{self, Deed, Verdict};
+use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
-use crate::settings::EnvironmentName;
 
 /// Entries of the store that are looked through for one that was told before its process ended.
 const LOOK_BACK: usize = 100;
 
-/// What is to be told. Printable, without secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Note {
-    /// When it was done, wall clock.
-    pub at: Timestamp,
-    /// Who, as `user@host`, or the signer's name among the approvers.
-    pub who: String,
-    /// What.
-    pub event: AuditEvent,
-    /// The run it is about.
-    pub run: Option<u32>,
-    /// The rest, in words.
-    pub words: String,
-    /// Digests that pin down what it was about, by name.
-    pub digests: BTreeMap<String, String>,
+/// Where the shared trail ended when this home looked last.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    number: u64,
+    hash: String,
 }
 
-/// How a note becomes the entry that hangs on the one before.
-pub type Chain = fn(Option<&AuditEntry>, &EnvironmentName, &Note) -> AuditEntry;
-
 impl Sharing {
-    /// Tells the shared trail. Where the store can't be reached the note is kept here, the error says why, and the next
-    /// one that is told, or [`Sharing::tell_rest`], brings it there first.
-    pub async fn tell(&self, note: &Note, chain: Chain) -> Result<(), SharedError> {
+    /// Tells the shared trail what it wasn't told yet. Where the store can't be reached the error says why, and the next
+    /// call goes on where this one ended.
+    pub async fn tell(&self) -> Result<(), SharedError> {
         let _lock = self.lock().await?;
-        let mut notes = self.untold()?;
-        notes.push(note.clone());
-        self.keep(&notes)?;
-        self.tell_all(notes, chain).await
-    }
-
-    /// Tells what couldn't be told before.
-    pub async fn tell_rest(&self, chain: Chain) -> Result<(), SharedError> {
-        let _lock = self.lock().await?;
-        let notes = self.untold()?;
-        self.tell_all(notes, chain).await
-    }
-
-    /// What wasn't told yet, oldest first.
-    pub fn untold(&self) -> Result<Vec<Note>, ProvisioningError> {
-        let path = self.notes();
-        let text = files::read(&path)?.unwrap_or_default();
-        let read = |line: &str| serde_json::from_str(line);
-        let notes: Result<Vec<_>, _> = text.lines().map(read).collect();
-        notes.map_err(|error| ProvisioningError::Damaged { path, reason: format!("isn't a list of notes: {error}") })
-    }
-
-    async fn tell_all(&self, mut notes: Vec<Note>, chain: Chain) -> Result<(), SharedError> {
-        if notes.is_empty() {
+        let untold = self.store.trail().read(self.told()?, usize::MAX)?;
+        if untold.is_empty() {
             return Ok(());
         }
-        // A process that ended between telling and noting that it has told leaves its note behind.
-        let told = self.shared.newest_audit(LOOK_BACK).await?;
-        while let Some(note) = notes.first() {
-            if !told.iter().any(|entry| is_of(entry, note)) {
-                self.shared.append_audit(&|previous| chain(previous, &self.shared.environment, note)).await?;
+        // A process that ended between telling and noting that it has told tells again.
+        let newest = self.shared.newest_audit(LOOK_BACK).await?;
+        for entry in untold {
+            if !newest.iter().any(|there| is_of(there, &entry)) {
+                let environment = &self.shared.environment;
+                let follow = |previous: Option<&AuditEntry>| chain::next(previous, environment, entry.at, deed(&entry));
+                self.shared.append_audit(&follow).await?;
             }
-            notes.remove(0);
-            self.keep(&notes)?;
+            files::write_whole(&self.told_path(), entry.number.to_string().as_bytes())?;
         }
         Ok(())
     }
 
-    fn keep(&self, notes: &[Note]) -> Result<(), SharedError> {
-        let path = self.notes();
-        if notes.is_empty() {
-            return Ok(files::remove(&path)?);
-        }
-        let mut text = Vec::new();
-        for note in notes {
-            let line = serde_json::to_vec(note);
-            text.extend(
-                line.map_err(|error| ProvisioningError::Damaged { path: path.clone(), reason: error.to_string() })?,
-            );
-            text.push(b'\n');
-        }
-        Ok(files::write_whole(&path, &text)?)
+    /// The shared trail after an entry, oldest first, at most `limit` (the newest). What is untold here is told before.
+    pub async fn trail(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, SharedError> {
+        self.tell().await?;
+        let mut entries = self.shared.read_audit(after, usize::MAX).await?;
+        entries.drain(..entries.len().saturating_sub(limit));
+        Ok(entries)
     }
 
-    fn notes(&self) -> PathBuf {
-        self.store.folder().join("untold.jsonl")
+    /// Whether the shared trail is as it was written, as far as that can be told from it and from where it ended when
+    /// this home looked last.
+    pub async fn verify_trail(&self) -> Result<Verdict, SharedError> {
+        self.tell().await?;
+        let _lock = self.lock().await?;
+        let entries = self.shared.audit_entries().await?;
+        let seen = files::read(&self.head_path())?.and_then(|text| serde_json::from_str::<Head>(&text).ok());
+        let is_there =
+            |head: &Head| entries.iter().flatten().any(|entry| entry.number == head.number && entry.hash == head.hash);
+        let lost = seen.filter(|head| !is_there(head));
+        let last = entries.iter().flatten().last().map(|entry| Head { number: entry.number, hash: entry.hash.clone() });
+        let mut verdict = chain::verify_chain(entries, &self.shared.environment);
+        if let Some(head) = lost {
+            let words = "was the last one when this machine looked, and isn't there as it was";
+            verdict.faults.push(format!("entry {}: {words}", head.number));
+        } else if let (true, Some(head)) = (verdict.faults.is_empty(), last) {
+            let text = serde_json::to_vec(&head).unwrap_or_default();
+            files::write_whole(&self.head_path(), &text)?;
+        }
+        Ok(verdict)
+    }
+
+    fn head_path(&self) -> PathBuf {
+        self.store.folder().join("audit").join("shared-head.json")
+    }
+
+    /// Number of the newest entry here that the store has; 0 before the first.
+    fn told(&self) -> Result<u64, ProvisioningError> {
+        let path = self.told_path();
+        let Some(text) = files::read(&path)? else { return Ok(0) };
+        text.trim().parse().map_err(|_| ProvisioningError::Damaged { path, reason: "isn't a number".to_owned() })
+    }
+
+    fn told_path(&self) -> PathBuf {
+        self.store.folder().join("audit").join("told")
     }
 }
 
-/// Whether `entry` tells what `note` does: two things aren't done in one nanosecond by one person.
-fn is_of(entry: &AuditEntry, note: &Note) -> bool {
-    (entry.at, entry.event, entry.run) == (note.at, note.event, note.run)
+fn deed(entry: &AuditEntry) -> Deed {
+    Deed {
+        who: entry.who.clone(),
+        event: entry.event,
+        emulated: entry.emulated,
+        run: entry.run,
+        words: entry.words.clone(),
+        digests: entry.digests.clone(),
+    }
+}
+
+/// Whether the store's entry tells what the one here does: two things aren't done in one nanosecond by one person.
+fn is_of(there: &AuditEntry, here: &AuditEntry) -> bool {
+    (there.at, there.event, there.run, &there.who) == (here.at, here.event, here.run, &here.who)
 }
