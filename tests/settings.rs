@@ -143,6 +143,7 @@ fn every_key_can_be_set_by_its_variable() {
             || {
                 let text = match key.path {
                     "ingestion.retention_days" => "30",
+                    "provisioning.change_window" => "Mon-Thu 08:00-16:00 Europe/Zurich",
                     "provisioning.plan_recipient" => "age1qqqq",
                     "provisioning.plan_identity" => "env:PLAN_KEY",
                     _ => "some/path",

@@ -1,6 +1,7 @@
 //! The command line's shape: every command, flag, help text and example.
 
 mod plans;
+mod policy;
 
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
-pub use plans::{Plan, Plans};
+pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
+pub use policy::Policy;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
 pub const EXIT_CODES: &str = "\
@@ -18,11 +20,12 @@ Exit codes:
     1  failed
     2  wrong usage
     3  changes are pending (plan, destroy, drift)
-    5  expired: the plan is too old to be applied
-    6  stale: the state has moved on since the plan
+    4  denied by policy: the plan (plan, destroy, apply, approve, policy check)
+    5  not approved, or the plan or its approval has expired
+    6  stale: what the plan was made of has moved on since
     7  unhealthy (status, alarms)
     8  locked by somebody else: another process owns the environment, or holds the state lock
-    9  not found: no owner, message, alarm, run or plan of that name
+    9  not found: no owner, message, alarm, run, plan, policy or address of that name
   130  interrupted";
 
 const EXAMPLES: &str = "\
@@ -32,7 +35,8 @@ Examples:
   skydeck | cat                    without a terminal: a line for each change
   skydeck --env local run          a station of your own, headless
   skydeck status loads --json      one screen's content for a script
-  skydeck plan, skydeck apply      what Terraform would change, and changing it";
+  skydeck plan, skydeck apply      what Terraform would change, and changing it
+  skydeck show --markdown          the newest plan for a pull request's comment";
 
 /// Runs and watches a weather-nowcasting pipeline, from the roof to the warehouse.
 ///
@@ -238,6 +242,9 @@ pub enum Command {
     /// Plans, runs and states
     #[command(flatten)]
     Plans(Plans),
+    /// Policies: list, test, explain them; judge a plan by them
+    #[command(subcommand)]
+    Policy(Policy),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),

@@ -20,6 +20,7 @@ mod logging;
 mod man;
 mod output;
 mod plans;
+mod policy;
 mod run;
 mod runner;
 mod secrets;
@@ -109,6 +110,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
         Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
         Command::Secrets(Secrets::PlanKey { out }) => secrets::plan_key(&global, &out),
+        Command::Policy(command) => block_on(policy::run(&context()?, command)),
         Command::Plans(command) => block_on(plans::run(&context()?, command)),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),

@@ -8,6 +8,7 @@ mod client;
 mod ground;
 mod lock;
 mod log_buffer;
+pub mod policies;
 mod protocol;
 pub mod provisioning;
 mod publisher;
@@ -17,6 +18,7 @@ pub mod runner;
 mod running;
 mod snapshot;
 mod socket;
+mod sockets;
 mod stages;
 mod stores;
 
@@ -39,6 +41,8 @@ pub use socket::AttachError;
 // The language of runs, for those who see the owner only.
 pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
 pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
+pub use crate::provisioning::plan::export;
+pub use crate::provisioning::plan::lines::lines as difference_lines;
 pub use crate::provisioning::plan::model::{
     ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
     PlannedChange, Shown,

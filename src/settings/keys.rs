@@ -76,7 +76,7 @@ pub const KEYS: &[Key] = &[
     key("provisioning.policies", Takes::Path),
     key(
         "provisioning.change_window",
-        Takes::Text(is_line, "days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
+        Takes::Text(is_change_window, "days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
     ),
     key("provisioning.approvers", Takes::Path),
     key("provisioning.signing_key", Takes::Path),
@@ -217,6 +217,10 @@ fn is_name(text: &str) -> bool {
 
 fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_change_window(text: &str) -> bool {
+    is_line(text) && text.parse::<super::ChangeWindow>().is_ok()
 }
 
 fn is_recipient(text: &str) -> bool {

@@ -14,6 +14,7 @@ mod layers;
 mod model;
 mod secret;
 pub mod template;
+mod window;
 
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
 pub use error::{Place, SettingsError};
@@ -25,3 +26,4 @@ pub use model::{
     ProvisioningSettings, Settings, SourceKind, SourceSettings, StationSettings,
 };
 pub use secret::{SecretError, SecretReference};
+pub use window::{ChangeWindow, InvalidChangeWindow};
