@@ -102,6 +102,9 @@ pub struct RunSummary {
     /// Until when it may be applied, where it is approved; wall clock.
     #[serde(default)]
     pub approved_until: Option<Timestamp>,
+    /// Whether a process of this machine is at it still: one that has planned or applied may be telling other machines.
+    #[serde(default)]
+    pub busy: bool,
 }
 
 /// What was found of drift, with names to its parts in JSON: `{"resources": 2, "at": "…"}`.
@@ -204,6 +207,7 @@ impl RunSummary {
             revision,
             denials: weight(Severity::Deny),
             warnings: weight(Severity::Warn),
+            busy: false,
             approved_until: run.approvals.iter().map(|approval| approval.expires_at).max(),
         }
     }

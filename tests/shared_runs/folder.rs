@@ -41,7 +41,8 @@ on_a_folder!(
     plans_are_for_those_with_the_key,
     a_crash_while_publishing,
     the_trail_is_one_chain,
-    nothing_is_told_twice,
+    the_trail_here_is_told,
+    a_look_that_came_to_nothing,
     an_old_run_keeps_its_number,
 );
 

@@ -39,7 +39,7 @@ pub async fn follow(ground: &mut Ground, number: u32, until: Until, mut newest: 
                 newest = last.number;
                 lines.iter().for_each(|line| say(&line_text(line)));
             }
-            if until.is_reached(summary.phase) {
+            if until.is_reached(summary.phase) && !summary.busy {
                 return ground.run(number).await;
             }
         }

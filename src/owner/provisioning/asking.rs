@@ -61,7 +61,7 @@ impl Provisioner {
 
     pub(super) async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
-        let sharing = self.fetch(&store, &self.settings_of(environment)?, number).await?;
+        let sharing = self.update(&store, &self.settings_of(environment)?, number).await?;
         if let Some(sharing) = &sharing {
             let run = store.read(number)?.run;
             if let Some(home) = run.home.as_ref().filter(|_| run.phase.is_active()) {
@@ -122,7 +122,7 @@ impl Provisioner {
     ) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let settings = self.settings_of(environment)?;
-        let sharing = self.fetch(&store, &settings, number).await?;
+        let sharing = self.update(&store, &settings, number).await?;
         let approved = {
             let store = store.clone();
             blocking(move || take(&store, &settings, Timestamp::now())).await?
@@ -169,17 +169,31 @@ impl Provisioner {
         Ok(Sharing::open(store, settings, &asker())?)
     }
 
-    /// Brings a run up to date from the shared store, where it is shared.
-    async fn fetch(
+    /// Brings a run up to date from the shared store, where it is shared; its plan, which takes the environment's key,
+    /// stays there.
+    async fn update(
         &self,
         store: &Store,
         settings: &ProvisioningSettings,
         number: u32,
     ) -> Result<Option<Sharing>, ProvisioningError> {
         let Some(sharing) = self.sharing(store, settings)? else { return Ok(None) };
-        sharing.fetch(number).await?;
+        sharing.update(number).await?;
         settle(store, settings, vec![number]).await?;
         Ok(Some(sharing))
+    }
+
+    /// The same, its plan too.
+    async fn fetch(
+        &self,
+        store: &Store,
+        settings: &ProvisioningSettings,
+        number: u32,
+    ) -> Result<(), ProvisioningError> {
+        if let Some(sharing) = self.update(store, settings, number).await? {
+            sharing.fetch(number).await?;
+        }
+        Ok(())
     }
 }
 

@@ -71,7 +71,10 @@ impl Looker {
         let mut found = Vec::new();
         for number in store.numbers()?.into_iter().take(MOST_RUNS) {
             match self.run(store, number, living) {
-                Ok(known) => found.push(known),
+                Ok(mut known) => {
+                    known.summary.busy = living.holder(number).is_some();
+                    found.push(known);
+                }
                 // Its folder is there a moment before its file.
                 Err(ProvisioningError::NoRun { .. }) => {}
                 Err(error) => tracing::error!(target: "provisioning", "{error}"),

@@ -123,6 +123,8 @@ pub fn apply(
     files::remove(&store.mark(number))?;
     let ticket = Ticket::take(store, &lock, number, Job::Apply)?;
     stored.run.phase = Phase::Queued;
+    // Wherever it was planned: from now on its process is here.
+    stored.run.home = None;
     store.write(&mut stored)?;
     Ok(ticket)
 }

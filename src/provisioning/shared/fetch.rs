@@ -61,15 +61,21 @@ impl Sharing {
                 handed_over = true;
             }
         }
-        let is_ours = link.home_id == self.home.id && self.store.run_file(number).exists();
-        if !is_ours {
+        let here = self.store.read(number).ok().map(|here| here.run);
+        let is_ours = link.home_id == self.home.id && here.is_some();
+        // Somebody here looks whether it can be applied, and hasn't used its plan yet: what is shown is that look.
+        let is_looked_at = here.as_ref().is_some_and(|run| run.home.is_none() && run.phase.is_active());
+        // Such a look that came to nothing: the run is what its home says.
+        let came_to_nothing = here.as_ref().is_some_and(|run| run.home.is_none() && !run.phase.is_active());
+        if !is_ours && !is_looked_at {
             for part in PARTS.iter().filter(|part| !part.sealed) {
                 if let Some(version) = is_new(&link, part.name) {
                     self.take_part(number, &folder, part).await?;
                     link.seen.insert(part.name.to_owned(), version.0);
                 }
             }
-            if let Some(version) = is_new(&link, RUN) {
+            let again = || came_to_nothing.then(|| listed.objects.get(RUN).cloned()).flatten();
+            if let Some(version) = is_new(&link, RUN).or_else(again) {
                 fetched.changed = self.take_run(number, &link).await?;
                 link.seen.insert(RUN.to_owned(), version.0);
             } else if handed_over {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::provisioning::plan::kept;
 use crate::provisioning::runs::store::Stored;
 
 /// The run as it was known last; written after everything else, so that whoever sees it finds the rest.
@@ -36,9 +37,8 @@ pub const PARTS: &[Part] = &[
     clear("record.json"),
     Part { local: "plan", name: "plan.age", sealed: true },
     Part { local: "plan.json", name: "plan.json.age", sealed: true },
-    clear("outline.json"),
-    clear("details.jsonl"),
-    clear("details.index"),
+    clear(kept::OUTLINE),
+    clear(kept::DETAILS),
     clear("log.jsonl"),
 ];
 

@@ -5,7 +5,7 @@
 //! ENV/runs/0007/run.json        the run as it was known last, by the home that carries it out
 //! ENV/runs/0007/record.json     what its plan is bound to, signed
 //! ENV/runs/0007/plan.age        the plan, and as JSON in plan.json.age: encrypted to the environment's key
-//! ENV/runs/0007/outline.json    what is shown of it: details.jsonl, details.index, log.jsonl
+//! ENV/runs/0007/outline.json    what is shown of it: details.jsonl, log.jsonl
 //! ENV/runs/0007/approvals/ID.json   an approval; conditional create
 //! ENV/runs/0007/used.json       what became of the plan: applied or ended, once; conditional create
 //! ENV/runs/0007/ended.json      who ended it in the stead of a home that is gone; conditional create
@@ -29,5 +29,5 @@ pub mod place; // where the store is
 pub mod publish; // from here to the store
 pub mod store; // numbers, approvals, uses
 pub mod sync; // both brought together
-pub mod telling; // what was done, told to the trail when it can be reached
+pub mod telling; // the trail here, told to the shared one
 pub mod trail; // the audit trail

@@ -99,17 +99,32 @@ impl Sharing {
     pub async fn publish(&self, number: u32) -> Result<Published, SharedError> {
         let _lock = self.lock().await?;
         let mut link = self.link(number)?;
-        self.send(number, &mut link).await
+        let published = self.send(number, &mut link).await?;
+        self.tell_all().await?;
+        Ok(published)
     }
 
-    /// Brings run `number` up to date from the store, its plan included: decrypted, and held against its record.
+    /// Brings run `number` up to date from the store, but for its plan: for whoever looks at it, approves or ends it.
+    pub async fn update(&self, number: u32) -> Result<(), SharedError> {
+        let _lock = self.lock().await?;
+        self.update_one(number).await
+    }
+
+    /// As [`Sharing::update`], and fetches the plan of a run that waits, where it isn't here: decrypted, and held against
+    /// its record. For whoever applies it, which takes the environment's key.
     pub async fn fetch(&self, number: u32) -> Result<(), SharedError> {
         let _lock = self.lock().await?;
-        let listed = self.shared.list_one(number).await?;
-        self.take(&listed).await?;
-        if self.link(number)?.home_id != self.home.id || !self.store.plan(number).exists() {
+        self.update_one(number).await?;
+        let has_all = self.store.plan(number).exists() && self.store.plan_json(number).exists();
+        if !has_all && self.store.read(number)?.run.phase.waits() {
             self.take_plan(number).await?;
         }
+        Ok(())
+    }
+
+    async fn update_one(&self, number: u32) -> Result<(), SharedError> {
+        let listed = self.shared.list_one(number).await?;
+        self.take(&listed).await?;
         Ok(())
     }
 
@@ -118,6 +133,9 @@ impl Sharing {
     pub async fn refresh(&self) -> Result<Refreshed, SharedError> {
         let _lock = self.lock().await?;
         let mut refreshed = Refreshed::default();
+        if let Err(error) = self.tell_all().await {
+            note(&mut refreshed, error)?;
+        }
         let listed = self.shared.list().await?;
         for number in self.store.numbers()?.into_iter().take(MOST_RUNS) {
             let folder = self.store.run_folder(number);

@@ -1,5 +1,7 @@
 //! The audit trail in the store: an object an entry, each made on the condition that nobody has its number.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::error::SharedError;
 use super::layout;
 use super::store::{SharedStore, json};
@@ -7,6 +9,8 @@ use crate::provisioning::audit::entry::AuditEntry;
 
 /// Times that an entry is chained anew because others were faster.
 const MOST_TRIES: u32 = 100;
+/// Entries that are read at once.
+const AT_ONCE: usize = 16;
 
 impl SharedStore {
     /// Appends an entry: `make` chains it to the one before (`None` before the first), again and again where others
@@ -33,20 +37,23 @@ impl SharedStore {
         )))
     }
 
-    /// At most `limit` entries after number `after`, oldest first. An entry that is damaged is an error that names it.
+    /// The newest `limit` entries after number `after`, oldest first, as the trail of a data folder answers. An entry that
+    /// is damaged is an error that names it.
     pub async fn read_audit(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, SharedError> {
-        let mut entries = Vec::new();
-        for number in self.audit_numbers(after).await?.into_iter().take(limit) {
-            entries.extend(self.audit_entry(number).await?);
-        }
-        Ok(entries)
+        let mut numbers = self.audit_numbers(after).await?;
+        numbers.drain(..numbers.len().saturating_sub(limit));
+        let entries: Vec<_> =
+            stream::iter(numbers).map(|number| self.audit_entry(number)).buffered(AT_ONCE).try_collect().await?;
+        Ok(entries.into_iter().flatten().collect())
     }
 
     /// Every entry from the first on, as it can be read: for whoever verifies the chain. What can't be read is why.
     pub async fn audit_entries(&self) -> Result<Vec<Result<AuditEntry, String>>, SharedError> {
+        let numbers = self.audit_numbers(0).await?;
+        let mut read = stream::iter(numbers).map(|number| self.audit_entry(number)).buffered(AT_ONCE);
         let mut entries = Vec::new();
-        for number in self.audit_numbers(0).await? {
-            match self.audit_entry(number).await {
+        while let Some(entry) = read.next().await {
+            match entry {
                 Ok(entry) => entries.extend(entry.map(Ok)),
                 Err(SharedError::Damaged { reason, .. }) => entries.push(Err(reason)),
                 Err(error) => return Err(error),
@@ -55,11 +62,22 @@ impl SharedStore {
         Ok(entries)
     }
 
-    /// The newest `count` entries, oldest first.
+    /// The newest `count` entries that can be read.
     pub(super) async fn newest_audit(&self, count: usize) -> Result<Vec<AuditEntry>, SharedError> {
-        let numbers = self.audit_numbers(0).await?;
-        let after = numbers.len().checked_sub(count + 1).and_then(|at| numbers.get(at)).copied().unwrap_or(0);
-        self.read_audit(after, count).await
+        let mut numbers = self.audit_numbers(0).await?;
+        numbers.drain(..numbers.len().saturating_sub(count));
+        let read: Vec<_> =
+            stream::iter(numbers).map(|number| self.audit_entry(number)).buffered(AT_ONCE).collect().await;
+        let mut entries = Vec::new();
+        for entry in read {
+            match entry {
+                Ok(entry) => entries.extend(entry),
+                // Verifying tells of it.
+                Err(SharedError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
     }
 
     async fn audit_numbers(&self, after: u64) -> Result<Vec<u64>, SharedError> {
