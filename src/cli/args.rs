@@ -251,6 +251,9 @@ pub enum Command {
     /// The environment's databases: check, back up, restore
     #[command(subcommand)]
     Db(Db),
+    /// Keys that settings refer to
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// Completions for a shell, on standard output
     #[command(
         after_help = "Examples:\n  skydeck completions bash > ~/.local/share/bash-completion/completions/skydeck\n  skydeck completions zsh > ~/.zfunc/_skydeck"
@@ -352,6 +355,24 @@ pub enum Config {
     /// Every setting with its default and a comment, to start a settings file from
     #[command(after_help = "Examples:\n  skydeck config template > ~/.config/skydeck/skydeck.toml")]
     Template,
+}
+
+/// Keys that settings refer to.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// Make the pair of keys that shared plans are encrypted with
+    ///
+    /// The secret one goes into a new file that only you can read, the public one to standard output: it is what
+    /// provisioning.plan_recipient takes, and provisioning.plan_identity takes file:/PATH of the file. Whoever
+    /// applies plans of others needs the file too; hand it over as you would a password.
+    #[command(
+        after_help = "Examples:\n  skydeck secrets plan-key --out ~/.config/skydeck/plan.key\n  skydeck secrets plan-key --out plan.key --json"
+    )]
+    PlanKey {
+        /// The file to write; must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// The environment's databases.

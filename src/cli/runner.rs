@@ -38,6 +38,8 @@ async fn run(context: &Context, number: u32, job: Job) -> Result<Exit, Failure> 
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::WARN)
             .with_ansi(false)
+            // Else a full disk, on which that file is, ends the run: a failed write is told by one that panics.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr)
             .try_init(),
     );

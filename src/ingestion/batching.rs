@@ -16,9 +16,11 @@ use tokio::sync::watch;
 
 use super::enqueued::{CutBatch, EnqueuedLog, EnqueuedMessage, OpenBatch};
 use super::notices::{BlobCreated, NoticeQueue};
+use super::returning::Returning;
 use super::routing::UNROUTED;
 use super::storage::{Containers, StorageError};
 use super::topology::{FILE_NAME_FORMAT, Ground, Topology};
+use super::trash::{Trash, TrashError};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::clock::{Clock, ClockReading};
 use crate::database::DatabaseError;
@@ -49,7 +51,8 @@ pub struct BatchStatus {
     pub bytes: u64,
     /// Messages that no route took, kept in the container `unrouted`.
     pub unrouted: u64,
-    /// Blobs that were written and announced nowhere, by container; until a refresh has looked for them.
+    /// Blobs that were written and announced nowhere, by container; until a refresh has looked for them, or until they
+    /// come back from the trash.
     pub unannounced: BTreeMap<String, u64>,
     /// Containers that messages wait for and that don't exist.
     pub missing: BTreeSet<String>,
@@ -66,6 +69,9 @@ pub enum BatchError {
     /// The container failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A blob couldn't come back from the trash.
+    #[error(transparent)]
+    Trash(#[from] TrashError),
     /// The container doesn't exist.
     #[error("container {0}: it doesn't exist; apply it again, its messages wait in the hub's log")]
     NoContainer(String),
@@ -77,6 +83,8 @@ pub struct Batcher {
     pub log: EnqueuedLog,
     /// Where blobs go.
     pub containers: Containers,
+    /// Where blobs are whose container was destroyed.
+    pub trash: Trash,
     /// Where notices go.
     pub notices: NoticeQueue,
     /// When batches are cut, what they are called, and whether they are announced.
@@ -137,6 +145,7 @@ impl Batcher {
         if moved > 0 {
             tracing::info!(target: "ingestion", "{moved} messages that no route took are collected now");
         }
+        self.bring_back(topology).await?;
         let mut held = BTreeSet::new();
         for batch in self.log.unfinished().await? {
             if topology.has_container(&batch.container) {
@@ -147,6 +156,21 @@ impl Batcher {
             }
         }
         Ok(held)
+    }
+
+    /// What can't come back now is told, holds nothing else up, and is tried with the next change.
+    async fn bring_back(&self, topology: &Topology) -> Result<(), DatabaseError> {
+        let Self { log, containers, trash, notices, .. } = self;
+        match (Returning { log, containers, trash, notices }).bring_back(topology).await {
+            Ok(0) => return Ok(()),
+            Ok(announced) => {
+                tracing::info!(target: "ingestion", "{announced} blobs came back from the trash with their container and are announced");
+            }
+            Err(error) => tracing::error!(target: "ingestion", "{error}"),
+        }
+        let unannounced = log.unannounced().await?;
+        self.status.send_modify(|status| status.unannounced = unannounced);
+        Ok(())
     }
 
     /// Says once which containers messages wait for that don't exist.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::storage::Containers;
 use super::topology::{Ground, Topology};
-use super::trash::{Trash, TrashError};
+use super::trash::{Trash, TrashError, off_thread};
 use super::warehouse::{DroppedTable, Warehouse};
 use crate::database::DatabaseError;
 
@@ -100,11 +100,4 @@ impl Keeper {
         }
         Ok(())
     }
-}
-
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, TrashError> + Send + 'static,
-) -> Result<T, TrashError> {
-    let interrupted = |_| TrashError { path: "trash".into(), reason: "interrupted".into() };
-    tokio::task::spawn_blocking(work).await.map_err(interrupted)?
 }

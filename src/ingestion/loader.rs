@@ -90,6 +90,9 @@ pub enum PipeError {
         /// Which are, in words.
         known: String,
     },
+    /// The pipe's container doesn't exist.
+    #[error("container {0}: it doesn't exist; apply it again, its blobs are kept in the trash until then")]
+    NoContainer(String),
     /// The warehouse or the queue failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -302,6 +305,9 @@ impl Loader {
     /// pipe that was made anew has forgotten its history: its messages are known by their identity then.
     pub async fn refresh(&self, name: &str) -> Result<usize, PipeError> {
         let pipe = self.find(name)?;
+        if !self.ground.peek().has_container(&pipe.container) {
+            return Err(PipeError::NoContainer(pipe.container));
+        }
         let oldest = jiff::Timestamp::now().as_second() - 7 * 24 * 3600;
         let mut queued = 0;
         for blob in self.containers.list(&pipe.container).await? {

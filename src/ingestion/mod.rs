@@ -8,6 +8,7 @@ pub mod keeper;
 pub mod loader;
 pub mod notices;
 pub mod pulse;
+mod returning;
 pub mod routing;
 pub mod storage;
 pub mod topology;

@@ -51,9 +51,11 @@ async fn bench_in(folder: &Path) -> Bench {
     let notices = NoticeQueue::open(&folder.join("notices.db")).expect("queue opens");
     let containers = Containers::open(&folder.join("containers")).expect("containers open");
     let warehouse = Warehouse::open(&folder.join("warehouse.db")).expect("warehouse opens");
+    let trash = Trash::new(&folder.join("trash"));
     let batcher = Batcher {
         log: log.clone(),
         containers: containers.clone(),
+        trash: trash.clone(),
         notices: notices.clone(),
         ground: ground.clone(),
         clock: clock.clone(),
@@ -61,7 +63,6 @@ async fn bench_in(folder: &Path) -> Bench {
         status: watch::Sender::new(BatchStatus::default()),
     };
     let status = watch::Sender::new(LoaderStatus::default());
-    let trash = Trash::new(&folder.join("trash"));
     let keeper = Keeper { warehouse: warehouse.clone(), containers: containers.clone(), trash: trash.clone() };
     keeper.keep(&sender.borrow().clone()).await.expect("in step");
     let resumed = Pulse::default();

@@ -89,6 +89,20 @@ impl Trash {
         kept.into_iter().map(|entry| entry.path.join(blob)).find(|path| path.is_file())
     }
 
+    /// Puts a blob of a destroyed container to `file`, where its container is again; answers whether it is there. It also
+    /// stays here for its time, so that whoever is about to read it finds it. Blocks.
+    pub fn bring_back(&self, container: &str, blob: &str, file: &Path) -> Result<bool, TrashError> {
+        let Some(kept) = self.find_blob(container, blob) else { return Ok(false) };
+        let back = || {
+            std::fs::create_dir_all(file.parent().unwrap_or(file))?;
+            match std::fs::hard_link(&kept, file) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            }
+        };
+        back().map(|()| true).map_err(|error| failed(file, error))
+    }
+
     /// Deletes what was put in before `before`, wall time; answers how many tables and containers. Blocks.
     pub fn forget_before(&self, before: Timestamp) -> Result<usize, TrashError> {
         let mut deleted = 0;
@@ -157,6 +171,14 @@ fn copy_rows(to: &Path, warehouse: &Path, rows_in: &str, name: &str) -> rusqlite
     Ok(usize::try_from(rows).unwrap_or(0))
 }
 
+/// Does what blocks on a thread for that.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, TrashError> + Send + 'static,
+) -> Result<T, TrashError> {
+    let interrupted = |_| TrashError { path: "trash".into(), reason: "interrupted".into() };
+    tokio::task::spawn_blocking(work).await.map_err(interrupted)?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +201,11 @@ mod tests {
         let newest = trash.find_blob("json-blob-health", "hub/a").expect("found");
         assert_eq!(std::fs::read_to_string(newest).expect("read"), "1");
         assert!(trash.find_blob("json-blob", "hub/a").is_none());
+        for _ in 0..2 {
+            assert!(trash.bring_back("json-blob-health", "hub/a", &container.join("hub/a")).expect("brought back"));
+        }
+        assert_eq!(std::fs::read_to_string(container.join("hub/a")).expect("read"), "1");
+        assert!(!trash.bring_back("json-blob-health", "hub/b", &container.join("hub/b")).expect("not there"));
         assert_eq!(trash.forget_before(now + SignedDuration::from_hours(1)).expect("deleted"), 1);
         assert!(trash.find_blob("json-blob-health", "hub/a").is_some(), "the newer one stays");
         assert_eq!(trash.forget_before(now + KEPT).expect("deleted"), 1);

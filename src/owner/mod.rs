@@ -18,6 +18,7 @@ pub mod runner;
 mod running;
 mod snapshot;
 mod socket;
+mod sockets;
 mod stages;
 mod stores;
 
@@ -51,6 +52,7 @@ pub use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
     RunLogLine, RunRequest, StepRecord,
 };
+pub use crate::provisioning::shared::crypt::make_plan_key;
 pub use crate::provisioning::status::{
     EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
     TerraformStatus,

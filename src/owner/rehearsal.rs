@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::sockets::SocketFolder;
 use crate::local_cloud::cloud::Cloud;
 use crate::local_cloud::providers::{self, Serving};
 use crate::provisioning::error::ProvisioningError;
@@ -16,8 +17,7 @@ use crate::settings::{EnvironmentKind, EnvironmentName, Folders};
 pub struct Rehearsal {
     serving: Serving,
     cloud: Cloud,
-    /// The sockets' folder: short, since a socket's path has a bound.
-    _sockets: tempfile::TempDir,
+    _sockets: SocketFolder,
 }
 
 impl Rehearsal {
@@ -33,9 +33,7 @@ impl Rehearsal {
     pub async fn start(folder: &Path) -> Result<Self, ProvisioningError> {
         files::make_folder(folder)?;
         let cloud = Cloud::open(folder).map_err(|error| ProvisioningError::Refused(error.to_string()))?;
-        let sockets = tempfile::Builder::new()
-            .prefix("skydeck-")
-            .tempdir()
+        let sockets = SocketFolder::make(&std::env::temp_dir())
             .map_err(|error| ProvisioningError::Refused(format!("temporary folder: {error}; check TMPDIR")))?;
         let serving = providers::serve(sockets.path(), cloud.clone())
             .await

@@ -246,6 +246,7 @@ async fn bring_up(
     let batcher = Batcher {
         log: stores.log.clone(),
         containers: stores.containers.clone(),
+        trash: stores.trash.clone(),
         notices: stores.notices.clone(),
         ground: ground.clone(),
         clock: clock.clone(),

@@ -266,7 +266,7 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
     let aside = (queue.set_aside > 0)
         .then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
     let lost = (unannounced > 0).then(|| {
-        format!("{unannounced} blobs were announced nowhere; refresh their pipes once the subscription is applied")
+        format!("{unannounced} blobs were announced nowhere; refresh their pipes once container and subscription are applied")
     });
     Stage {
         rate_per_s: parts.rates.notices,

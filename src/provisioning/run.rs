@@ -64,6 +64,9 @@ pub struct Run {
     /// Why the plan doesn't hold any more: what has moved since, a line each.
     #[serde(default)]
     pub moved: Vec<String>,
+    /// Where it is carried out, as `user@host`, where that isn't here: then this is a copy, taken from the shared runs.
+    #[serde(default)]
+    pub home: Option<String>,
 }
 
 /// What is asked of a run.

@@ -1,7 +1,9 @@
 //! Runs in words: what screens and the command line say of them alike.
 
-use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run};
+use super::policy::finding::Severity;
+use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run, RunRequest};
 use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
+use crate::station::text::printable;
 
 /// How to come by Terraform, where it is missing or too old.
 pub const INSTALL: &str = "install Terraform 1.6 or newer (https://developer.hashicorp.com/terraform/install, or your \
@@ -87,7 +89,33 @@ impl ResourceChange {
     }
 }
 
+impl RunRequest {
+    /// What is asked, in words and without values of variables: `plan, only azurerm_iothub.hub, setting window`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let operation = match self.operation {
+            Operation::Plan => "plan",
+            Operation::Destroy => "plan to destroy",
+            Operation::RefreshOnly => "look for drift",
+        };
+        let list = |word: &str, addresses: &[String]| match addresses {
+            [] => String::new(),
+            addresses => format!(", {word} {}", printable(&addresses.join(" "))),
+        };
+        let names: Vec<_> = self.variables.keys().cloned().collect();
+        [operation.to_owned(), list("only", &self.targets), list("replacing", &self.replace), list("setting", &names)]
+            .concat()
+    }
+}
+
 impl Run {
+    /// How many findings deny its plan.
+    #[must_use]
+    pub fn denials(&self) -> u32 {
+        let denials = self.findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
+        u32::try_from(denials).unwrap_or(u32::MAX)
+    }
+
     /// What it destroys for good or to make it again, in Terraform's order.
     pub fn destroyed(&self) -> impl Iterator<Item = &ResourceChange> {
         self.changes.iter().filter(|c| matches!(c.action, ChangeAction::Replace | ChangeAction::Delete))

@@ -46,6 +46,31 @@ resource "terraform_data" "after" {
 }
 "#;
 
+/// Two of the emulated cloud's, of which one needs the other.
+const EMULATED: &str = r#"terraform {
+  required_providers {
+    azurerm = {
+      source = "hashicorp/azurerm"
+    }
+  }
+}
+
+provider "azurerm" {
+  features {}
+}
+
+resource "azurerm_resource_group" "g" {
+  name     = "rg-a"
+  location = "westeurope"
+}
+
+resource "azurerm_user_assigned_identity" "after" {
+  name                = "id-after"
+  resource_group_name = azurerm_resource_group.g.name
+  location            = azurerm_resource_group.g.location
+}
+"#;
+
 /// Waits until the slow resource of [`SLOW`] is being made.
 async fn begin_slow(place: &Place) -> u32 {
     let planned = place.plan(plan()).await;
@@ -197,6 +222,86 @@ async fn terraform_killed_half_way_leaves_no_lock_and_a_plan_of_the_rest() {
     assert!(matches!(unlocked, Ok(Answer::Done { message }) if message.contains("nobody held it any more")));
     let next = place.plan(plan()).await;
     assert_eq!(next.phase, Phase::Planned, "{next:#?}\n{}", place.log_text(next.number).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cant_be_written_for_a_while_ends_with_what_was_done_and_why() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new(
+        r#"resource "terraform_data" "talks" {
+  provisioner "local-exec" {
+    command = "for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done"
+  }
+}
+"#,
+    );
+    let number = place.plan(plan()).await.number;
+    let folder = place.data().join(format!("runs/{number:04}"));
+    // Where the process itself would tell of it there is no room either.
+    std::fs::remove_file(folder.join("runner.log")).expect("the plan's");
+    std::os::unix::fs::symlink("/dev/full", folder.join("runner.log")).expect("linked");
+    place.begin_apply(number).await;
+    let run = place
+        .wait_for(number, "it being made", |run| {
+            run.runner_pid.is_some() && matches!(run.changes[0].progress, Progress::Running { .. })
+        })
+        .await;
+    // A folder where the file would be made.
+    let in_the_way = folder.join(format!("run.json#{}", run.runner_pid.expect("its process")));
+    std::fs::create_dir(&in_the_way).expect("made");
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    let run = place.wait_for(number, "the end", |run| run.phase.is_end()).await;
+    let failure = run.failure.clone().expect("why");
+    assert_eq!(run.phase, Phase::Failed, "{run:#?}");
+    assert!(failure.diagnostics[0].summary.contains("run.json: Is a directory"), "{failure:#?}");
+    assert!(matches!(run.changes[0].progress, Progress::Done { .. }), "{run:#?}");
+    assert_eq!(place.plan(plan()).await.phase, Phase::Unchanged, "Terraform wasn't cut off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_managers_stop_reaches_terraform_once() {
+    if !has_terraform() {
+        return;
+    }
+    for who in ["both", "the runner alone"] {
+        let place = Place::new(EMULATED);
+        let planned = place.plan(plan()).await;
+        assert_eq!(planned.phase, Phase::Planned, "{planned:#?}\n{}", place.log_text(planned.number).await);
+        // Nobody can write to the cloud: Terraform's work goes on after an interrupt, until somebody can.
+        let cloud = rusqlite::Connection::open(place.path().join("d/demo/data/cloud/cloud.db")).expect("there");
+        cloud.execute_batch("BEGIN IMMEDIATE").expect("locked");
+        let number = planned.number;
+        place.begin_apply(number).await;
+        place
+            .wait_for(number, "the group being made", |run| {
+                matches!(change(run, "azurerm_resource_group.g").progress, Progress::Running { .. })
+            })
+            .await;
+        let (terraform, runner) = (terraform_pid(&place), place.run(number).await.runner_pid.expect("its process"));
+        kill(runner, rustix::process::Signal::TERM);
+        if who == "both" {
+            kill(terraform, rustix::process::Signal::TERM);
+        }
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(4);
+        while tokio::time::Instant::now() < until {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            assert!(!place.log_text(number).await.contains("Two interrupts"), "{who}");
+        }
+        cloud.execute_batch("ROLLBACK").expect("freed");
+        let run = place.wait_for(number, "the end", |run| run.phase.is_end()).await;
+        let failure = run.failure.clone().expect("why");
+        let log = place.log_text(number).await;
+        assert!(run.phase == Phase::Failed && failure.interrupted, "{who}: {run:#?}\n{log}");
+        assert_eq!(log.matches("Interrupt received").count(), 1, "{who}: {log}");
+        assert!(!log.contains("Two interrupts"), "{who}: {log}");
+        let progress = |address| change(&run, address).progress.clone();
+        assert!(matches!(progress("azurerm_resource_group.g"), Progress::Done { .. }), "{who}: {run:#?}");
+        assert_eq!(progress("azurerm_user_assigned_identity.after"), Progress::Skipped, "{who}");
+        assert_eq!(place.status().await.lock, None, "{who}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

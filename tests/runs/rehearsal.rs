@@ -1,6 +1,7 @@
 //! The carried module on the emulated providers, through runs: applied whole, changed by a setting, drifted, destroyed.
 
 use skydeck::local_cloud::cloud::{Cloud, Fault};
+use skydeck::local_cloud::topology::read;
 use skydeck::owner::{Answer, Request};
 use skydeck::provisioning::run::{ChangeAction, Operation, Phase, Progress, RunRequest};
 
@@ -74,6 +75,40 @@ async fn the_module_is_applied_changed_by_a_setting_drifts_and_is_destroyed() {
     assert_eq!(destroyed.phase, Phase::Applied, "{:#?}\n{}", destroyed.failure, place.log_text(destroyed.number).await);
     assert_eq!(place.status().await.resources, Some(0));
     assert!(cloud.resources().await.expect("read").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_hub_takes_its_routes_with_it_and_the_next_plan_brings_them_back() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::carried("");
+    let cloud = cloud(&place);
+    let whole = place.apply(plan()).await;
+    assert_eq!(whole.phase, Phase::Applied, "{:#?}\n{}", whole.failure, place.log_text(whole.number).await);
+    let before = read(&cloud.resources_made().await.expect("read"));
+    let hub_before = before.hub.clone().expect("a hub");
+    assert!(before.faults.is_empty() && hub_before.routes.len() >= 3, "{before:#?}");
+
+    let replaced = place.apply(RunRequest { replace: vec![HUB.into()], ..plan() }).await;
+    assert_eq!(replaced.phase, Phase::Applied, "{:#?}\n{}", replaced.failure, place.log_text(replaced.number).await);
+    assert_eq!(change(&replaced, HUB).action, ChangeAction::Replace);
+    // The routes name the hub, which has its name still: the plan has nothing to say of them, and they are gone.
+    assert!(replaced.changes.iter().all(|change| !change.address.starts_with("azurerm_iothub_route.")));
+    let between = read(&cloud.resources_made().await.expect("read"));
+    assert!(between.hub.expect("a hub").routes.is_empty());
+    assert_eq!((&between.containers, &between.tables), (&before.containers, &before.tables), "what holds data stays");
+    assert_eq!(between.pipes, before.pipes);
+
+    let back = place.apply(plan()).await;
+    assert_eq!(back.phase, Phase::Applied, "{:#?}\n{}", back.failure, place.log_text(back.number).await);
+    assert!(back.changes.iter().all(|change| change.action == ChangeAction::Create), "{:#?}", back.changes);
+    let after = read(&cloud.resources_made().await.expect("read"));
+    assert!(after.faults.is_empty(), "{:#?}", after.faults);
+    assert_eq!(after.hub, Some(hub_before));
+    assert_eq!(after.announcement, before.announcement);
+    let clean = place.plan(plan()).await;
+    assert_eq!(clean.phase, Phase::Unchanged, "{:#?}", clean.changes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

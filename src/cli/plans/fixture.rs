@@ -67,6 +67,7 @@ pub fn planned() -> Run {
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        home: None,
     }
 }
 

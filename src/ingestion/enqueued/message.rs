@@ -7,6 +7,8 @@ use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::CutBatch;
+
 /// A device-to-cloud message as the hub took it in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnqueuedMessage {
@@ -72,6 +74,17 @@ pub(super) fn message_row(row: &Row<'_>) -> rusqlite::Result<(i64, EnqueuedMessa
         body: row.get(8)?,
     };
     Ok((row.get(0)?, message))
+}
+
+/// A row of `id, container, name, last_seq, cut_at`.
+pub(super) fn cut_batch(row: &Row<'_>) -> rusqlite::Result<CutBatch> {
+    Ok(CutBatch {
+        id: row.get(0)?,
+        container: row.get(1)?,
+        name: row.get(2)?,
+        last_seq: row.get(3)?,
+        cut_at: timestamp(row, 4)?,
+    })
 }
 
 pub(super) fn timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {

@@ -4,8 +4,9 @@
 
 mod message;
 mod reroute;
+mod unannounced;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 pub use message::EnqueuedMessage;
-use message::{COLUMNS, message_row, timestamp};
+use message::{COLUMNS, cut_batch, message_row, timestamp};
 
 use super::pulse::Pulse;
 use super::routing::UNROUTED;
@@ -277,15 +278,7 @@ impl EnqueuedLog {
                      WHERE EXISTS (SELECT 1 FROM enqueued e WHERE e.container = b.container AND e.seq <= b.last_seq)
                      ORDER BY b.id",
                 )?;
-                let rows = statement.query_map([], |row| {
-                    Ok(CutBatch {
-                        id: row.get(0)?,
-                        container: row.get(1)?,
-                        name: row.get(2)?,
-                        last_seq: row.get(3)?,
-                        cut_at: timestamp(row, 4)?,
-                    })
-                })?;
+                let rows = statement.query_map([], cut_batch)?;
                 rows.collect()
             })
             .await
@@ -365,29 +358,5 @@ impl EnqueuedLog {
                     .map(|_| ())
             })
             .await
-    }
-
-    /// Batches that were announced nowhere, by container.
-    pub async fn unannounced(&self) -> Result<BTreeMap<String, u64>, DatabaseError> {
-        self.database
-            .read(|connection| {
-                let mut statement = connection
-                    .prepare("SELECT container, count(*) FROM batch WHERE unannounced = 1 GROUP BY container")?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-                rows.collect()
-            })
-            .await
-    }
-
-    /// What lay unannounced in `container` was found in another way.
-    pub async fn settle(&self, container: &str) -> Result<(), DatabaseError> {
-        let container = container.to_owned();
-        self.database
-            .write(|transaction| {
-                transaction
-                    .execute("UPDATE batch SET unannounced = 0 WHERE container = ?1 AND unannounced = 1", [container])
-            })
-            .await
-            .map(|_| ())
     }
 }

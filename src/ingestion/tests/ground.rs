@@ -206,7 +206,9 @@ async fn a_destroyed_pipes_notices_wait_in_the_queue_until_it_is_back() {
         .await;
     running.until_rows(2).await;
     assert!(!running.pipe().paused, "a pipe that is made anew runs");
-    // It has forgotten what the one before loaded; messages are known by their identity.
+    // It has forgotten what the one before loaded, and so have its counts; messages are known by their identity.
+    let counts = running.pipe().counts;
+    assert_eq!((counts.loaded, counts.pending, counts.rows), (1, 0, 2), "{counts:?}");
     assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
     running.until("the duplicate", || running.pipe().counts.duplicates == 1).await;
     assert_eq!(running.loader.warehouse.copy_history(false, 10).await.expect("history").len(), 3, "history is kept");
@@ -340,6 +342,43 @@ async fn what_is_announced_nowhere_is_loaded_by_a_refresh() {
     running.log.settle(CONTAINER).await.expect("settled");
     assert!(running.log.unannounced().await.expect("read").is_empty());
     running.each_once(2).await;
+}
+
+#[tokio::test]
+async fn what_was_announced_nowhere_comes_back_with_its_container_wherever_it_was_killed() {
+    for killed_after in ["nothing", "the link", "the notice", "the load"] {
+        let running = Running::start().await;
+        let announcement = running.applied.borrow().announcement.clone();
+        running.apply(|topology| topology.announcement = None).await;
+        running.send(0).await;
+        running.until("a blob", || running.batches.borrow().unannounced.get(CONTAINER) == Some(&1)).await;
+        running.apply(|topology| topology.containers.remove(CONTAINER)).await;
+        let refused = running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect_err("no container").to_string();
+        assert!(refused.contains(CONTAINER) && refused.contains("trash"), "{refused}");
+        // Half of what comes next may have been done by a process that was killed.
+        let batch = running.log.unannounced_in(CONTAINER).await.expect("read").remove(0);
+        let file = running.loader.containers.file(CONTAINER, &batch.name);
+        if killed_after != "nothing" {
+            assert!(running.loader.trash.bring_back(CONTAINER, &batch.name, &file).expect("linked"));
+        }
+        let event = BlobCreated::new(CONTAINER, &batch.name, 1, batch.cut_at, batch.id);
+        if ["the notice", "the load"].contains(&killed_after) {
+            running.loader.notices.push(&event).await.expect("announced");
+        }
+        running.apply(|topology| topology.containers.insert(CONTAINER.into(), None)).await;
+        if killed_after == "the load" {
+            running.until_rows(1).await;
+        }
+        running.apply(|topology| topology.announcement = announcement).await;
+        running.until_rows(1).await;
+        running.until("nothing unannounced", || running.batches.borrow().unannounced.is_empty()).await;
+        assert!(running.log.unannounced().await.expect("read").is_empty(), "killed after {killed_after}");
+        assert!(file.is_file(), "it is in its container again");
+        running.send(1).await;
+        running.until_rows(2).await;
+        assert_eq!(running.pipe().counts.duplicates, 0, "killed after {killed_after}");
+        running.each_once(2).await;
+    }
 }
 
 #[tokio::test]

@@ -229,6 +229,11 @@ fn take_over_pipe(transaction: &Transaction<'_>, pipe: &PipeTopology) -> rusqlit
     )?;
     if is_anew {
         transaction.execute("DELETE FROM pipe_paused WHERE container = ?1", [&pipe.container])?;
+        // What the one before it had taken and not loaded is this one's to load.
+        transaction.execute(
+            "UPDATE OR IGNORE copy_history SET generation = ?2 WHERE container = ?1 AND status = 'Pending'",
+            params![pipe.container, generation(transaction, &pipe.container)?],
+        )?;
     }
     if is_first {
         // The history of before pipes had names of their own.

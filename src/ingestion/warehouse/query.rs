@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Warehouse;
-use super::applied::table_name;
+use super::applied::{generation, table_name};
 use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
 use crate::station::{Message, Prediction, Variable};
@@ -91,21 +91,22 @@ pub struct PipeCounts {
 }
 
 impl Warehouse {
-    /// Counts of a container's pipe and table; of one that no pipe can load from, none.
+    /// Counts of a container's pipe, since it was made, and of its table; of one that no pipe can load from, none.
     pub async fn counts(&self, container: &str) -> Result<PipeCounts, DatabaseError> {
         let Some(table) = table_of(container) else { return Ok(PipeCounts::default()) };
         let container = container.to_owned();
         self.database
             .read(move |connection| {
+                let of_pipe = params![container, generation(connection, &container)?];
                 let mut counts = connection
                     .prepare_cached(
                         "SELECT sum(status = 'Pending'), sum(status = 'Loaded'), sum(status = 'Load failed'),
                          sum(duplicates), sum(invalid), max(received_at),
                          min(CASE WHEN status = 'Pending' THEN received_at END),
                          max(CASE WHEN status = 'Loaded' THEN loaded_at END), sum(rows_loaded)
-                         FROM copy_history WHERE container = ?1",
+                         FROM copy_history WHERE container = ?1 AND generation = ?2",
                     )?
-                    .query_row([&container], |row| {
+                    .query_row(of_pipe, |row| {
                         Ok(PipeCounts {
                             pending: count(row, 0)?,
                             loaded: count(row, 1)?,
@@ -127,24 +128,24 @@ impl Warehouse {
                 counts.last_error = connection
                     .prepare_cached(
                         "SELECT file, first_error, first_error_line FROM copy_history
-                         WHERE container = ?1 AND status = 'Load failed' ORDER BY id DESC LIMIT 1",
+                         WHERE container = ?1 AND generation = ?2 AND status = 'Load failed' ORDER BY id DESC LIMIT 1",
                     )?
-                    .query_row([&container], last_error)
+                    .query_row(of_pipe, last_error)
                     .optional()?
                     .flatten();
                 counts.is_failing = connection
                     .prepare_cached(
                         "SELECT status = 'Load failed' FROM copy_history
-                         WHERE container = ?1 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
+                         WHERE container = ?1 AND generation = ?2 AND status <> 'Pending' ORDER BY id DESC LIMIT 1",
                     )?
-                    .query_row([&container], |row| row.get(0))
+                    .query_row(of_pipe, |row| row.get(0))
                     .optional()?
                     .unwrap_or(false);
                 let mut failures = connection.prepare_cached(
-                    "SELECT loaded_at FROM copy_history WHERE container = ?1 AND status = 'Load failed'
-                     ORDER BY id DESC LIMIT 100",
+                    "SELECT loaded_at FROM copy_history
+                     WHERE container = ?1 AND generation = ?2 AND status = 'Load failed' ORDER BY id DESC LIMIT 100",
                 )?;
-                let times = failures.query_map([&container], |row| time(row, 0))?;
+                let times = failures.query_map(of_pipe, |row| time(row, 0))?;
                 counts.failed_at = times.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
                 Ok(counts)
             })

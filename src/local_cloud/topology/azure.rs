@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::read::{Faults, Resources, objects, text, texts, truth};
 use crate::ingestion::routing::Condition;
-use crate::ingestion::topology::{Endpoint, FILE_NAME_FORMAT, HubTopology, Made, Part, RouteTopology};
+use crate::ingestion::topology::{Endpoint, HubTopology, Made, Part, RouteTopology};
 use crate::local_cloud::cloud::Resource;
 
 /// The endpoint every hub has; the live feed reads it, no batches are made for it.
@@ -16,6 +16,9 @@ const BUILT_IN: &str = "events";
 const WINDOW_S: (u64, u64, u64) = (60, 720, 300);
 /// IoT Hub's bounds on a batch, bytes, and what it takes where none is said.
 const BYTES: (u64, u64, u64) = (10 << 20, 500 << 20, 300 << 20);
+
+/// The file name format that IoT Hub takes where none is said.
+const HUBS_OWN_FORMAT: &str = "{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}/{mm}";
 
 const ENDPOINT: &str = "azurerm_iothub_endpoint_storage_container";
 const ROUTE: &str = "azurerm_iothub_route";
@@ -120,7 +123,7 @@ fn read_endpoint(object: &Value) -> Result<Endpoint, String> {
     }
     let window_s = number(object, "batch_frequency_in_seconds", WINDOW_S)?;
     let max_bytes = number(object, "max_chunk_size_in_bytes", BYTES)?;
-    let file_name_format = text(object, "file_name_format").unwrap_or(FILE_NAME_FORMAT);
+    let file_name_format = text(object, "file_name_format").unwrap_or(HUBS_OWN_FORMAT);
     check_format(file_name_format)?;
     Ok(Endpoint {
         name: name.to_owned(),

@@ -1,15 +1,18 @@
-//! The COPY statement of a pipe: which table it loads into, and from which stage.
+//! The COPY statement of a pipe: which table it loads into, and from which stage. The emulated provider asks whether
+//! these are there, the topology follows them.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What of a COPY statement the pipeline follows. Names have up to three parts, as written or in capitals.
+/// What of a COPY statement counts here. Names have up to three parts, as written or in capitals.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Copy {
+pub(in crate::local_cloud) struct Copy {
     /// The table.
-    pub(super) table: Vec<String>,
+    pub(in crate::local_cloud) table: Vec<String>,
     /// The stage, without its `@`.
-    pub(super) stage: Vec<String>,
+    pub(in crate::local_cloud) stage: Vec<String>,
+    /// What Snowflake takes and the local pipeline doesn't follow.
+    pub(super) unfollowed: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +29,7 @@ enum Token {
 }
 
 /// Reads `COPY INTO table [(…)] FROM @stage …` or `… FROM (SELECT … FROM @stage …) …`; errors say what is in the way.
-pub(super) fn read(statement: &str) -> Result<Copy, &'static str> {
+pub(in crate::local_cloud) fn read(statement: &str) -> Result<Copy, &'static str> {
     let tokens = tokens(statement).ok_or("a quote or a comment has no end")?;
     let spaceless: Vec<&Token> = tokens.iter().filter(|token| **token != Token::Space).collect();
     let is = |token: Option<&&Token>, word: &str| matches!(token, Some(Token::Word(found)) if found == word);
@@ -34,9 +37,7 @@ pub(super) fn read(statement: &str) -> Result<Copy, &'static str> {
         return Err("it doesn't begin with COPY INTO");
     }
     let (table, _) = name(spaceless.get(2..).unwrap_or_default().iter().copied()).ok_or("no table after COPY INTO")?;
-    if spaceless.iter().any(|token| is(Some(token), "PATTERN") || is(Some(token), "FILES")) {
-        return Err("PATTERN and FILES aren't followed");
-    }
+    let picks = spaceless.iter().any(|token| is(Some(token), "PATTERN") || is(Some(token), "FILES"));
     if !spaceless.iter().any(|token| is(Some(token), "FROM")) {
         return Err("no FROM");
     }
@@ -44,12 +45,13 @@ pub(super) fn read(statement: &str) -> Result<Copy, &'static str> {
     let behind = tokens.get(at + 1..).unwrap_or_default();
     let (stage, length) = name(behind.iter()).ok_or("its stage isn't a named one")?;
     let path = behind.get(length..).unwrap_or_default();
-    match path {
-        [Token::Sign('/'), Token::Space | Token::Sign(')' | ';'), ..] | [Token::Sign('/')] => {}
-        [Token::Sign('/'), ..] => return Err("it loads only a part of its stage, and that isn't followed"),
-        _ => {}
-    }
-    Ok(Copy { table, stage })
+    let unfollowed = match path {
+        _ if picks => Some("PATTERN and FILES aren't followed"),
+        [Token::Sign('/'), Token::Space | Token::Sign(')' | ';'), ..] | [Token::Sign('/')] => None,
+        [Token::Sign('/'), ..] => Some("it loads only a part of its stage, and that isn't followed"),
+        _ => None,
+    };
+    Ok(Copy { table, stage, unfollowed })
 }
 
 /// A name of one to three parts joined by dots, and how many tokens it has.
@@ -117,7 +119,7 @@ mod tests {
 
     fn copy(table: &[&str], stage: &[&str]) -> Copy {
         let owned = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect();
-        Copy { table: owned(table), stage: owned(stage) }
+        Copy { table: owned(table), stage: owned(stage), unfollowed: None }
     }
 
     #[test]
@@ -151,12 +153,17 @@ mod tests {
             ("COPY INTO t FROM 'azure://x'", "no stage"),
             ("COPY INTO t FROM @~", "named"),
             ("COPY INTO t FROM @%t", "named"),
-            ("COPY INTO t FROM @s/part", "a part"),
-            ("COPY INTO t FROM @s PATTERN = '.*'", "PATTERN"),
             ("COPY INTO t FROM @s 'open", "no end"),
         ] {
             let error = read(statement).expect_err(statement);
             assert!(error.contains(reason), "{statement}: {error}");
+        }
+        for (statement, reason) in
+            [("COPY INTO t FROM @s/part", "a part"), ("COPY INTO t FROM @s PATTERN = '.*'", "PATTERN")]
+        {
+            let found = read(statement).expect(statement);
+            assert_eq!((&found.table, &found.stage), (&vec!["T".to_owned()], &vec!["S".to_owned()]));
+            assert!(found.unfollowed.is_some_and(|why| why.contains(reason)), "{statement}: {found:?}");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 mod announcements;
 mod azure;
-mod copy;
+pub(super) mod copy;
 mod read;
 mod snowflake;
 #[cfg(test)]

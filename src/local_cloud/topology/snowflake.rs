@@ -55,6 +55,7 @@ fn read_pipe(
         return Err("auto_ingest is off, so notices load nothing; set auto_ingest = true".to_owned());
     }
     let copy = copy::read(resource.text("copy_statement"))
+        .and_then(|copy| copy.unfollowed.map_or(Ok(copy), Err))
         .map_err(|why| format!("copy_statement: {why}; write COPY INTO table FROM @stage"))?;
     let (stage, full_table) = (in_schema(&copy.stage, resource), in_schema(&copy.table, resource));
     let url = stages.get(&stage).ok_or_else(|| format!("its stage {stage} isn't there; apply it"))?;

@@ -21,6 +21,10 @@ pub fn after(
     let says = |words: &str| diagnostics.iter().any(|d| d.summary.contains(words) || d.detail.contains(words));
     match phase {
         Phase::Applying if says("plan is stale") => "plan again: the state has moved on since this plan".to_owned(),
+        // Terraform writes to that disk as well: its last words may be lost with ours.
+        Phase::Applying if says("No space left on device") => {
+            "make room on that disk, then plan again to see what is left; what was done is in the state".to_owned()
+        }
         Phase::Applying => applying(run, interrupted),
         _ if interrupted => "plan again when you want to".to_owned(),
         Phase::CheckingFormat => "run `terraform fmt -recursive` in the module's folder, then plan again".to_owned(),

@@ -8,6 +8,7 @@ use super::log::LogWriter;
 use super::store::{Store, Stored};
 use super::{advice, log};
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Progress, Run, StepRecord,
 };
@@ -179,14 +180,14 @@ impl Recorder {
         }
     }
 
-    /// Takes a line of Terraform's output in.
+    /// Takes a line of Terraform's output in; in the run also where the log can't be written.
     pub fn take(&mut self, line: Line) -> Result<(), ProvisioningError> {
         let now = Timestamp::now();
         let text = match &line.event {
             Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
             _ => line.text.clone(),
         };
-        self.say(line.level, &text)?;
+        let said = self.say(line.level, &text);
         let line = self.masked(line);
         let run = &mut self.stored.run;
         match run.phase {
@@ -202,7 +203,7 @@ impl Recorder {
         if let Event::Diagnostic(diagnostic) = line.event {
             self.diagnostics.push(diagnostic);
         }
-        Ok(())
+        said
     }
 
     fn masked(&self, line: Line) -> Line {
@@ -215,12 +216,29 @@ impl Recorder {
         }
     }
 
-    /// Notes a diagnostic of the step at hand and writes it to the log.
+    /// Notes a diagnostic of the step at hand and writes it to the log; notes it also where that can't be written.
     pub fn diagnose(&mut self, diagnostic: Diagnostic) -> Result<(), ProvisioningError> {
         let diagnostic = self.masks.apply_to(diagnostic);
         let level = if diagnostic.error { LogLevel::Error } else { LogLevel::Warning };
-        self.say(level, &event::words(&diagnostic))?;
+        let words = event::words(&diagnostic);
         self.diagnostics.push(diagnostic);
+        self.say(level, &words)
+    }
+
+    /// The secrets that are known.
+    #[must_use]
+    pub const fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    /// Notes what the policies say, and writes it to the log.
+    pub fn judged(&mut self, findings: Vec<Finding>) -> Result<(), ProvisioningError> {
+        for finding in &findings {
+            let level = if finding.severity == Severity::Info { LogLevel::Info } else { LogLevel::Warning };
+            let words = format!("{} {}: {}", finding.severity.label(), finding.policy, finding.message);
+            self.say(level, &words)?;
+        }
+        self.stored.run.findings = findings;
         Ok(())
     }
 
@@ -262,9 +280,10 @@ impl Recorder {
         let run = &self.stored.run;
         let advice = advice::after(run, phase, interrupted, &diagnostics, lock.as_ref());
         let what = if interrupted { "interrupted" } else { "failed" };
-        self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()))?;
+        let said = self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()));
         self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
-        self.rest(Phase::Failed)
+        self.rest(Phase::Failed)?;
+        said
     }
 }
 

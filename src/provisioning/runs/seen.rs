@@ -44,7 +44,8 @@ impl Living {
 /// A run, and whether its process is gone.
 pub fn read(store: &Store, number: u32, living: &Living) -> Result<Stored, ProvisioningError> {
     let stored = store.read(number)?;
-    if !stored.run.phase.is_active() || living.holder(number).is_some() {
+    // What is carried out elsewhere has its process there: who lives here says nothing of it.
+    if !stored.run.phase.is_active() || stored.run.home.is_some() || living.holder(number).is_some() {
         return Ok(stored);
     }
     // It may have come to its end between the look at who lives and now: its last word was written before.
@@ -109,12 +110,24 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
         }
         _ => "nothing was changed; plan again".to_owned(),
     };
-    let summary = format!("the runner ended{pid}");
+    let room =
+        no_room(rustix::fs::statvfs(store.folder()).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)));
+    let advice = if room { format!("make room on that disk; {advice}") } else { advice };
+    let full = || format!(": the disk of {} is full", store.folder().display());
+    let summary = format!("the runner ended{pid}{}", if room { full() } else { String::new() });
     let detail = format!("The process that carried the run out is gone; it was {}.", phase.label());
     let diagnostics = vec![Diagnostic { error: true, summary, detail, address: None, place: None }];
     run.failure = Some(Failure { phase, interrupted: false, diagnostics, advice, lock: None });
     run.phase = Phase::Failed;
     run
+}
+
+/// Bytes without which no run is written.
+const LEAST_ROOM: u64 = 1 << 20;
+
+/// Whether the disk with so many bytes free is full; one that can't be asked isn't.
+fn no_room(free: Option<u64>) -> bool {
+    free.is_some_and(|free| free < LEAST_ROOM)
 }
 
 fn stream(store: &Store, number: u32) -> PathBuf {
@@ -134,5 +147,16 @@ fn replay(store: &Store, run: &mut Run) {
         if !matches!(line.event, Event::Diagnostic(_)) {
             follower.note(run, &line, run.asked_at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_full_once_no_run_can_be_written() {
+        assert!(no_room(Some(0)) && no_room(Some(LEAST_ROOM - 1)));
+        assert!(!no_room(Some(LEAST_ROOM)) && !no_room(None));
     }
 }

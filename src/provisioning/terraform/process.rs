@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::event;
 use crate::database::FolderWatch;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
@@ -33,13 +34,14 @@ pub enum Stream {
 pub struct Ended {
     /// How the process ended.
     pub status: ExitStatus,
-    /// Whether it was sent an interrupt.
+    /// Whether it was sent an interrupt, by us or by somebody else.
     pub interrupted: bool,
 }
 
 /// Starts `command` and follows it to its end. `lines` is handed what it wrote, whole lines, at every change; `pid`
 /// its process id. Its output is kept in `folder` meanwhile; `held` is a lock that lives as long as it does. When
-/// `interrupt` turns true it is sent one SIGINT, and waited for.
+/// `interrupt` turns true it is sent one SIGINT, and waited for; none where it says that somebody else has sent it one
+/// already, since a second one cuts it off in the middle of its work.
 pub async fn follow(
     mut command: Command,
     folder: &Path,
@@ -72,29 +74,44 @@ pub async fn follow(
     let mut child = tokio::process::Command::from(command).spawn().map_err(system)?;
     let process = child.id();
     pid(process.unwrap_or_default());
-    let mut interrupted = false;
+    let (mut interrupted, mut is_listening) = (false, true);
     let status = loop {
         tokio::select! {
             status = child.wait() => break status.map_err(system)?,
             () = written() => {
-                lines(read(&mut tails)?);
+                let news = read(&mut tails)?;
+                interrupted |= tells_of_interrupt(&news);
+                lines(news);
                 tokio::time::sleep(FLOOR).await;
             }
-            asked = interrupt.wait_for(|asked| *asked), if !interrupted => {
-                interrupted = true;
+            asked = interrupt.wait_for(|asked| *asked), if is_listening => {
+                is_listening = false;
                 if asked.is_ok() {
-                    send_interrupt(process);
+                    let news = read(&mut tails)?;
+                    interrupted |= tells_of_interrupt(&news);
+                    lines(news);
+                    if !interrupted {
+                        interrupted = true;
+                        send_interrupt(process);
+                    }
                 }
             }
         }
     };
     let mut rest = read(&mut tails)?;
     rest.extend(tails.iter_mut().filter_map(Tail::last));
+    interrupted |= tells_of_interrupt(&rest);
     lines(rest);
     // What was said is in the log, without its secrets.
     files::remove(&out)?;
     files::remove(&err)?;
-    Ok(Ended { status, interrupted: interrupted && *interrupt.borrow() })
+    Ok(Ended { status, interrupted })
+}
+
+/// Whether Terraform says that it was interrupted. What a resource says begins with its address.
+fn tells_of_interrupt(lines: &[(Stream, String)]) -> bool {
+    let words = |text: &str| event::parse(text).text.trim_start().starts_with("Interrupt received.");
+    lines.iter().any(|(stream, text)| *stream == Stream::Out && text.contains("Interrupt received.") && words(text))
 }
 
 fn send_interrupt(process: Option<u32>) {
@@ -148,5 +165,25 @@ impl Tail {
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches(['\n', '\r']);
         (!text.is_empty()).then(|| (self.stream, text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_that_somebody_else_sent_is_terraforms_own_word_and_nobody_elses() {
+        let said =
+            r#"{"@level":"info","@message":"\nInterrupt received.\nPlease wait for Terraform to exit","type":"log"}"#;
+        let echoed = r#"{"@level":"info","@message":"terraform_data.x: (local-exec): Interrupt received.","type":"provision_progress"}"#;
+        for (stream, text, expected) in [
+            (Stream::Out, said, true),
+            (Stream::Out, "Interrupt received.", true),
+            (Stream::Out, echoed, false),
+            (Stream::Error, "Interrupt received.", false),
+        ] {
+            assert_eq!(tells_of_interrupt(&[(stream, text.to_owned())]), expected, "{text}");
+        }
     }
 }

@@ -1,20 +1,10 @@
 //! Checks that can't be data.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::{Kind, Refusal};
 use crate::local_cloud::cloud::Resource;
 use crate::local_cloud::providers::overlay::Hook;
 use crate::local_cloud::providers::value::{Path, Value};
-
-/// A pattern; none where it is no pattern, which the tests below rule out.
-type Pattern = LazyLock<Option<Regex>>;
-
-/// `COPY INTO table … FROM … @stage`, names dotted and in quotes or not.
-static COPY: Pattern =
-    LazyLock::new(|| Regex::new(r#"(?is)^\s*copy\s+into\s+([\w".$]+)\b?.*?\bfrom\b.*?@([\w".$]+)"#).ok());
+use crate::local_cloud::topology::copy;
 
 /// Tokens of a file name format, each once.
 const TOKENS: [&str; 7] = ["{iothub}", "{partition}", "{YYYY}", "{MM}", "{DD}", "{HH}", "{mm}"];
@@ -75,41 +65,25 @@ fn is_public_key(key: &str) -> bool {
     base64::engine::general_purpose::STANDARD.decode(bare).is_ok_and(|bytes| bytes.first() == Some(&0x30))
 }
 
-/// A dotted name in full: what it lacks is the pipe's own database and schema. Without quotes, unless quoted in
-/// upper case.
-fn in_full(name: &str, value: &Value) -> String {
-    let parts: Vec<String> = name
-        .split('.')
-        .map(|part| {
-            part.strip_prefix('"')
-                .and_then(|part| part.strip_suffix('"'))
-                .map_or_else(|| part.to_uppercase(), str::to_owned)
-        })
-        .collect();
-    let own = |name: &str| value.get(name).as_text().unwrap_or_default().replace('"', "");
-    match parts.as_slice() {
+/// A name in full, without quotes: what it lacks is the pipe's own database and schema.
+fn in_full(name: &[String], pipe: &Value) -> String {
+    let own = |name: &str| pipe.get(name).as_text().unwrap_or_default().replace('"', "");
+    match name {
         [name] => format!("{}.{}.{name}", own("database"), own("schema")),
         [schema, name] => format!("{}.{schema}.{name}", own("database")),
-        _ => parts.join("."),
+        _ => name.join("."),
     }
 }
 
 fn copy_statement(value: &Value, there: &[Resource]) -> Result<(), Refusal> {
     let statement = value.get("copy_statement").as_text().unwrap_or_default();
     let about = |words: String| Refusal::about(Path::of("copy_statement"), words);
-    let names = COPY.as_ref().and_then(|pattern| pattern.captures(statement));
-    let Some(names) = names else {
-        return Err(about("copy_statement: has to be COPY INTO a table FROM a stage; change it".to_owned()));
-    };
-    let wanted = [
-        ("table", &names[1], ["snowflake_table"].as_slice()),
-        ("stage", &names[2], &["snowflake_stage_external_azure"]),
-    ];
-    for (what, name, kinds) in wanted {
-        let full = in_full(name.trim_end_matches('/'), value);
-        let is = |other: &&Resource| {
-            kinds.contains(&other.kind.as_str()) && other.text("fully_qualified_name").replace('"', "") == full
-        };
+    let copy = copy::read(statement)
+        .map_err(|why| about(format!("copy_statement: {why}; it has to be COPY INTO a table FROM a stage")))?;
+    let wanted = [("table", &copy.table, "snowflake_table"), ("stage", &copy.stage, "snowflake_stage_external_azure")];
+    for (what, name, kind) in wanted {
+        let full = in_full(name, value);
+        let is = |other: &&Resource| other.kind == kind && other.text("fully_qualified_name").replace('"', "") == full;
         if there.iter().find(is).is_none() {
             return Err(about(format!("copy_statement: {what} {full} isn't there; make it first, or refer to it")));
         }
@@ -147,20 +121,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_patterns_are_patterns() {
-        assert!(COPY.is_some());
-    }
-
-    #[test]
-    fn a_copy_statement_names_its_table_and_stage() {
-        let pattern = COPY.as_ref().expect("a pattern");
-        for statement in [
-            "COPY INTO \"DB\".\"S\".\"T\" (RAW, FILE_NAME) FROM (SELECT $1, METADATA$FILENAME FROM @\"DB\".\"S\".\"ST\") FILE_FORMAT = (FORMAT_NAME = 'F')",
-            "copy into DB.S.T\nfrom @DB.S.ST file_format = (type = json)",
-        ] {
-            let names = pattern.captures(statement).expect(statement);
-            let value = Value::Null;
-            assert_eq!((in_full(&names[1], &value), in_full(&names[2], &value)), ("DB.S.T".into(), "DB.S.ST".into()));
+    fn a_name_lacks_what_is_the_pipes_own() {
+        let pipe = Value::Map(
+            [("database", "\"D\""), ("schema", "S")]
+                .map(|(name, value)| (name.into(), Value::Text(value.into())))
+                .into(),
+        );
+        for (name, full) in [(["T"].as_slice(), "D.S.T"), (&["X", "t 1"], "D.X.t 1"), (&["E", "X", "T"], "E.X.T")] {
+            let name: Vec<_> = name.iter().map(|part| (*part).to_owned()).collect();
+            assert_eq!(in_full(&name, &pipe), full);
         }
     }
 

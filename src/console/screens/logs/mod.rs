@@ -1,4 +1,8 @@
-//! Logs: the owner's log, by level and text, followed or still.
+//! Logs: the owner's log, by level and text, followed or still; and the audit trail, a view of its own.
+//!
+//! `audit` – who planned, approved, applied, and whether that is as it was written.
+
+mod audit;
 
 use std::collections::VecDeque;
 
@@ -6,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 
+use self::audit::Audit;
 use super::{Context, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::{self, Exportable, Table};
@@ -37,6 +42,8 @@ pub struct Logs {
     fault: Option<String>,
     /// The line that is read whole.
     opened: Option<LogLine>,
+    /// The audit trail, while it is shown in place of the log.
+    audit: Audit,
 }
 
 impl Default for Logs {
@@ -49,6 +56,7 @@ impl Default for Logs {
             selection: Selection::default(),
             fault: None,
             opened: None,
+            audit: Audit::default(),
         }
     }
 }
@@ -92,6 +100,13 @@ impl Screen for Logs {
     }
 
     fn update(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
+        if matches!(action, Action::AuditTrail | Action::FocusNext | Action::FocusPrevious) {
+            self.audit.toggle();
+            return Outcome::done();
+        }
+        if self.audit.is_shown() {
+            return if self.audit.update(action, ctx) { Outcome::done() } else { Outcome::Ignored };
+        }
         let shown = self.shown(ctx).len();
         if self.opened.is_some() {
             if !matches!(action, Action::Open | Action::Back) {
@@ -128,6 +143,9 @@ impl Screen for Logs {
     }
 
     fn wants(&self, ctx: &Context<'_>) -> Vec<Request> {
+        if self.audit.is_shown() {
+            return self.audit.wants(ctx);
+        }
         let last = ctx.snapshot.last_log;
         match last.cmp(&self.newest) {
             std::cmp::Ordering::Equal => Vec::new(),
@@ -138,6 +156,7 @@ impl Screen for Logs {
     }
 
     fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>) {
+        self.audit.receive(request, answer);
         match (request, answer) {
             (Request::Logs { after, .. }, Ok(Answer::Logs { lines })) => {
                 if *after == 0 {
@@ -155,13 +174,17 @@ impl Screen for Logs {
     }
 
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>) {
+        if self.audit.is_shown() {
+            return self.audit.render(buffer, area, ctx);
+        }
         if let Some(line) = &self.opened {
             return render_line(buffer, area, line, ctx);
         }
         let shown = self.shown(ctx);
         let level = if self.level == 0 { "every level".to_owned() } else { format!("{} or worse", LEVELS[self.level]) };
         let follows = if self.follows { "following" } else { "still" };
-        let note = format!("{} of {} lines · {level} · {follows}", shown.len(), self.lines.len());
+        let noun = if self.lines.len() == 1 { "line" } else { "lines" };
+        let note = format!("{} of {} {noun} · {level} · {follows}", shown.len(), self.lines.len());
         let title = format!("Owner's log · wall time {}", ctx.now.to_zoned(ctx.zone.clone()).strftime("%Z"));
         let inner = pane::render_with_note(buffer, area, &title, &note, true, ctx.theme);
         if shown.is_empty() {
@@ -195,6 +218,9 @@ impl Screen for Logs {
 
     fn exports(&self, ctx: &Context<'_>) -> Vec<Exportable> {
         use export::Cell::{Integer, Text, Time};
+        if self.audit.is_shown() {
+            return self.audit.exports(ctx);
+        }
         let rows: Vec<_> = self
             .shown(ctx)
             .into_iter()
@@ -213,6 +239,9 @@ impl Screen for Logs {
     }
 
     fn copy(&self, ctx: &Context<'_>) -> Option<String> {
+        if self.audit.is_shown() {
+            return self.audit.copy(ctx);
+        }
         let shown = self.shown(ctx);
         let line = self.opened.as_ref().or_else(|| shown.get(self.row(shown.len()).row).copied())?;
         Some(format!("{} {} {} {}", line.at, line.level, printable(&line.target), printable(&line.message)))
@@ -221,8 +250,25 @@ impl Screen for Logs {
     fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
         match self.opened {
             Some(_) => vec![Action::Back, Action::Copy],
-            None => vec![Action::Open, Action::Follow, Action::Level, Action::Copy],
+            None if self.audit.is_shown() => {
+                vec![Action::AuditTrail, Action::Open, Action::Left, Action::Right, Action::Copy]
+            }
+            None => vec![Action::Open, Action::AuditTrail, Action::Follow, Action::Level, Action::Copy],
         }
+    }
+
+    fn meaning(&self, action: Action, _ctx: &Context<'_>) -> Option<(&'static str, &'static str)> {
+        match action {
+            Action::AuditTrail if self.audit.is_shown() => Some(("owner's log", "Return to the owner's log")),
+            Action::Left if self.audit.is_shown() => Some(("environment", "The audit trail of the environment before")),
+            Action::Right if self.audit.is_shown() => Some(("environment", "The audit trail of the next environment")),
+            _ => None,
+        }
+    }
+
+    fn disabled(&self, action: Action, _ctx: &Context<'_>) -> Option<String> {
+        let of_the_log = matches!(action, Action::Follow | Action::Level) && self.audit.is_shown();
+        of_the_log.then(|| "that is of the owner's log; the audit trail has no levels and is shown whole".into())
     }
 }
 
