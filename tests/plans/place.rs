@@ -96,6 +96,21 @@ impl Place {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+
+    /// Asks again and again until the audit trail has an entry of that kind: the run's own process writes its end.
+    #[track_caller]
+    pub fn wait_for_event(&self, event: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let entries = self.run(&["audit", "--json"]).out();
+            let entry = |line: &str| serde_json::from_str::<Value>(line).expect("an object a line");
+            if entries.lines().any(|line| entry(line)["event"] == event) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{event}\n{entries}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
 }
 
 pub struct Ran(pub Output);

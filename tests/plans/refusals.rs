@@ -51,7 +51,7 @@ fn what_was_asked_for_wrongly_says_why() {
         return;
     }
     let place = Place::new(MODULE);
-    place.run(&["plan", "--var", "nonsense=1"]).fails(1, "nonsense");
+    place.run(&["plan", "--var", "nonsense=1"]).fails(1, "planning failed: Value for undeclared variable");
     assert_eq!(place.run(&["plan", "--var", "nonsense"]).0.status.code(), Some(2));
     place.run(&["--env", "staging", "plan"]).fails(1, "tfvars");
     let wrong = MODULE.replace("input = var.words", "input = var.wrods");

@@ -11,7 +11,7 @@ fn a_plan_is_made_applied_replaced_and_destroyed() {
         return;
     }
     let place = Place::new(MODULE);
-    place.run(&["apply"]).fails(9, "environment demo: nothing is planned; `skydeck plan --env demo` makes a plan");
+    place.run(&["apply"]).fails(9, "environment demo: nothing is planned; `skydeck plan` makes a plan");
     place.run(&["runs"]).says(0, &["demo, EMULATED: no state yet", "no run yet"]);
 
     let planned = place.run(&["plan"]);
