@@ -7,7 +7,7 @@ use skydeck::provisioning::approval::record::{Approval, PlanRecord, Signed};
 use skydeck::provisioning::error::ProvisioningError;
 
 use crate::people::{
-    Ground, Somebody, ada, approval, bob, both, environment, eve, given, ground, hours, load, now, record,
+    Ground, Somebody, ada, approval, bob, both, environment, eve, given, ground, hours, id, load, now, record,
 };
 
 /// Everything as it was planned, with these approvals.
@@ -24,9 +24,9 @@ fn denied_record(name: &str) -> PlanRecord {
     PlanRecord { denials: 2, ..record(name) }
 }
 
-fn overriding(record: &PlanRecord, id: &str) -> Approval {
+fn overriding(record: &PlanRecord, number: u32) -> Approval {
     Approval {
-        id: id.into(),
+        id: id(number),
         reason: Some("the container was emptied before".into()),
         overrides_denials: true,
         ..approval(record)
@@ -61,9 +61,9 @@ fn demo_and_local_apply_on_one_key_unless_denied() {
         let words = denied(ask(&planned, &ground, &[given(&approval(&planned), None)], None));
         assert!(words.contains("doesn't override"), "{words}");
         // One's own will do, and no signature is asked for even where there is a file.
-        let own = Approval { approved_by: planned.planned_by.clone(), ..overriding(&planned, "a") };
+        let own = Approval { approved_by: planned.planned_by.clone(), ..overriding(&planned, 1) };
         let verdict = ask(&planned, &ground, &[given(&own, None)], Some(&both())).expect("overridden");
-        assert_eq!((verdict.approvals[0].id.as_str(), verdict.approvals[0].by.as_str()), ("a", "ada@laptop"));
+        assert_eq!((verdict.approvals[0].id.clone(), verdict.approvals[0].by.as_str()), (id(1), "ada@laptop"));
     }
 }
 
@@ -96,14 +96,14 @@ fn staging_asks_for_one_approval() {
 fn what_is_denied_in_staging_needs_another_person() {
     let planned = denied_record("staging");
     let unsigned = ground(&planned, None);
-    let own = Approval { approved_by: planned.planned_by.clone(), ..overriding(&planned, "a") };
+    let own = Approval { approved_by: planned.planned_by.clone(), ..overriding(&planned, 1) };
     let words = not_approved(ask(&planned, &unsigned, &[given(&own, None)], None));
     assert!(words.contains("is by whoever planned, and staging asks for another person"), "{words}");
-    ask(&planned, &unsigned, &[given(&overriding(&planned, "a"), None)], None).expect("by another");
+    ask(&planned, &unsigned, &[given(&overriding(&planned, 1), None)], None).expect("by another");
 
     // Where signatures tell, labels don't.
     let signed = ground(&planned, Some(&ada()));
-    not_approved(ask(&planned, &signed, &[given(&overriding(&planned, "a"), Some(&ada()))], Some(&both())));
+    not_approved(ask(&planned, &signed, &[given(&overriding(&planned, 1), Some(&ada()))], Some(&both())));
     ask(&planned, &signed, &[given(&own, Some(&bob()))], Some(&both())).expect("by another");
 }
 
@@ -112,7 +112,7 @@ fn prod_asks_for_two_persons() {
     for name in ["prod", "prod-ch"] {
         let planned = record(name);
         let by_bob = given(&approval(&planned), Some(&bob()));
-        let by_ada = given(&Approval { id: "ada's".into(), ..approval(&planned) }, Some(&ada()));
+        let by_ada = given(&Approval { id: id(1), ..approval(&planned) }, Some(&ada()));
         let approvers = both();
 
         let signed = ground(&planned, Some(&ada()));
@@ -130,7 +130,7 @@ fn prod_asks_for_two_persons() {
         let unsigned = ground(&planned, None);
         let words = not_approved(ask(&planned, &unsigned, std::slice::from_ref(&by_bob), Some(&approvers)));
         assert!(words.contains("approved by bob@example.com") && words.contains("asks for two persons"), "{words}");
-        let twice = given(&Approval { id: "once more".into(), ..approval(&planned) }, Some(&bob()));
+        let twice = given(&Approval { id: id(2), ..approval(&planned) }, Some(&bob()));
         not_approved(ask(&planned, &unsigned, &[by_bob.clone(), twice.clone()], Some(&approvers)));
         not_approved(ask(&planned, &unsigned, &[by_bob.clone(), by_bob.clone()], Some(&approvers)));
         let verdict =
@@ -161,7 +161,7 @@ fn two_keys_of_one_person_are_one_person() {
     ));
     assert!(words.contains("is by whoever planned"), "{words}");
     let one = given(&approval(&planned), Some(&laptop));
-    let other = given(&Approval { id: "b".into(), ..approval(&planned) }, Some(&token));
+    let other = given(&Approval { id: id(2), ..approval(&planned) }, Some(&token));
     not_approved(ask(&planned, &ground(&planned, None), &[one, other], Some(&approvers)));
 }
 
@@ -170,11 +170,11 @@ fn in_prod_everybody_who_counts_has_to_override() {
     let planned = denied_record("prod");
     let unsigned = ground(&planned, None);
     let approvers = both();
-    let by_ada = given(&overriding(&planned, "a"), Some(&ada()));
+    let by_ada = given(&overriding(&planned, 1), Some(&ada()));
     let plain = given(&approval(&planned), Some(&bob()));
     let words = not_approved(ask(&planned, &unsigned, &[by_ada.clone(), plain], Some(&approvers)));
     assert!(words.contains("asks for two persons"), "{words}");
-    let by_bob = given(&overriding(&planned, "b"), Some(&bob()));
+    let by_bob = given(&overriding(&planned, 2), Some(&bob()));
     ask(&planned, &unsigned, &[by_ada, by_bob], Some(&approvers)).expect("overridden by two");
 }
 
@@ -183,7 +183,7 @@ fn what_nobody_saw_denied_is_overridden_by_nobody() {
     let planned = denied_record("staging");
     let mut ground = ground(&planned, None);
     ground.denials = 3;
-    let words = denied(ask(&planned, &ground, &[given(&overriding(&planned, "a"), None)], None));
+    let words = denied(ask(&planned, &ground, &[given(&overriding(&planned, 1), None)], None));
     assert!(words.contains("(3 findings), and there were 2 when it was planned"), "{words}");
     // What has ceased to be denied asks for no override.
     ground.denials = 0;
@@ -229,6 +229,8 @@ fn each_way_of_being_worth_nothing_has_its_words() {
             Box::new(|a| (a.overrides_denials, a.reason) = (true, Some(" ".into()))),
             "overrides denials without a reason",
         ),
+        ("id", Box::new(|a| a.id = "../../../etc/x".into()), "its id \"../../../etc/x\" isn't a UUID"),
+        ("great id", Box::new(|a| a.id = a.id.to_uppercase()), "isn't a UUID"),
         ("schema", Box::new(|a| a.schema = 2), "approval: it is of form 2 and 1 is the one known here"),
         ("record's", Box::new(|a| a.record.schema = 3), "approval: it is of form 3"),
     ];
@@ -239,9 +241,9 @@ fn each_way_of_being_worth_nothing_has_its_words() {
         let words = not_approved(ask(&planned, &ground, std::slice::from_ref(&signed), Some(&approvers)));
         assert!(words.contains(expected), "{name}: {words}");
         // Beside a good one it does no harm.
-        let good = given(&Approval { id: "good".into(), ..approval(&planned) }, Some(&bob()));
+        let good = given(&Approval { id: id(99), ..approval(&planned) }, Some(&bob()));
         let verdict = ask(&planned, &ground, &[signed, good], Some(&approvers)).expect(name);
-        assert_eq!(verdict.approvals[0].id, "good", "{name}");
+        assert_eq!(verdict.approvals[0].id, id(99), "{name}");
     }
 }
 

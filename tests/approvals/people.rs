@@ -88,11 +88,16 @@ pub fn kept(record: &PlanRecord, who: Option<&Somebody>) -> Signed {
     Signed { signature: who.map(|who| who.sign(PLAN, &payload)), payload }
 }
 
+/// A UUID that ends with `number`.
+pub fn id(number: u32) -> String {
+    format!("019a0000-0000-7000-8000-{number:012x}")
+}
+
 /// An approval of `record` half an hour ago, for a day.
 pub fn approval(record: &PlanRecord) -> Approval {
     Approval {
         schema: 1,
-        id: "019a0000-0000-7000-8000-00000000000a".into(),
+        id: id(10),
         record: record.clone(),
         approved_by: "bob@desk".into(),
         approved_at: now() - SignedDuration::from_mins(30),

@@ -174,9 +174,50 @@ fn what_is_no_such_file_is_named() {
     assert!(words.contains("none: ") && words.contains("provisioning.approvers"), "{words}");
     let binary = folder.path().join("binary");
     std::fs::write(&binary, b"ada \xff\xfe").expect("written");
+    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o644)).expect("set");
     assert!(Approvers::load(&binary).expect_err("binary").to_string().contains("isn't UTF-8"));
     std::fs::write(&binary, vec![b'#'; 1024 * 1024 + 1]).expect("written");
     assert!(Approvers::load(&binary).expect_err("large").to_string().contains("is larger than"));
+}
+
+/// Set in a process that only looks for the file.
+const FINDS: &str = "SKYDECK_TEST_FINDS";
+
+/// Only looks where it is started to do so by the test below.
+#[test]
+fn another_process_finds() {
+    if std::env::var_os(FINDS).is_some() {
+        match Approvers::find(None) {
+            Ok(found) => println!("FOUND {:?}", found.map(|approvers| approvers.path().to_owned())),
+            Err(error) => println!("REFUSED {error}"),
+        }
+    }
+}
+
+#[test]
+fn the_users_own_file_is_found() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let find = || {
+        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "signers::another_process_finds", "--nocapture"])
+            .env(FINDS, "1")
+            .env("XDG_CONFIG_HOME", home.path())
+            .output()
+            .expect("started");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let path = home.path().join("skydeck/approvers");
+    assert!(!find().contains(&path.display().to_string()));
+    std::fs::create_dir(home.path().join("skydeck")).expect("made");
+    std::fs::write(&path, format!("ada {}\n", ada().public())).expect("written");
+    // Whatever the umask.
+    for (path, mode) in [(home.path().join("skydeck"), 0o755), (path.clone(), 0o644)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
+    }
+    assert!(find().contains(&format!("FOUND Some({path:?})")));
+    // One that can't be used isn't passed over for the next.
+    std::fs::write(&path, "ada\n").expect("written");
+    assert!(find().contains(&format!("REFUSED {}:1: only principals", path.display())));
 }
 
 #[test]

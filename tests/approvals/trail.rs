@@ -45,6 +45,16 @@ impl Ground {
         self.folder.path().join("audit").join(name)
     }
 
+    /// The same trail in a folder of its own.
+    pub fn twin(&self) -> Self {
+        let twin = ground(0);
+        std::fs::create_dir(twin.file("")).expect("made");
+        for name in ["trail.jsonl", "head.json"] {
+            std::fs::copy(self.file(name), twin.file(name)).expect("copied");
+        }
+        twin
+    }
+
     pub fn text(&self) -> Vec<u8> {
         std::fs::read(self.trail.path()).expect("read")
     }

@@ -123,6 +123,11 @@ pub fn record_of(signed: &Signed) -> Result<PlanRecord, ProvisioningError> {
 /// The approval in `signed`, whose signature isn't looked at. Fails where it is none, or of a form that isn't known.
 pub fn approval_of(signed: &Signed) -> Result<Approval, ProvisioningError> {
     let approval: Approval = read("approval", "ask for it anew", &signed.payload)?;
+    // It becomes a file's name.
+    let is_uuid = Uuid::try_parse(&approval.id).is_ok_and(|id| id.hyphenated().to_string() == approval.id);
+    if !is_uuid {
+        return Err(refused(format!("approval: its id {:?} isn't a UUID; ask for it anew", printable(&approval.id))));
+    }
     if approval.record.schema != SCHEMA {
         return Err(unknown_schema("approval", approval.record.schema));
     }
@@ -139,6 +144,9 @@ fn read<T: DeserializeOwned>(thing: &str, next: &str, payload: &str) -> Result<T
     #[derive(Deserialize)]
     struct Form {
         schema: u32,
+    }
+    if payload.len() > MAX_FILE {
+        return Err(refused(format!("{thing}: is larger than {MAX_FILE} bytes; {next}")));
     }
     let foreign = |error: serde_json::Error| {
         refused(format!("{thing}: can't be understood: {}; {next}", printable(&error.to_string())))

@@ -129,9 +129,10 @@ fn refusal(key: &Path, said: &str) -> String {
 /// Fails with why not, to stand behind what was signed.
 pub fn verify(signature: &str, namespace: &str, payload: &[u8]) -> Result<Signer, String> {
     const FOREIGN: &str = "isn't one as ssh-keygen -Y sign makes it; ask for it anew";
-    if signature.len() > MAX_SIGNATURE || !is_as_written(signature) {
+    if signature.len() > MAX_SIGNATURE {
         return Err(FOREIGN.to_owned());
     }
+    let bytes = armoured(signature).ok_or(FOREIGN)?;
     let parsed = SshSig::from_pem(signature.trim()).map_err(|_| FOREIGN.to_owned())?;
     if parsed.version() != SshSig::VERSION {
         return Err(format!("has version {}; 1 is the one that is known", parsed.version()));
@@ -154,8 +155,12 @@ pub fn verify(signature: &str, namespace: &str, payload: &[u8]) -> Result<Signer
     if parsed.algorithm() != kind {
         return Err(format!("is of another kind ({}) than its key", printable(parsed.algorithm().as_str())));
     }
+    // The package passes over lengths that don't fit what they are of.
+    if written(&parsed).is_none_or(|written| written != bytes) {
+        return Err(FOREIGN.to_owned());
+    }
     let key = parsed.public_key().clone();
-    if !parsed.reserved().is_empty() || PublicKey::from(key.clone()).verify(namespace, payload, &parsed).is_err() {
+    if PublicKey::from(key.clone()).verify(namespace, payload, &parsed).is_err() {
         return Err(
             "doesn't fit what it stands under, which was changed after it was signed; ask for it anew".to_owned()
         );
@@ -172,20 +177,41 @@ fn was_touched(signature: &SshSig) -> bool {
     signature.signature_bytes().iter().rev().nth(4).is_some_and(|flags| flags & TOUCHED != 0)
 }
 
-/// Whether the armour is byte for byte as `ssh-keygen` writes it, but for blanks around it: one signature has one text.
-fn is_as_written(signature: &str) -> bool {
-    let Some(body) = signature.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)) else {
-        return false;
-    };
+/// What is in the armour, where that is byte for byte as `ssh-keygen` writes it but for blanks around it: one signature
+/// has one text.
+fn armoured(signature: &str) -> Option<Vec<u8>> {
+    let body = signature.trim().strip_prefix(BEGIN)?.strip_suffix(END)?.strip_prefix('\n')?.strip_suffix('\n')?;
     let lines: Vec<_> = body.split('\n').collect();
-    let ([first, inner @ .., last], true) = (lines.as_slice(), lines.len() > 2) else { return false };
-    let Some((end, full)) = inner.split_last() else { return false };
-    first.is_empty()
-        && last.is_empty()
-        && full.iter().all(|line| line.len() == WIDTH)
-        && (1..=WIDTH).contains(&end.len())
-        // Strict: no blanks, no bits left over, padding as it must be.
-        && STANDARD.decode(inner.concat()).is_ok()
+    let (last, full) = lines.split_last()?;
+    let is_wrapped = full.iter().all(|line| line.len() == WIDTH) && (1..=WIDTH).contains(&last.len());
+    // Strict: no blanks, no bits left over, padding as it must be.
+    is_wrapped.then(|| STANDARD.decode(lines.concat()).ok()).flatten()
+}
+
+/// A signature as bytes (PROTOCOL.sshsig): each part with its length before it, nothing reserved.
+fn written(signature: &SshSig) -> Option<Vec<u8>> {
+    const TRAILER: usize = 5;
+    let kind = signature.algorithm();
+    let raw = signature.signature_bytes();
+    let is_token = matches!(kind, Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256);
+    let (raw, trailer) = raw.split_at_checked(raw.len().checked_sub(if is_token { TRAILER } else { 0 })?)?;
+    let mut inner = Vec::new();
+    put(&mut inner, kind.as_str().as_bytes())?;
+    put(&mut inner, raw)?;
+    inner.extend(trailer);
+    let key = PublicKey::from(signature.public_key().clone()).to_bytes().ok()?;
+    let mut whole = b"SSHSIG".to_vec();
+    whole.extend(SshSig::VERSION.to_be_bytes());
+    for part in [&key[..], signature.namespace().as_bytes(), b"", signature.hash_alg().as_str().as_bytes(), &inner] {
+        put(&mut whole, part)?;
+    }
+    Some(whole)
+}
+
+fn put(to: &mut Vec<u8>, part: &[u8]) -> Option<()> {
+    to.extend(u32::try_from(part.len()).ok()?.to_be_bytes());
+    to.extend(part);
+    Some(())
 }
 
 #[cfg(test)]

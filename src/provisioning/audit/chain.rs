@@ -102,10 +102,24 @@ pub fn follow(previous: &Link, environment: &EnvironmentName, at: Timestamp, dee
 pub fn hash(entry: &AuditEntry) -> String {
     let sorted: BTreeMap<String, Value> = match serde_json::to_value(entry) {
         Ok(Value::Object(fields)) => fields.into_iter().filter(|(name, _)| name != "hash").collect(),
-        // An entry is an object of texts and numbers: there is nothing in it that can't be written.
+        // An entry is an object.
         _ => BTreeMap::new(),
     };
     digest::of_bytes(&serde_json::to_vec(&sorted).unwrap_or_default())
+}
+
+/// The one text of `entry`: its JSON without blanks.
+#[must_use]
+pub fn write(entry: &AuditEntry) -> Vec<u8> {
+    // An entry is an object of texts and numbers: there is nothing in it that can't be written.
+    serde_json::to_vec(entry).unwrap_or_default()
+}
+
+/// The entry in `text`. Fails where it isn't byte for byte as [`write`] writes it.
+pub fn read(text: &[u8]) -> Result<AuditEntry, String> {
+    let entry: AuditEntry =
+        serde_json::from_slice(text).map_err(|_| "can't be understood, it was changed".to_owned())?;
+    if write(&entry) == text { Ok(entry) } else { Err("isn't as it was written, it was changed".to_owned()) }
 }
 
 /// Whether `entries` are a whole trail of `environment`, from number 1 on. An entry that can't be read is given as why not.
