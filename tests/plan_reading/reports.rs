@@ -100,6 +100,8 @@ fn values_cannot_break_out() {
     }
     // Outside of fences and code there is no tag but ours, no heading but ours and no mention.
     let mut fence: Option<String> = None;
+    let code = regex::Regex::new(r"<code>[^<]*</code>").expect("an expression");
+    let ticked = regex::Regex::new(r"`````[^`].*?[^`]`````").expect("an expression");
     for line in markdown.lines() {
         let ticks: String = line.chars().take_while(|c| *c == '`').collect();
         match &fence {
@@ -107,13 +109,11 @@ fn values_cannot_break_out() {
             Some(open) => assert!(ticks.len() < open.len(), "{line}"),
             None if ticks.len() >= 3 && line.ends_with("diff") => fence = Some(ticks),
             None if line.starts_with('<') => {
-                let code = regex::Regex::new(r"<code>[^<]*</code>").expect("an expression");
                 let bare = code.replace_all(line, "");
                 assert!(!bare.contains("<script") && !bare.contains("@ada") && !bare.contains("</pre"), "{bare}");
             }
             None => {
-                let code = regex::Regex::new(r"`````[^`].*?[^`]`````").expect("an expression");
-                let bare = code.replace_all(line, "");
+                let bare = ticked.replace_all(line, "");
                 assert!(!bare.contains("<script") && !bare.contains("@ada") && !bare.contains("```"), "{bare}");
                 assert!(!line.contains("# heading") || !line.starts_with('#'), "{line}");
             }

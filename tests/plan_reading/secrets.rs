@@ -35,8 +35,7 @@ fn node() -> impl Strategy<Value = Node> {
     leaf.prop_recursive(4, 24, 5, |inner| {
         let whole = prop::bool::weighted(0.15);
         prop_oneof![
-            (prop::collection::vec(inner.clone(), 0..5), whole.clone())
-                .prop_map(|(nodes, whole)| Node::List(nodes, whole)),
+            (prop::collection::vec(inner.clone(), 0..5), whole).prop_map(|(nodes, whole)| Node::List(nodes, whole)),
             (prop::collection::btree_map("[A-Z]{1,3}", inner, 0..5), whole)
                 .prop_map(|(nodes, whole)| Node::Map(nodes, whole)),
         ]

@@ -161,7 +161,8 @@ pub enum Container {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shown {
-    /// A text, number, truth value, null, or an empty list or object.
+    /// A text, number, truth value, null, or an empty list or object; a list or object whole where the other side is
+    /// another kind of value or unknown, its secrets as texts `(sensitive)`.
     Value(serde_json::Value),
     /// Secret.
     Sensitive,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LONGEST_VALUE, Report, remarks};
+use super::{LONGEST_VALUE, Report, remarks, sign};
 use crate::provisioning::plan::lines::{DiffLine, lines};
 use crate::provisioning::plan::model::{ChangeDetail, Difference, PlanList, PlannedChange};
 use crate::provisioning::policy::finding::Severity;
@@ -143,12 +143,7 @@ fn summary(change: &PlannedChange) -> String {
     let remarks = remarks(change);
     let remarks =
         if remarks.is_empty() { String::new() } else { format!(" <span class=\"dim\">{}</span>", escaped(&remarks)) };
-    format!(
-        "<code>{} {}</code> {}{remarks}",
-        escaped(change.action.sign()),
-        escaped(&change.address),
-        change.action.done()
-    )
+    format!("<code>{} {}</code> {}{remarks}", escaped(sign(change)), escaped(&change.address), change.action.done())
 }
 
 fn difference(page: &mut String, lines: &[DiffLine]) {

@@ -5,10 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, remarks};
+use super::{Report, remarks, sign};
 use crate::provisioning::plan::lines::{DiffLine, lines};
 use crate::provisioning::plan::model::{ChangeDetail, DiffNode, Difference, PlanList, PlannedChange};
-use crate::provisioning::run::{ChangeAction, ChangeCounts};
 use crate::station::text::printable;
 
 /// A comment isn't longer, bytes: GitHub takes 65,536 characters.
@@ -146,8 +145,6 @@ fn changes<'a>(
     let given: std::collections::HashMap<usize, &ChangeDetail> =
         details.iter().filter(|detail| detail.list == list).map(|detail| (detail.index, detail)).collect();
     changes.iter().enumerate().map(move |(at, change)| {
-        let mut counts = ChangeCounts::default();
-        counts.count(change.action, false);
         let remarks = remarks(change);
         let remarks =
             if remarks.is_empty() { String::new() } else { format!(" · {}", unmentioned(&html_escaped(&remarks))) };
@@ -165,14 +162,6 @@ fn changes<'a>(
             None => format!("<p>{summary}</p>\n\n"),
         }
     })
-}
-
-/// Terraform's sign; a replacement that makes the new one first has its own.
-const fn sign(change: &PlannedChange) -> &'static str {
-    match change.action {
-        ChangeAction::Replace if change.create_first => "+/-",
-        action => action.sign(),
-    }
 }
 
 /// Lines in a fence that none of them can close.

@@ -102,6 +102,14 @@ impl Report<'_> {
     }
 }
 
+/// Terraform's sign; a replacement that makes the new one first has its own.
+const fn sign(change: &PlannedChange) -> &'static str {
+    match change.action {
+        ChangeAction::Replace if change.create_first => "+/-",
+        action => action.sign(),
+    }
+}
+
 /// What is done to a resource, in a line, without its address: `can't be changed in place: name · was a.b`.
 fn remarks(change: &PlannedChange) -> String {
     let mut remarks: Vec<String> = change.cause.clone().into_iter().collect();
