@@ -80,9 +80,11 @@ async fn plant(folder: &Path) -> Plant {
     let log = EnqueuedLog::open(&folder.join("enqueued.db"), ground.clone()).expect("log");
     let notices = NoticeQueue::open(&folder.join("notices.db")).expect("queue");
     let containers = Containers::open(&folder.join("containers")).expect("containers");
+    let trash = Trash::new(&folder.join("trash"));
     let batcher = Batcher {
         log: log.clone(),
         containers: containers.clone(),
+        trash: trash.clone(),
         notices: notices.clone(),
         ground: ground.clone(),
         clock: clock.clone(),
@@ -94,7 +96,7 @@ async fn plant(folder: &Path) -> Plant {
     let loader = Loader {
         notices,
         containers,
-        trash: Trash::new(&folder.join("trash")),
+        trash,
         ground: ground.clone(),
         warehouse,
         clock: clock.clone(),

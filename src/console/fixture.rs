@@ -319,7 +319,7 @@ pub fn snapshot() -> Snapshot {
             health: None,
         }],
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),
-        provisioning: provisioning::status(provisioning::PLANNED),
+        provisioning: provisioning::status(provisioning::RICH),
         last_log: 8,
         warnings,
     }

@@ -85,6 +85,8 @@ mod tests {
         std::os::unix::fs::symlink(&strange, &linked).expect("linked");
 
         let alive = SocketFolder::make(temporary.path()).expect("made");
+        let mode = std::fs::metadata(alive.path()).expect("there").mode();
+        assert_eq!(mode & 0o777, 0o700, "nobody else may talk to the providers");
         let mut expected = vec![being_made, strange, linked, alive.path().to_owned()];
         expected.sort();
         assert_eq!(names(), expected);

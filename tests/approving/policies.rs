@@ -53,6 +53,7 @@ fn policies_that_changed_after_the_approval_make_it_stale() {
     }
     let place = Place::new();
     std::fs::create_dir(place.path().join("policies")).expect("made");
+    place.write("policies/none.rego", "package own.none\n");
     place.let_sign("grace", "skydeck-approval");
     let policies = format!("policies = {:?}\n", place.path().join("policies").display().to_string());
     let ada = place.home_with("ada", &policies);

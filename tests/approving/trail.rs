@@ -13,7 +13,7 @@ fn a_trail_that_was_touched_is_found_out() {
     home.run(&["plan", "--env", "local"]);
     home.run(&["discard", "--env", "local"]);
     home.run(&["audit", "verify", "--env", "local"]).ends_with(0);
-    let path = home.runs("local").join("audit.jsonl");
+    let path = home.runs("local").join("audit/trail.jsonl");
     let whole = std::fs::read_to_string(&path).expect("a trail");
     let lines: Vec<_> = whole.lines().collect();
     assert!(lines.len() >= 3, "{whole}");

@@ -62,6 +62,19 @@ impl Azurite {
         .to_vec()
     }
 
+    /// The same with a SAS for `hours` from now on, which may be in the past, in the key's place.
+    pub fn variables_with_sas(port: u16, hours: i64) -> Vec<(String, String)> {
+        let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        let end = end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let signature = sign(&format!("{ACCOUNT}\nrwdlac\nb\nsco\n\n{end}\n\nhttps,http\n2023-11-03\n\n"));
+        let signature = percent_encoding::utf8_percent_encode(&signature, percent_encoding::NON_ALPHANUMERIC);
+        let sas = format!("?sv=2023-11-03&ss=b&srt=sco&sp=rwdlac&se={end}&spr=https,http&sig={signature}");
+        let mut variables = Self::variables(port);
+        variables.retain(|(name, _)| name != "AZURE_STORAGE_ACCOUNT_KEY");
+        variables.push(("AZURE_STORAGE_SAS_TOKEN".to_owned(), sas));
+        variables
+    }
+
     /// Makes a container, as `az storage container create` does.
     pub async fn make_container(&self, name: &str) {
         let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -69,9 +82,7 @@ impl Azurite {
         let signed = format!(
             "PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:{date}\nx-ms-version:{version}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
         );
-        let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("a key of any length");
-        mac.update(signed.as_bytes());
-        let signature = STANDARD.encode(mac.finalize().into_bytes());
+        let signature = sign(&signed);
         drop(rustls::crypto::ring::default_provider().install_default());
         let answer = reqwest::Client::new()
             .put(format!("http://127.0.0.1:{}/{ACCOUNT}/{name}?restype=container", self.port))
@@ -101,6 +112,12 @@ impl Drop for Azurite {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn sign(text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("a key of any length");
+    mac.update(text.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
 }
 
 fn program() -> PathBuf {

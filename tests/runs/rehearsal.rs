@@ -1,5 +1,7 @@
 //! The carried module on the emulated providers, through runs: applied whole, changed by a setting, drifted, destroyed.
 
+use std::path::{Path, PathBuf};
+
 use skydeck::local_cloud::cloud::{Cloud, Fault};
 use skydeck::local_cloud::topology::read;
 use skydeck::owner::{Answer, Request};
@@ -132,6 +134,20 @@ async fn a_provider_that_refuses_a_resource_fails_the_run_and_the_next_one_makes
     assert!(rest.changes.len() < failed.changes.len() && cloud.is_adopted().await.expect("read"));
 }
 
+/// Where the Terraform at work finds the providers.
+fn sockets_of(place: &Place) -> PathBuf {
+    let working = std::fs::read_to_string(place.data().join("working")).expect("somebody works");
+    let worker: serde_json::Value = serde_json::from_str(working.trim()).expect("JSON");
+    let environment = std::fs::read(format!("/proc/{}/environ", worker["terraform_pid"])).expect("it lives");
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    let reattach =
+        environment.split('\0').find_map(|one| one.strip_prefix("TF_REATTACH_PROVIDERS=")).expect("emulated");
+    let providers: serde_json::Value = serde_json::from_str(reattach).expect("JSON");
+    let provider = providers.as_object().and_then(|all| all.values().next()).expect("one at least");
+    let socket = Path::new(provider["Addr"]["String"].as_str().expect("a path"));
+    socket.parent().expect("its folder").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_killed_with_its_providers_leaves_a_state_that_can_be_planned_on() {
     if !has_terraform() {
@@ -151,12 +167,16 @@ async fn a_runner_killed_with_its_providers_leaves_a_state_that_can_be_planned_o
         .await;
     let runner = i32::try_from(run.runner_pid.expect("its process")).expect("a process id");
     let runner = rustix::process::Pid::from_raw(runner).expect("a process id");
+    let sockets = sockets_of(&place);
+    assert!(sockets.is_dir());
     rustix::process::kill_process(runner, rustix::process::Signal::KILL).expect("killed");
     place.wait_for_phase(number, Phase::Failed).await;
+    assert!(sockets.is_dir(), "a killed process removes nothing");
     cloud.set_fault("azurerm_iothub", "*", None).await.expect("taken back");
     let rest = place.apply(plan()).await;
     assert_eq!(rest.phase, Phase::Applied, "{:#?}\n{}", rest.failure, place.log_text(rest.number).await);
     assert_eq!(place.status().await.lock, None);
+    assert!(!sockets.exists(), "the next one has removed what it left");
     let dead = place.run(number).await;
     assert!(matches!(change(&dead, HUB).progress, Progress::Failed { .. }), "{:#?}", change(&dead, HUB));
 }

@@ -164,3 +164,52 @@ async fn a_line_that_breaks_anywhere_is_mended_by_the_next_publish() {
     }
     assert_eq!(broken, 5, "the line didn't break");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sas_opens_it_until_it_ends_and_is_never_shown() {
+    let Some((azurite, _turn)) = azurite().await else { return };
+    let valid = Ground::new(place("skydeck-runs"), Azurite::variables_with_sas(azurite.port, 1));
+    scenarios::author_approver_and_ci(&valid).await;
+    let variables = Azurite::variables_with_sas(azurite.port, -1);
+    let signature = variables.iter().find_map(|(_, value)| value.split("sig=").nth(1)).expect("a signature").to_owned();
+    let ended = Ground::new(place("skydeck-runs"), variables);
+    let claim = valid.home("ada@laptop").sharing.home().claim("0198f2b4-0000-7000-8000-000000000001");
+    for error in [
+        ended.open().list().await.expect_err("ended"),
+        ended.open().claimed(1).await.expect_err("ended"),
+        ended.open().claim(&claim, 0).await.expect_err("ended"),
+    ] {
+        assert!(matches!(error, SharedError::Unauthorised { .. }), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains(&signature), "{error:?}");
+    }
+    let dead = Ground::new(place("skydeck-runs"), Azurite::variables_with_sas(1, 1));
+    let error = dead.open().claimed(1).await.expect_err("nobody is there");
+    assert!(matches!(error, SharedError::Unreachable { .. }), "{error:?}");
+    assert!(!format!("{error:?} {error}").contains("sig="), "{error:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_told_how() {
+    let list = async |variables: &[(&str, &str)]| {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let store = SharedStore::open_with(&place("skydeck-runs"), &environment(), &variables).expect("opened");
+        store.list().await.expect_err("nobody is signed in")
+    };
+    let identity = [("AZURE_CLIENT_ID", "a"), ("AZURE_TENANT_ID", "b"), ("AZURE_AUTHORITY_HOST", "http://127.0.0.1:1")];
+    let mut federated = identity.to_vec();
+    federated.push(("AZURE_FEDERATED_TOKEN_FILE", "/no/such/token"));
+    let error = list(&federated).await;
+    assert!(matches!(error, SharedError::NotSignedIn { .. }), "{error:?}");
+    assert!(error.to_string().contains("run `az login`, or set AZURE_CLIENT_ID"), "{error}");
+    let mut secret = identity.to_vec();
+    secret.extend([("AZURE_CLIENT_SECRET", "s3cret-of-the-app"), ("AZURE_ALLOW_HTTP", "true")]);
+    let error = list(&secret).await;
+    assert!(matches!(error, SharedError::Unreachable { .. }), "{error:?}");
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    // Where the Azure CLI is, somebody may be signed in.
+    if std::process::Command::new("az").arg("version").output().is_err() {
+        let error = list(&[]).await;
+        assert!(matches!(error, SharedError::NotSignedIn { .. }), "{error:?}");
+    }
+}

@@ -96,7 +96,7 @@ async fn what_was_changed_in_the_store_is_refused_and_the_rest_is_fine() {
 
     let mut changed = plan.clone();
     *changed.last_mut().expect("bytes") ^= 1;
-    for broken in [changed, plan[..plan.len() - 1].to_vec(), Vec::new()] {
+    for broken in [changed, plan[..plan.len() - 1].to_vec(), plan[..1].to_vec()] {
         std::fs::write(at("plan.age"), broken).expect("written");
         let words = reader.sharing.fetch(first).await.expect_err("broken").to_string();
         assert!(words.contains("run 1: plan.age: can't be decrypted: it was changed or cut off"), "{words}");

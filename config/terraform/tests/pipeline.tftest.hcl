@@ -182,3 +182,26 @@ run "pictures_cool_and_then_go" {
     error_message = "pictures don't follow pictures_cool_days and pictures_delete_days"
   }
 }
+
+run "each_part_stands_on_the_part_it_should" {
+  assert {
+    condition     = azurerm_iothub.this.sku[0].name == "S1" && azurerm_iothub_consumer_group.skydeck.iothub_name == azurerm_iothub.this.name && azurerm_iothub_consumer_group.skydeck.eventhub_endpoint_name == "events"
+    error_message = "the hub isn't an S1, or the live feed has no consumer group of its own"
+  }
+  assert {
+    condition     = azurerm_eventgrid_system_topic.telemetry.source_resource_id == azurerm_storage_account.telemetry.id && azurerm_storage_queue.notices.storage_account_id == azurerm_storage_account.telemetry.id
+    error_message = "notices are of another account, or in one"
+  }
+  assert {
+    condition     = azurerm_application_insights.this.workspace_id == azurerm_log_analytics_workspace.this.id
+    error_message = "Application Insights isn't on the Log Analytics workspace"
+  }
+  assert {
+    condition     = azurerm_machine_learning_datastore_blobstorage.pictures.workspace_id == azurerm_machine_learning_workspace.this.id && azurerm_machine_learning_datastore_blobstorage.pictures.storage_container_id == azurerm_storage_container.pictures.id
+    error_message = "the machine-learning workspace has no datastore on the pictures"
+  }
+  assert {
+    condition     = snowflake_service_user.skydeck.rsa_public_key == var.skydeck_rsa_public_key && snowflake_notification_integration.this.azure_storage_queue_primary_uri == output.queue_url
+    error_message = "skydeck's user has another key, or notices are awaited in another queue"
+  }
+}

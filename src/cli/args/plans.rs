@@ -34,7 +34,7 @@ pub enum Plans {
     /// has to be typed, or --yes given. The approval holds for exactly this plan, once, and expires. It is signed where
     /// provisioning.signing_key is set. Ends with 4 when a policy denies the plan and --override isn't given.
     #[command(
-        after_help = "Examples:\n  skydeck --env staging approve\n  skydeck --env prod approve 7 --out approval.json\n  skydeck approve 7 --override --reason \"the table is empty\" --yes"
+        after_help = "Examples:\n  skydeck --env staging approve\n  skydeck --env prod approve 7 --out approval.json\n  skydeck approve 7 --override --reason emptied-before --yes"
     )]
     Approve(Approve),
     /// Apply a plan

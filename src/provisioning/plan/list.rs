@@ -1,12 +1,14 @@
 //! Which elements of two lists belong together, so that an insertion doesn't mark everything behind it.
 //!
-//! Elements that are equal and in the same order are each other's. Between them, what was and what is belong together by
-//! their order where both are objects or lists, or where there are as many of the one as of the other.
+//! Elements that are equal and in the same order are each other's. Of the objects between them those of the same name (or
+//! key, or id) are; of the rest what was and what is belong together by their order where both are objects or lists, or
+//! where there are as many of the one as of the other.
 //!
 //! `show -json` doesn't tell a set from a list. Terraform writes a set in an order that its elements alone decide: two
 //! lists with the same elements in another order are lists, and their order has changed. So that is shown.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -35,10 +37,7 @@ pub(super) fn pairs(before: &Half<'_>, after: &Half<'_>) -> Vec<Pair> {
             let (was, is) = (op.old_range(), op.new_range());
             let (was, is) = (was.start + head..was.end + head, is.start + head..is.end + head);
             match op {
-                DiffOp::Replace { .. } if was.len() != is.len() && !nested(before, &was) && !nested(after, &is) => {
-                    pairs.extend(was.map(|at| (Some(at), None)));
-                    pairs.extend(is.map(|at| (None, Some(at))));
-                }
+                DiffOp::Replace { .. } => pairs.extend(replaced(before, after, &was, &is)),
                 _ => pairs.extend(by_place(was, is)),
             }
         }
@@ -59,12 +58,43 @@ pub(super) fn pairs_of_sets(before: &Half<'_>, after: &Half<'_>) -> Vec<Pair> {
     pairs
 }
 
-fn by_place(was: std::ops::Range<usize>, is: std::ops::Range<usize>) -> impl Iterator<Item = Pair> {
+/// The pairs of elements that aren't equal: by their names, then by place.
+fn replaced(before: &Half<'_>, after: &Half<'_>, was: &Range<usize>, is: &Range<usize>) -> Vec<Pair> {
+    if !nested(before, was) || !nested(after, is) {
+        return if was.len() == is.len() {
+            by_place(was.clone(), is.clone()).collect()
+        } else {
+            was.clone().map(|at| (Some(at), None)).chain(is.clone().map(|at| (None, Some(at)))).collect()
+        };
+    }
+    let mut ids = HashMap::new();
+    let (old, new) = (names(before, was, &mut ids), names(after, is, &mut ids));
+    let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let pairs = ops.iter().flat_map(|op| {
+        let (old, new) = (op.old_range(), op.new_range());
+        by_place(old.start + was.start..old.end + was.start, new.start + is.start..new.end + is.start)
+    });
+    pairs.collect()
+}
+
+/// A number for each object, the same for those of the same name.
+fn names(half: &Half<'_>, places: &Range<usize>, ids: &mut HashMap<String, usize>) -> Vec<usize> {
+    let name = |at: usize| {
+        let value = half.elements().unwrap_or_default().get(at);
+        let name = value.and_then(|value| ["name", "key", "id"].iter().find_map(|key| value.get(key)?.as_str()));
+        let next = ids.len();
+        // One without a name has nobody's.
+        *ids.entry(name.map_or_else(|| format!("?{next}"), |name| format!("={name}"))).or_insert(next)
+    };
+    places.clone().map(name).collect()
+}
+
+fn by_place(was: Range<usize>, is: Range<usize>) -> impl Iterator<Item = Pair> {
     let longest = was.len().max(is.len());
     (0..longest).map(move |n| (was.clone().nth(n), is.clone().nth(n)))
 }
 
-fn nested(half: &Half<'_>, places: &std::ops::Range<usize>) -> bool {
+fn nested(half: &Half<'_>, places: &Range<usize>) -> bool {
     let elements = half.elements().unwrap_or_default();
     elements.get(places.clone()).unwrap_or_default().iter().all(|value| value.is_object() || value.is_array())
 }

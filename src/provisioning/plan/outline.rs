@@ -65,9 +65,10 @@ fn planned(raw: &Value, redaction: Redaction<'_>) -> Result<Option<PlannedChange
     };
     let replace_paths = paths(&raw["change"]["replace_paths"], redaction);
     let deposed = name(&raw["deposed"]);
+    let reason = name(&raw["action_reason"]);
     let cause = cause::of(&Grounds {
         action,
-        reason: raw["action_reason"].as_str(),
+        reason: reason.as_deref(),
         replace_paths: &replace_paths,
         deposed: deposed.is_some(),
         forgets: done.forgets,

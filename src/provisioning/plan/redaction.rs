@@ -66,7 +66,7 @@ impl<'a> Redaction<'a> {
                 masked if masked == MASK => return None,
                 masked => Value::from(masked),
             },
-            Value::Number(number) if masks.is_secret(&number.to_string()) => return None,
+            Value::Number(number) if masks.is_secret_number(number) => return None,
             Value::Array(values) => {
                 let element = |(at, value)| self.leaf(value, marks.element(at, value)).unwrap_or_else(hidden);
                 Value::Array(values.iter().enumerate().map(element).collect())

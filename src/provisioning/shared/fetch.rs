@@ -166,7 +166,8 @@ impl Sharing {
         let record: Option<PlanRecord> = record.and_then(|signed| serde_json::from_str(&signed.payload).ok());
         for part in PARTS.iter().filter(|part| part.sealed) {
             let object = layout::of_run(number, part.name);
-            let Some((sealed, _)) = self.shared.objects.get(&object).await? else {
+            let there = self.shared.objects.get(&object).await?;
+            let Some((sealed, _)) = there.filter(|(sealed, _)| !sealed.is_empty()) else {
                 if part.local == "plan" {
                     return Err(SharedError::Refused(format!(
                         "run {number}: its plan isn't in the run store; it was published without provisioning.plan_recipient, or has ended; plan again"

@@ -131,11 +131,15 @@ impl Objects {
         }
     }
 
-    /// Removes an object that needn't be there.
+    /// Removes an object that needn't be there. Where that isn't allowed (a SAS without the right, a container that keeps
+    /// everything) it is emptied, and is as good as not there.
     pub async fn remove(&self, name: &str) -> Result<(), SharedError> {
         match self.store.delete(&self.path(name)).await {
-            Err(error) if !matches!(error, Error::NotFound { .. }) => Err(self.fault(name, &error)),
-            _ => Ok(()),
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => match self.fault(name, &error) {
+                fault @ SharedError::Unreachable { .. } => Err(fault),
+                _ => self.put(name, &[], None).await.map(|_| ()),
+            },
         }
     }
 

@@ -194,20 +194,20 @@ fn azure(account: &str, container: &str, variables: &[(String, String)]) -> Resu
         has_credential |= matches!(
             key,
             AzureConfigKey::AccessKey
-                | AzureConfigKey::ClientId
+                | AzureConfigKey::ClientSecret
+                | AzureConfigKey::FederatedTokenFile
                 | AzureConfigKey::SasKey
                 | AzureConfigKey::Token
                 | AzureConfigKey::UseEmulator
                 | AzureConfigKey::MsiEndpoint
                 | AzureConfigKey::MsiResourceId
-                | AzureConfigKey::ObjectId
                 | AzureConfigKey::UseAzureCli
                 | AzureConfigKey::CredentialType
         );
         builder = builder.with_config(key, value);
     }
     if !has_credential {
-        // Terraform's backend does the same.
+        // Terraform's backend does the same. An id alone is no credential: CI sets it for others' sake.
         match variables.iter().find(|(name, _)| name == "IDENTITY_ENDPOINT") {
             Some((_, endpoint)) => builder = builder.with_msi_endpoint(endpoint),
             None => builder = builder.with_use_azure_cli(true),

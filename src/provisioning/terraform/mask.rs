@@ -6,7 +6,7 @@
 //! - A text of [`SHORTEST`] characters or more, within any text. One that may be a word of everyday (a name, `service`)
 //!   only where it stands alone: within a longer word, as in `snowflake_service_user`, it is not the secret.
 //! - A shorter text only where a whole value is equal to it: `a` or `on` would be masked in every word.
-//! - A number like a text of its digits; truth values only where they are marked.
+//! - A number of [`SHORTEST`] characters or more like a text; shorter ones and truth values only where they are marked.
 //! - The names of an object's attributes and a map's keys are no secrets for being marked: they are masked where they hold
 //!   one.
 
@@ -113,7 +113,12 @@ impl Masks {
     pub fn add_all(&mut self, value: &Value) {
         match value {
             Value::String(text) => self.add(text),
-            Value::Number(number) => self.add(&number.to_string()),
+            Value::Number(number) => {
+                let number = number.to_string();
+                if number.len() >= SHORTEST {
+                    self.add(&number);
+                }
+            }
             Value::Array(values) => values.iter().for_each(|value| self.add_all(value)),
             Value::Object(values) => values.values().for_each(|value| self.add_all(value)),
             Value::Null | Value::Bool(_) => {}
@@ -132,6 +137,12 @@ impl Masks {
     pub fn is_secret(&self, text: &str) -> bool {
         let text = text.trim();
         self.values.contains(text) || self.short.contains(text)
+    }
+
+    /// Whether `number`, the whole of a value, is a secret.
+    #[must_use]
+    pub fn is_secret_number(&self, number: &serde_json::Number) -> bool {
+        !self.values.is_empty() && self.values.contains(&number.to_string())
     }
 
     /// `text` with every known secret masked.
@@ -280,8 +291,8 @@ mod tests {
         masks.add("on");
         assert!(masks.is_secret("on") && masks.is_secret(" on ") && !masks.is_secret("one"));
         assert_eq!(masks.apply("on and on"), "on and on");
-        masks.add_all(&json!([true, null, "", 1883]));
-        assert!(!masks.is_secret("") && !masks.is_secret("true") && masks.is_secret("1883"));
+        masks.add_all(&json!([true, null, "", 1883, 7]));
+        assert!(!masks.is_secret("") && !masks.is_secret("true") && masks.is_secret("1883") && !masks.is_secret("7"));
         assert_eq!(masks.apply("port 1883, 18830"), "port (sensitive), 18830");
     }
 

@@ -297,7 +297,7 @@ mod tests {
             forces_replacement: false,
             content: Content::Value { before: None, after: Some(Shown::Value("x\u{1b}c\u{7f}".into())) },
         };
-        let text = drawn(&[node.clone()], false);
+        let text = drawn(std::slice::from_ref(&node), false);
         assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
         assert!(whole(&node).iter().all(|(_, text)| !text.contains(|c: char| c.is_control())));
     }

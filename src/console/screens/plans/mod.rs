@@ -5,7 +5,8 @@
 //! that are held, and their rows · `rows` – a plan as rows · `changes` – the rows drawn, and which is selected · `below`,
 //! `diff`, `details` – the difference within a resource: its pane, its lines, asking for it · `findings` – what the
 //! policies say · `outcome` – what a failed run made and what not, what has moved · `log` – the run's log · `listing` –
-//! the state's addresses, the outputs · `reading` – one thing read whole · `commands` – what can be done now · `judging` –
+//! the state's addresses, the outputs · `opening`, `reading` – one thing read
+//! whole · `commands` – what can be done now · `judging` –
 //! what is repeated before a plan is approved or applied · `question` – a question, with a word or a reason to type where
 //! something is at stake · `store` – looking into the shared store · `words` –
 //! signs and styles · `panes` – where everything is, and moving in it · `exports` – tables for files.
@@ -20,6 +21,7 @@ mod findings;
 mod judging;
 mod listing;
 mod log;
+mod opening;
 mod outcome;
 mod panes;
 mod plan;
@@ -43,7 +45,7 @@ use self::log::RunLog;
 use self::panes::Below;
 use self::plan::Held;
 use self::question::{Question, Verdict};
-use self::reading::{Changed, Reading};
+use self::reading::Reading;
 use self::rows::RowKey;
 use self::store::Store;
 use self::tree::Cursor;
@@ -146,79 +148,6 @@ impl Plans {
             Some(listing) => listing.address(ctx),
             None => self.picked_address(ctx),
         }
-    }
-
-    fn open(&mut self, ctx: &Context<'_>) -> Outcome {
-        if let Some(listing) = &self.listing {
-            self.reading = listing.open(ctx);
-            return Outcome::done();
-        }
-        match self.focused(ctx) {
-            Focus::Tree => {
-                self.reading = self.why_it_came_to_nothing(ctx);
-                self.focus = if self.reading.is_none() { Focus::Changes } else { self.focus };
-            }
-            Focus::Changes => {
-                if !self.turn(ctx) {
-                    self.reading = self.read_change(ctx).or_else(|| self.why_it_came_to_nothing(ctx));
-                }
-            }
-            Focus::Findings => self.reading = self.finding(ctx).map(|finding| findings::reading(finding, ctx.theme)),
-            Focus::Diff => self.reading = self.open_difference(ctx),
-            Focus::Log => self.reading = self.log.open(ctx),
-        }
-        Outcome::done()
-    }
-
-    fn why_it_came_to_nothing(&self, ctx: &Context<'_>) -> Option<Reading> {
-        let run = self.shown_run(ctx)?;
-        match &run.failure {
-            Some(_) => Some(Reading::failure(run, ctx.theme)),
-            None => (!run.moved.is_empty()).then(|| Reading::moved(run, ctx.theme)),
-        }
-    }
-
-    /// Folds or unfolds the selected branch; `false` where something else is selected.
-    fn turn(&mut self, ctx: &Context<'_>) -> bool {
-        let rows = self.held.rows(ctx.filter);
-        let Some(row) = rows.get(self.row(&rows)) else { return false };
-        let RowKey::Branch(branch) = &row.key else { return false };
-        self.pick(row.key.clone());
-        self.held.folds.set(branch, !row.open);
-        true
-    }
-
-    /// What is selected in the plan, whole.
-    fn read_change(&self, ctx: &Context<'_>) -> Option<Reading> {
-        let run = self.shown_run(ctx)?;
-        let Some((list, index)) = self.picked_change(ctx) else { return self.open_difference(ctx) };
-        let change = words::listed(self.held.plan(), list).get(index)?;
-        let subject = self.shown_difference(ctx)?;
-        let progress = self.held.progress(&change.address);
-        let of = Changed { change, list, progress, revealed: subject.revealed };
-        Some(Reading::change(run, &of, &subject.lines, ctx))
-    }
-
-    /// Goes to the next of the addresses that the selected finding is about.
-    fn jump(&mut self, ctx: &Context<'_>) -> Outcome {
-        let addresses = self.finding(ctx).map(|finding| finding.addresses.clone()).unwrap_or_default();
-        let Some(address) = addresses.get(self.jumped % addresses.len().max(1)) else { return Outcome::done() };
-        self.jumped += 1;
-        let notify = |text: String| Outcome::effect(Effect::Notify(text));
-        if !self.jump_to(address) {
-            return notify(format!("{address} isn't among what this plan changes"));
-        }
-        self.reading = None;
-        let rows = self.held.rows(ctx.filter);
-        let is_there = self.picked.as_ref().is_some_and(|key| rows.position(key).is_some());
-        if !is_there {
-            return notify(format!("{address} doesn't pass the filter"));
-        }
-        if addresses.len() > 1 {
-            let at = (self.jumped - 1) % addresses.len() + 1;
-            return notify(format!("{at} of {}", words::counted(addresses.len(), "resource")));
-        }
-        Outcome::done()
     }
 
     fn act(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {

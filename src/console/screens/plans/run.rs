@@ -18,7 +18,7 @@ use crate::station::text::printable;
 const MOST_LINES: usize = 2;
 
 /// Whether something of it is, or was, applied.
-const fn applies(run: &Run) -> bool {
+pub const fn applies(run: &Run) -> bool {
     match (run.phase, &run.failure) {
         (Phase::Applying | Phase::Applied, _) => true,
         (Phase::Failed, Some(failure)) => matches!(failure.phase, Phase::Applying),

@@ -149,7 +149,8 @@ fn changes<'a>(
         let mut counts = ChangeCounts::default();
         counts.count(change.action, false);
         let remarks = remarks(change);
-        let remarks = if remarks.is_empty() { String::new() } else { format!(" · {}", html_escaped(&remarks)) };
+        let remarks =
+            if remarks.is_empty() { String::new() } else { format!(" · {}", unmentioned(&html_escaped(&remarks))) };
         let summary = format!(
             "<code>{} {}</code> {}{remarks}",
             html_escaped(sign(change)),
@@ -225,9 +226,9 @@ fn escaped(text: &str) -> String {
                 escaped.push(c);
                 escaped.push_str("<!-- -->");
             }
-            // An address becomes a link by its colon or its `www.`.
-            ':' => escaped.push_str("&#58;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | '+' | '-' => {
+            // An address becomes a link by what follows its scheme, or by its `www.`.
+            '/' if escaped.ends_with(":/") => escaped.push_str("&#47;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
@@ -240,6 +241,12 @@ fn escaped(text: &str) -> String {
 
 fn html_escaped(text: &str) -> String {
     super::html::escaped(&short(text))
+}
+
+/// HTML that mentions nobody and nothing.
+fn unmentioned(html: &str) -> String {
+    // Character references, as in `&#39;`, stay what they are.
+    html.replace('@', "@<!-- -->").replace(" #", " #<!-- -->")
 }
 
 /// Printable, and not longer than a line of a comment should be.
@@ -261,7 +268,7 @@ mod tests {
         assert_eq!(code("`a``"), "``` `a`` ```");
         assert_eq!(
             escaped("# @ada [x](https://y) <b>\n- *z*"),
-            "#<!-- --> @<!-- -->ada \\[x\\]\\(https&#58;//y\\) &lt;b&gt; \\- \\*z\\*"
+            "#<!-- --> @<!-- -->ada \\[x\\](https:/&#47;y) &lt;b&gt; - \\*z\\*"
         );
         let line = DiffLine { depth: 0, difference: Difference::Added, text: "x: \"````\"".into() };
         let fenced = fence(&[line]);
