@@ -424,3 +424,22 @@ fn each_refusal_is_its_own_error() {
         matches!(error(Refusal::Stale(vec!["a".into(), "b".into()])), ProvisioningError::Stale(words) if words == "stale: a, b; plan again")
     );
 }
+
+#[test]
+fn one_of_two_approvals_counts_by_itself() {
+    let planned = record("prod");
+    let unsigned = ground(&planned, None);
+    let approvers = both();
+    let one = given(&approval(&planned), Some(&bob()));
+    let counted = check::counts(&unsigned.case(), &one, Some(&approvers), now()).expect("one of two");
+    assert_eq!((counted.id, counted.by.as_str()), (id(10), "bob@example.com"));
+    not_approved(check::authorise(&unsigned.case(), std::slice::from_ref(&one), Some(&approvers), now()));
+    // By whoever planned it never does; nor does one that leaves denials as they are.
+    let signed = ground(&planned, Some(&bob()));
+    let refusal = check::counts(&signed.case(), &one, Some(&approvers), now()).expect_err("her own plan");
+    assert!(refusal.to_string().contains("is by whoever planned"), "{refusal}");
+    let planned = denied_record("prod");
+    let plain = given(&approval(&planned), Some(&bob()));
+    let refusal = check::counts(&ground(&planned, None).case(), &plain, Some(&approvers), now()).expect_err("denied");
+    assert!(matches!(refusal, Refusal::Denied(_)), "{refusal}");
+}

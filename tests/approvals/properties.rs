@@ -30,7 +30,7 @@ fn changed(text: &[u8], place: prop::sample::Index, byte: u8, how: u8) -> Vec<u8
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn a_changed_payload_is_refused(place: prop::sample::Index, byte: u8, how in 0u8..3) {
@@ -83,7 +83,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn a_changed_trail_is_found(place: prop::sample::Index, byte: u8, how in 0u8..3) {

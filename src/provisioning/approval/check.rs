@@ -141,12 +141,12 @@ pub fn check(
     approvers: Option<&Approvers>,
     now: Timestamp,
 ) -> Result<Verdict, Refusal> {
-    let (record, _) = weigh::record(&facts.case, approvers, now)?;
+    let (record, planner) = weigh::record(&facts.case, approvers, now)?;
     let moved = moved(facts, &record);
     if !moved.is_empty() {
         return Err(Refusal::Stale(moved));
     }
-    authorise(&facts.case, approvals, approvers, now)
+    suffice(&facts.case, &record, &planner, approvals, approvers, now)
 }
 
 /// What has moved since the record was made, a line each.
@@ -194,6 +194,18 @@ pub fn authorise(
     now: Timestamp,
 ) -> Result<Verdict, Refusal> {
     let (record, planner) = weigh::record(case, approvers, now)?;
+    suffice(case, &record, &planner, approvals, approvers, now)
+}
+
+/// Whether `approvals` of `record`, by `planner`, are what the environment asks for.
+fn suffice(
+    case: &Case<'_>,
+    record: &PlanRecord,
+    planner: &Maker,
+    approvals: &[Signed],
+    approvers: Option<&Approvers>,
+    now: Timestamp,
+) -> Result<Verdict, Refusal> {
     let run = case.run;
     if now.duration_since(record.planned_at) > case.plan_max_age {
         let hours = case.plan_max_age.as_hours();
@@ -221,8 +233,8 @@ pub fn authorise(
         _ if case.denials > 0 => 1,
         _ => 0,
     };
-    let found = gather(case, &record, &planner, approvals, approvers, now);
-    let chosen = choose(&found.counting, needed).ok_or_else(|| found.lack(case, &planner))?;
+    let found = gather(case, record, planner, approvals, approvers, now);
+    let chosen = choose(&found.counting, needed).ok_or_else(|| found.lack(case, planner))?;
     Ok(Verdict {
         approvals: chosen.into_iter().map(Counted::from).collect(),
         planner: planner.person.as_ref().map(|person| person.name().to_owned()),

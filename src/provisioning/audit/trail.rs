@@ -71,6 +71,10 @@ impl Trail {
         let previous = self.end(&mut file)?;
         let entry = chain::follow(&previous, &self.environment, Timestamp::now(), deed);
         self.write_head(&Head { number: previous.number, hash: previous.hash, next: Some(entry.hash.clone()) })?;
+        // That the head was put in its place must be on disk before what it announces is.
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| ProvisioningError::file(&self.folder, &error))?;
         let mut line = chain::write(&entry);
         line.push(b'\n');
         file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)?;
@@ -176,9 +180,7 @@ impl Trail {
         let path = self.head_path();
         let failed = |error: std::io::Error| ProvisioningError::file(&path, &error);
         let text = serde_json::to_vec(head).map_err(|error| failed(error.into()))?;
-        files::write_whole(&path, &text)?;
-        // That the file was put in its place must be on disk too, before what it announces is.
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
+        files::write_whole(&path, &text)
     }
 
     /// Bytes after the last line break are what a power cut left of an entry: they go into a file of their own.
