@@ -140,7 +140,16 @@ fn variables_are_checked_as_files_are() {
 fn every_key_can_be_set_by_its_variable() {
     for (key, value, _) in load(&EnvironmentName::demo(), &Layers::default()).expect("defaults").entries() {
         let text = value.map_or_else(
-            || if key.path == "ingestion.retention_days" { "30".into() } else { "some/path".into() },
+            || {
+                let text = match key.path {
+                    "ingestion.retention_days" => "30",
+                    "provisioning.change_window" => "Mon-Thu 08:00-16:00 Europe/Zurich",
+                    "provisioning.plan_recipient" => "age1qqqq",
+                    "provisioning.plan_identity" => "env:PLAN_KEY",
+                    _ => "some/path",
+                };
+                text.to_owned()
+            },
             |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned),
         );
         let loaded = with_variable(&variable_of(key), &text).unwrap_or_else(|error| panic!("{}: {error}", key.path));

@@ -1,6 +1,7 @@
 //! The command line's shape: every command, flag, help text and example.
 
 mod plans;
+mod policy;
 
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
-pub use plans::{Plan, Plans};
+pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
+pub use policy::Policy;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
 pub const EXIT_CODES: &str = "\
@@ -18,11 +20,12 @@ Exit codes:
     1  failed
     2  wrong usage
     3  changes are pending (plan, destroy, drift)
-    5  expired: the plan is too old to be applied
-    6  stale: the state has moved on since the plan
+    4  denied by policy: the plan (plan, destroy, apply, approve, policy check)
+    5  not approved, or the plan or its approval has expired
+    6  stale: what the plan was made of has moved on since
     7  unhealthy (status, alarms)
     8  locked by somebody else: another process owns the environment, or holds the state lock
-    9  not found: no owner, message, alarm, run or plan of that name
+    9  not found: no owner, message, alarm, run, plan, policy or address of that name
   130  interrupted";
 
 const EXAMPLES: &str = "\
@@ -32,7 +35,8 @@ Examples:
   skydeck | cat                    without a terminal: a line for each change
   skydeck --env local run          a station of your own, headless
   skydeck status loads --json      one screen's content for a script
-  skydeck plan, skydeck apply      what Terraform would change, and changing it";
+  skydeck plan, skydeck apply      what Terraform would change, and changing it
+  skydeck show --markdown          the newest plan for a pull request's comment";
 
 /// Runs and watches a weather-nowcasting pipeline, from the roof to the warehouse.
 ///
@@ -238,12 +242,18 @@ pub enum Command {
     /// Plans, runs and states
     #[command(flatten)]
     Plans(Plans),
+    /// Policies: list, test, explain them; judge a plan by them
+    #[command(subcommand)]
+    Policy(Policy),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),
     /// The environment's databases: check, back up, restore
     #[command(subcommand)]
     Db(Db),
+    /// Keys that settings refer to
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// Completions for a shell, on standard output
     #[command(
         after_help = "Examples:\n  skydeck completions bash > ~/.local/share/bash-completion/completions/skydeck\n  skydeck completions zsh > ~/.zfunc/_skydeck"
@@ -345,6 +355,24 @@ pub enum Config {
     /// Every setting with its default and a comment, to start a settings file from
     #[command(after_help = "Examples:\n  skydeck config template > ~/.config/skydeck/skydeck.toml")]
     Template,
+}
+
+/// Keys that settings refer to.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// Make the pair of keys that shared plans are encrypted with
+    ///
+    /// The secret one goes into a new file that only you can read, the public one to standard output: it is what
+    /// provisioning.plan_recipient takes, and provisioning.plan_identity takes file:/PATH of the file. Whoever
+    /// applies plans of others needs the file too; hand it over as you would a password.
+    #[command(
+        after_help = "Examples:\n  skydeck secrets plan-key --out ~/.config/skydeck/plan.key\n  skydeck secrets plan-key --out plan.key --json"
+    )]
+    PlanKey {
+        /// The file to write; must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// The environment's databases.

@@ -48,7 +48,7 @@ impl Context {
             environment: global.env.clone(),
             loaded,
             folders: roots.of(&global.env)?,
-            provisioner: Provisioner::new(roots, runner_command(global)?, provisioning),
+            provisioner: Provisioner::new(roots, runner_command(global)?, provisioning, Some(layers)),
             output: Output::new(global.json, global.no_color),
             speed: global.speed,
             verbose: global.verbose,

@@ -20,8 +20,10 @@ mod logging;
 mod man;
 mod output;
 mod plans;
+mod policy;
 mod run;
 mod runner;
+mod secrets;
 mod signals;
 mod speed;
 mod status;
@@ -36,7 +38,7 @@ use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
-use args::{Arguments, Command, Config, Db, Demo};
+use args::{Arguments, Command, Config, Db, Demo, Secrets};
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -107,6 +109,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Db(Db::Check) => db::check(&context()?),
         Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
         Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
+        Command::Secrets(Secrets::PlanKey { out }) => secrets::plan_key(&global, &out),
+        Command::Policy(command) => block_on(policy::run(&context()?, command)),
         Command::Plans(command) => block_on(plans::run(&context()?, command)),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),

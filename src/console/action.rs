@@ -128,6 +128,22 @@ pub enum Action {
     ShowOutputs,
     /// Take the state lock from whoever holds it.
     Unlock,
+    /// Approve the shown plan.
+    ApproveRun,
+    /// Show the selected resource's secrets, or hide them again.
+    Reveal,
+    /// Show attributes that stay as they are, or leave them out.
+    Unchanged,
+    /// Switch between the difference and the log.
+    ToggleLog,
+    /// Fold every module, or unfold them.
+    FoldAll,
+    /// Go to what the selected finding is about.
+    Jump,
+    /// Look into the shared store of runs.
+    RefreshRuns,
+    /// Switch between the owner's log and the audit trail.
+    AuditTrail,
     /// A character typed into a line; never bound to a key.
     #[serde(skip)]
     Type(char),
@@ -275,6 +291,14 @@ pub const ACTIONS: &[ActionInfo] = &[
         "Acknowledge the selected alarm",
     ),
     on(PLANS, Action::PlanRun, "plan-run", "plan", &["p"], "Plan the environment, or only what is marked"),
+    on(
+        PLANS,
+        Action::ApproveRun,
+        "approve-run",
+        "approve",
+        &["a"],
+        "Approve exactly the shown plan, once it is confirmed",
+    ),
     on(PLANS, Action::ApplyRun, "apply-run", "apply", &["A"], "Apply the shown plan, once it is confirmed"),
     on(
         PLANS,
@@ -311,7 +335,20 @@ pub const ACTIONS: &[ActionInfo] = &[
     on(PLANS, Action::Mark, "mark", "mark", &["space"], "Mark a resource for a plan of just these, or unmark it"),
     on(PLANS, Action::ShowState, "show-state", "state", &["s"], "Show what the environment's state holds"),
     on(PLANS, Action::ShowOutputs, "show-outputs", "outputs", &["o"], "Show the environment's outputs"),
-    on(PLANS, Action::Unlock, "unlock", "unlock", &["u"], "Take the state lock from whoever holds it, once confirmed"),
+    on(
+        PLANS,
+        Action::Reveal,
+        "reveal",
+        "reveal",
+        &["x"],
+        "Show the selected resource's secrets in clear, which is audited; or hide them again",
+    ),
+    on(PLANS, Action::Unchanged, "unchanged", "unchanged", &["u"], "Show what stays as it is too, or leave it out"),
+    on(PLANS, Action::ToggleLog, "toggle-log", "log/diff", &["L"], "Switch between the difference and the run's log"),
+    on(PLANS, Action::FoldAll, "fold-all", "fold all", &["z"], "Fold every module of the plan, or unfold them"),
+    on(PLANS, Action::Jump, "jump", "go there", &["J"], "Go to what the selected finding is about, in the plan"),
+    on(PLANS, Action::RefreshRuns, "refresh-runs", "look again", &["R"], "Look into the shared store of runs now"),
+    on(PLANS, Action::Unlock, "unlock", "unlock", &["U"], "Take the state lock from whoever holds it, once confirmed"),
     on(TELEMETRY, Action::ZoomIn, "zoom-in", "zoom in", &["+"], "Show a shorter window, down to 5 min"),
     on(TELEMETRY, Action::ZoomOut, "zoom-out", "zoom out", &["-"], "Show a longer window, up to 7 d"),
     on(
@@ -333,6 +370,14 @@ pub const ACTIONS: &[ActionInfo] = &[
     on(LOADS, Action::PausePipe, "pause-pipe", "pause pipe", &["P"], "Pause or resume the selected pipe"),
     on(NOWCAST, Action::Verification, "verification", "verify", &["v"], "Switch between forecast and verification"),
     on(LOGGED, Action::Follow, "follow", "follow", &["f"], "Follow the newest lines, or stay"),
+    on(
+        LOGS,
+        Action::AuditTrail,
+        "audit-trail",
+        "audit",
+        &["a"],
+        "Switch between the owner's log and the audit trail: who planned, approved, applied",
+    ),
     on(LOGS, Action::Level, "level", "level", &["L"], "Show only lines of the next level or worse"),
 ];
 

@@ -452,6 +452,7 @@ pub fn answer(request: &Request) -> Answer {
         | Request::Unlock { .. }
         | Request::Run { .. }
         | Request::RunLog { .. }
+        | Request::RunLogPage { .. }
         | Request::State { .. }
         | Request::StateShow { .. }
         | Request::Plan { .. }

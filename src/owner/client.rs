@@ -6,6 +6,8 @@ use tokio::sync::watch;
 
 use super::protocol::{Answer, Refusal, Request};
 use super::snapshot::Snapshot;
+use crate::provisioning::error::ProvisioningError;
+use crate::station::text::printable;
 
 /// Why a request got no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,6 +45,21 @@ impl AskError {
             Self::Barred { why, .. } => Some(*why),
             Self::Refused(_) | Self::Gone => None,
         }
+    }
+}
+
+/// The refusal as viewers are told it, printable.
+impl From<ProvisioningError> for AskError {
+    fn from(error: ProvisioningError) -> Self {
+        let why = match error {
+            ProvisioningError::NoRun { .. } | ProvisioningError::NotFound(_) => Some(Refusal::NotFound),
+            ProvisioningError::Denied(_) => Some(Refusal::Denied),
+            ProvisioningError::NotApproved(_) => Some(Refusal::NotApproved),
+            ProvisioningError::Expired(_) => Some(Refusal::Expired),
+            ProvisioningError::Stale(_) => Some(Refusal::Stale),
+            _ => None,
+        };
+        Self::refused(why, printable(&error.to_string()))
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod ground;
 mod lock;
 mod log_buffer;
+pub mod policies;
 mod protocol;
 pub mod provisioning;
 mod publisher;
@@ -40,6 +41,8 @@ pub use socket::AttachError;
 // The language of runs, for those who see the owner only.
 pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
 pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
+pub use crate::provisioning::plan::export;
+pub use crate::provisioning::plan::lines::lines as difference_lines;
 pub use crate::provisioning::plan::model::{
     ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
     PlannedChange, Shown,
@@ -49,6 +52,7 @@ pub use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
     RunLogLine, RunRequest, StepRecord,
 };
+pub use crate::provisioning::shared::crypt::make_plan_key;
 pub use crate::provisioning::status::{
     EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
     TerraformStatus,

@@ -10,11 +10,16 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::provisioning::asker;
 use super::rehearsal::Rehearsal;
+use crate::provisioning::approval::check::Verdict;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::Phase;
+use crate::provisioning::run::{LogLevel, Phase};
 use crate::provisioning::runs::carry::Carrier;
+use crate::provisioning::runs::log::LogWriter;
 use crate::provisioning::runs::store::Store;
+use crate::provisioning::shared::layout::Purpose;
+use crate::provisioning::shared::sync::Sharing;
 use crate::provisioning::terraform::command::Providers;
 use crate::settings::{EnvironmentName, Folders, Settings};
 
@@ -41,7 +46,7 @@ pub async fn run(
     let store = Store::of(environment, &folders.data);
     let interrupt = interrupts(&store, number)?;
     let mut carrier = Carrier::open(&store, number, job, settings.provisioning.clone(), interrupt)?;
-    let outcome = carry(environment, settings, folders, job, &mut carrier).await;
+    let outcome = carry(environment, settings, folders, number, job, &mut carrier).await;
     let outcome = match outcome {
         Err(error) => {
             tracing::error!(target: "provisioning", "run {number}: {error}");
@@ -54,6 +59,7 @@ pub async fn run(
             Ok(())
         }
     };
+    publish(environment, settings, folders, number).await;
     carrier.leave();
     outcome
 }
@@ -62,6 +68,7 @@ async fn carry(
     environment: &EnvironmentName,
     settings: &Settings,
     folders: &Folders,
+    number: u32,
     job: Job,
     carrier: &mut Carrier,
 ) -> Result<Option<Phase>, ProvisioningError> {
@@ -74,11 +81,54 @@ async fn carry(
         }
         None => Ok(()),
     };
+    let variables = variables(environment, settings);
     let phase = match job {
-        Job::Plan => carrier.plan(&turn, &variables(environment, settings), providers, adopt).await?,
-        Job::Apply => carrier.apply(&turn, providers, adopt).await?,
+        Job::Plan => carrier.plan(&turn, &variables, providers, adopt).await?,
+        Job::Apply => {
+            let sharing = sharing(environment, settings, folders)?;
+            let use_up = async |verdict: &Verdict| match &sharing {
+                Some(sharing) => {
+                    let ids: Vec<_> = verdict.approvals.iter().map(|approval| approval.id.clone()).collect();
+                    Ok(sharing.use_once(number, Purpose::Apply, &ids).await?)
+                }
+                None => Ok(()),
+            };
+            let phase = carrier.apply(&turn, &variables, providers, use_up, adopt).await?;
+            if let (Some(sharing), Phase::Stale | Phase::Expired) = (&sharing, phase) {
+                sharing.use_once(number, Purpose::End, &[]).await?;
+            }
+            phase
+        }
     };
     Ok(Some(phase))
+}
+
+/// The sharing of an environment's runs; none of demo's and local's.
+fn sharing(
+    environment: &EnvironmentName,
+    settings: &Settings,
+    folders: &Folders,
+) -> Result<Option<Sharing>, ProvisioningError> {
+    Ok(Sharing::open(&Store::of(environment, &folders.data), &settings.provisioning, &asker())?)
+}
+
+/// Tells the other machines how a run stands. What can't be sent now is sent by the next refresh.
+async fn publish(environment: &EnvironmentName, settings: &Settings, folders: &Folders, number: u32) {
+    let outcome = match sharing(environment, settings, folders) {
+        Ok(Some(sharing)) => sharing.publish(number).await.map(|_| ()).map_err(ProvisioningError::from),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    let Err(error) = outcome else { return };
+    tracing::warn!(target: "provisioning", "run {number}: {error}");
+    let store = Store::of(environment, &folders.data);
+    let words = format!("not shared with other machines yet: {error}");
+    let log = store.read(number).and_then(|stored| {
+        LogWriter::open(&store.run_folder(number))?.append(stored.run.phase, LogLevel::Warning, &words)
+    });
+    if let Err(error) = log {
+        tracing::warn!(target: "provisioning", "run {number}: {error}");
+    }
 }
 
 /// What the settings say to the module of demo and local.

@@ -13,6 +13,7 @@ pub mod plan; // a plan as it is read
 pub mod policy; // policies, and what they say of a plan
 pub mod run; // one run: what was asked, its steps, what it plans and did
 pub mod runs; // the folder of runs, their queue, the one that is carried out
+pub mod shared; // runs that several machines share
 pub mod status; // how an environment's provisioning stands: runs, lock, state
 pub mod terraform; // the program: found, called, listened to
 pub mod words; // runs and status in words, for screens and the command line alike

@@ -64,6 +64,9 @@ pub struct Run {
     /// Why the plan doesn't hold any more: what has moved since, a line each.
     #[serde(default)]
     pub moved: Vec<String>,
+    /// Where it is carried out, as `user@host`, where that isn't here: then this is a copy, taken from the shared runs.
+    #[serde(default)]
+    pub home: Option<String>,
 }
 
 /// What is asked of a run.
@@ -354,20 +357,36 @@ impl ChangeCounts {
     #[must_use]
     pub fn of(changes: &[ResourceChange]) -> Self {
         let mut counts = Self::default();
-        for change in changes {
-            match change.action {
-                ChangeAction::Create => counts.create += 1,
-                ChangeAction::Update => counts.update += 1,
-                ChangeAction::Replace => counts.replace += 1,
-                ChangeAction::Delete => counts.delete += 1,
-                ChangeAction::Forget => counts.forget += 1,
-                ChangeAction::Import | ChangeAction::Move | ChangeAction::Read => {}
-            }
-            if change.importing.is_some() {
-                counts.import += 1;
-            }
-        }
+        changes.iter().for_each(|change| counts.count(change.action, change.importing.is_some()));
         counts
+    }
+
+    /// Counts one more.
+    pub const fn count(&mut self, action: ChangeAction, imported: bool) {
+        match action {
+            ChangeAction::Create => self.create += 1,
+            ChangeAction::Update => self.update += 1,
+            ChangeAction::Replace => self.replace += 1,
+            ChangeAction::Delete => self.delete += 1,
+            ChangeAction::Forget => self.forget += 1,
+            ChangeAction::Import | ChangeAction::Move | ChangeAction::Read => {}
+        }
+        if imported {
+            self.import += 1;
+        }
+    }
+
+    /// These and those of `other`.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            create: self.create + other.create,
+            update: self.update + other.update,
+            replace: self.replace + other.replace,
+            delete: self.delete + other.delete,
+            import: self.import + other.import,
+            forget: self.forget + other.forget,
+        }
     }
 
     /// Whether nothing is changed.

@@ -1,7 +1,9 @@
 //! Runs in words: what screens and the command line say of them alike.
 
-use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run};
+use super::policy::finding::Severity;
+use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run, RunRequest};
 use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
+use crate::station::text::printable;
 
 /// How to come by Terraform, where it is missing or too old.
 pub const INSTALL: &str = "install Terraform 1.6 or newer (https://developer.hashicorp.com/terraform/install, or your \
@@ -31,6 +33,23 @@ impl ChangeAction {
             Self::Import => "import",
             Self::Move => "move",
             Self::Forget => "forget",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl ChangeAction {
+    /// What is done, of what it is done to: `created`, `replaced`.
+    #[must_use]
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Update => "updated",
+            Self::Replace => "replaced",
+            Self::Delete => "destroyed",
+            Self::Import => "imported",
+            Self::Move => "moved",
+            Self::Forget => "forgotten",
             Self::Read => "read",
         }
     }
@@ -66,25 +85,37 @@ impl ResourceChange {
         if let Some(id) = &self.importing {
             return Some(format!("imports {id}"));
         }
-        Some(match self.reason.as_deref()? {
-            "replace_because_cannot_update" | "cannot_update" => "can't be changed in place".into(),
-            "replace_because_tainted" | "tainted" => "is tainted".into(),
-            "replace_by_request" | "requested" => "asked for".into(),
-            "replace_by_triggers" | "replace_triggered_by" => "triggered by another".into(),
-            "delete_because_no_resource_config" | "delete_because_no_module" | "delete_because_no_move_target" => {
-                "no longer configured".into()
-            }
-            "delete_because_wrong_repetition" | "delete_because_count_index" | "delete_because_each_key" => {
-                "its key is gone".into()
-            }
-            "read_because_config_unknown" => "known after apply".into(),
-            "read_because_dependency_pending" => "waits for another".into(),
-            other => other.replace('_', " "),
-        })
+        self.reason.as_deref().map(super::plan::cause::reason)
+    }
+}
+
+impl RunRequest {
+    /// What is asked, in words and without values of variables: `plan, only azurerm_iothub.hub, setting window`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let operation = match self.operation {
+            Operation::Plan => "plan",
+            Operation::Destroy => "plan to destroy",
+            Operation::RefreshOnly => "look for drift",
+        };
+        let list = |word: &str, addresses: &[String]| match addresses {
+            [] => String::new(),
+            addresses => format!(", {word} {}", printable(&addresses.join(" "))),
+        };
+        let names: Vec<_> = self.variables.keys().cloned().collect();
+        [operation.to_owned(), list("only", &self.targets), list("replacing", &self.replace), list("setting", &names)]
+            .concat()
     }
 }
 
 impl Run {
+    /// How many findings deny its plan.
+    #[must_use]
+    pub fn denials(&self) -> u32 {
+        let denials = self.findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
+        u32::try_from(denials).unwrap_or(u32::MAX)
+    }
+
     /// What it destroys for good or to make it again, in Terraform's order.
     pub fn destroyed(&self) -> impl Iterator<Item = &ResourceChange> {
         self.changes.iter().filter(|c| matches!(c.action, ChangeAction::Replace | ChangeAction::Delete))

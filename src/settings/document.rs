@@ -63,7 +63,9 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vec<Entry>, SettingsError
                     found.push((line, entry(file, line, &format!("{name}.{}", key.get_ref()), value.get_ref())));
                 }
             }
-            other => found.push((line, Err(wrong(file, line, name, other, format!("a section, written [{name}]"))))),
+            other => {
+                found.push((line, Err(wrong(file, line, name, shown(other), format!("a section, written [{name}]")))))
+            }
         }
     }
     // The parser sorts by name; a person reads by line, and so the first error is the one highest in the file.
@@ -77,7 +79,10 @@ fn entry(file: &Path, line: usize, path: &str, value: &DeValue<'_>) -> Result<En
     let value = match (key.takes, accepted) {
         (Takes::Path, Some(Value::String(path))) => Value::String(from_folder(file, &path)),
         (_, Some(value)) => value,
-        (_, None) => return Err(wrong(file, line, path, value, key.takes.words())),
+        (_, None) => {
+            let found = shown_for(key.takes, || shown(value));
+            return Err(wrong(file, line, path, found, key.takes.words()));
+        }
     };
     Ok(Entry { key: key.path, value, line })
 }
@@ -86,9 +91,9 @@ fn unknown(file: &Path, line: usize, path: &str) -> SettingsError {
     SettingsError::unknown(Place::Line(file.to_owned(), line), path)
 }
 
-fn wrong(file: &Path, line: usize, key: &str, found: &DeValue<'_>, wanted: String) -> SettingsError {
+fn wrong(file: &Path, line: usize, key: &str, found: String, wanted: String) -> SettingsError {
     let place = Place::Line(file.to_owned(), line);
-    SettingsError::Value { place, key: printable(key), found: shown(found), wanted }
+    SettingsError::Value { place, key: printable(key), found, wanted }
 }
 
 /// A relative path in a file is meant from the file's folder, wherever skydeck is started.
@@ -121,6 +126,15 @@ fn shown(value: &DeValue<'_>) -> String {
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a section".to_owned(),
     }
+}
+
+/// What is refused, as `shown` says it, or without a word of it where it may be a secret.
+pub(super) fn shown_for(takes: Takes, shown: impl FnOnce() -> String) -> String {
+    let found = shown();
+    if matches!(takes, Takes::Secret) || found.to_ascii_uppercase().contains("SECRET-KEY") {
+        return "something else (not shown, it may be a secret)".to_owned();
+    }
+    found
 }
 
 /// `text` between quotes, printable, cut at 60 characters.

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use toml::Value;
 
+use super::secret::SecretReference;
+
 /// One setting: `section.name`, and what it takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -33,6 +35,8 @@ pub enum Takes {
     OneOf(&'static [&'static str]),
     /// An IP address.
     Address,
+    /// A reference to a secret. What is refused isn't shown: it may be the secret itself.
+    Secret,
 }
 
 /// A year, in seconds: the longest threshold of an alarm.
@@ -72,14 +76,14 @@ pub const KEYS: &[Key] = &[
     key("provisioning.policies", Takes::Path),
     key(
         "provisioning.change_window",
-        Takes::Text(is_line, "days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
+        Takes::Text(is_change_window, "days, times and a zone, as in Mon-Thu 08:00-16:00 Europe/Zurich"),
     ),
     key("provisioning.approvers", Takes::Path),
     key("provisioning.signing_key", Takes::Path),
     key("provisioning.approval_max_age_h", Takes::Whole(1, 720)),
     key("provisioning.run_store", Takes::Text(is_line, "a URL, as in azure://account/container or file:///folder")),
-    key("provisioning.plan_recipient", Takes::Text(is_line, "an age recipient, age1…")),
-    key("provisioning.plan_identity", Takes::Text(is_line, "a secret's reference, env:NAME or file:PATH")),
+    key("provisioning.plan_recipient", Takes::Text(is_recipient, "an age recipient, age1…")),
+    key("provisioning.plan_identity", Takes::Secret),
     key("alarms.hold_s", Takes::Whole(0, 86_400)),
     key("alarms.telemetry_age_s", Takes::Whole(1, YEAR_S)),
     key("alarms.batch_gap_s", Takes::Whole(1, YEAR_S)),
@@ -161,6 +165,7 @@ impl Takes {
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Address => "an IP address, as in 127.0.0.1".to_owned(),
+            Self::Secret => "a secret's reference, env:NAME or file:/PATH".to_owned(),
         }
     }
 
@@ -177,6 +182,7 @@ impl Takes {
             (Self::Number(..), Value::Integer(number)) => return self.accept(&Value::Float(*number as f64)),
             (Self::OneOf(words), Value::String(text)) => words.contains(&text.as_str()),
             (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
+            (Self::Secret, Value::String(text)) => text.parse::<SecretReference>().is_ok(),
             _ => false,
         };
         taken.then(|| value.clone())
@@ -192,7 +198,7 @@ impl Takes {
             Self::Flag => text.parse().map_or_else(|_| as_text(), Value::Boolean),
             Self::Whole(..) => text.parse().map_or_else(|_| as_text(), Value::Integer),
             Self::Number(..) => text.parse().map_or_else(|_| as_text(), Value::Float),
-            Self::Text(..) | Self::Path | Self::OneOf(_) | Self::Address => as_text(),
+            Self::Text(..) | Self::Path | Self::OneOf(_) | Self::Address | Self::Secret => as_text(),
         }
     }
 }
@@ -211,6 +217,14 @@ fn is_name(text: &str) -> bool {
 
 fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_change_window(text: &str) -> bool {
+    is_line(text) && text.parse::<super::ChangeWindow>().is_ok()
+}
+
+fn is_recipient(text: &str) -> bool {
+    is_line(text) && text.starts_with("age1")
 }
 
 fn is_time_zone(text: &str) -> bool {

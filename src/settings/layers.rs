@@ -207,7 +207,7 @@ fn accept(place: Place, path: &str, text: &str) -> Result<(&'static str, Value),
     let value = key.takes.accept(&key.takes.read(text)).ok_or_else(|| SettingsError::Value {
         place,
         key: key.path.to_owned(),
-        found: document::shown_text(text),
+        found: document::shown_for(key.takes, || document::shown_text(text)),
         wanted: key.takes.words(),
     })?;
     Ok((key.path, value))

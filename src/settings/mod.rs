@@ -2,7 +2,8 @@
 //!
 //! [`keys`] is the table of everything that can be set; [`document`] reads one file against it; [`layers`] lays
 //! files, variables and flags over each other and remembers where each value came from; [`folders`] says where
-//! an environment keeps what is its own. Called by `cli`; rooms are handed their own group of [`Settings`].
+//! an environment keeps what is its own; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
+//! their own group of [`Settings`].
 
 mod document;
 mod environment;
@@ -11,7 +12,9 @@ mod folders;
 mod keys;
 mod layers;
 mod model;
+mod secret;
 pub mod template;
+mod window;
 
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
 pub use error::{Place, SettingsError};
@@ -22,3 +25,5 @@ pub use model::{
     AgentSettings, AlarmSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings, LogSettings,
     ProvisioningSettings, Settings, SourceKind, SourceSettings, StationSettings,
 };
+pub use secret::{SecretError, SecretReference};
+pub use window::{ChangeWindow, InvalidChangeWindow};

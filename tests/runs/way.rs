@@ -143,7 +143,7 @@ async fn imports_moves_and_removals_are_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cloud_environment_is_planned_with_its_own_files_and_not_applied() {
+async fn a_cloud_environment_is_planned_with_its_own_files_and_not_applied_unapproved() {
     if !has_terraform() {
         return;
     }
@@ -183,5 +183,5 @@ async fn a_cloud_environment_is_planned_with_its_own_files_and_not_applied() {
     let seen = status.environments.iter().find(|one| one.environment == staging).expect("it has runs");
     assert!(!seen.emulated && seen.resources.is_none());
     let words = place.refused(Request::ApplyRun { environment: staging, number: 2 }).await;
-    assert!(words.contains("comes with a later release"), "{words}");
+    assert!(words.contains("nobody has approved it"), "{words}");
 }

@@ -10,6 +10,7 @@ use crate::station::text::printable;
 /// Ends a run; without a number, the newest that hasn't ended.
 pub async fn discard(context: &Context, number: Option<u32>) -> Result<Exit, Failure> {
     let ground = Ground::of(context).await?;
+    ground.refresh().await;
     let number = match number {
         Some(number) => number,
         None => {

@@ -6,9 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::owner::{
-    Answer, Ask, AskError, ChangeAction, ChangeCounts, Diagnostic, EnvironmentStatus, Failure, LockHolder, LogLevel,
-    OutputValue, OwnerClient, Phase, Progress, ProvisioningStatus, Refusal, Request, ResourceChange, Run, RunLogLine,
-    RunRequest, RunSummary, StateResource, StateView, StepRecord, TerraformStatus,
+    Answer, Approval, ApprovalView, Ask, AskError, AuditEntry, AuditEvent, ChangeAction, ChangeCounts, ChangeDetail,
+    Content, Diagnostic, DiffNode, Difference, EnvironmentStatus, Failure, Finding, FindingSeverity, LockHolder,
+    LogLevel, OutputValue, OwnerClient, Phase, PlanCheck, PlanList, PlanOutline, PlanRecord, PlanVariable,
+    PlannedChange, Progress, ProvisioningStatus, Refusal, Request, ResourceChange, Run, RunLogLine, RunRequest,
+    RunSummary, Shown, Signed, StateResource, StateView, StepRecord, TerraformStatus,
 };
 use crate::settings::EnvironmentName;
 
@@ -65,7 +67,166 @@ pub fn planned() -> Run {
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        home: None,
     }
+}
+
+/// The same, denied by a policy and warned of by another.
+pub fn denied() -> Run {
+    let mut run = planned();
+    run.findings = vec![
+        Finding {
+            severity: FindingSeverity::Deny,
+            policy: "data-holders".into(),
+            message: "destroys what holds data; keep it, or copy the data first".into(),
+            addresses: vec!["azurerm_storage_account.messages".into()],
+            explanation: Some("policies.html#data-holders".into()),
+        },
+        Finding {
+            severity: FindingSeverity::Warn,
+            policy: "pipes".into(),
+            message: "a pipe made again has lost its load history".into(),
+            addresses: Vec::new(),
+            explanation: None,
+        },
+    ];
+    run
+}
+
+/// An approval of run 7 as it is shown.
+pub fn approvals() -> Vec<ApprovalView> {
+    vec![ApprovalView {
+        id: "5a0c7a6e-0a55-4d07-9f6c-0d7c3b1a9a10".into(),
+        by: "grace".into(),
+        key: Some("SHA256:n0tAr3alK3y".into()),
+        at: ago(60),
+        expires_at: ago(60) + SignedDuration::from_hours(24),
+        reason: Some("read it twice".into()),
+        overrides_denials: false,
+    }]
+}
+
+/// An approval of run 7 as its file holds it.
+pub fn approval() -> String {
+    let record = PlanRecord {
+        schema: 1,
+        environment: EnvironmentName::demo(),
+        run: 7,
+        run_id: "0d3c7f0e-8f43-4f6f-a8d5-6d9f0c1b2a33".into(),
+        plan_sha256: "aa".repeat(32),
+        content_digest: "bb".repeat(32),
+        state_lineage: None,
+        state_serial: None,
+        configuration_digest: "cc".repeat(32),
+        lock_file_digest: None,
+        policies_digest: "dd".repeat(32),
+        verdict_digest: "ee".repeat(32),
+        denials: 0,
+        terraform_version: "1.11.4".into(),
+        planned_by: "ada@roof".into(),
+        planned_at: ago(120),
+    };
+    let approval = Approval {
+        schema: 1,
+        id: "5a0c7a6e-0a55-4d07-9f6c-0d7c3b1a9a10".into(),
+        record,
+        approved_by: "grace@cellar".into(),
+        approved_at: ago(60),
+        expires_at: now(),
+        reason: None,
+        overrides_denials: false,
+    };
+    let payload = serde_json::to_string(&approval).expect("JSON");
+    serde_json::to_string(&Signed { payload, signature: None }).expect("JSON")
+}
+
+/// Two entries of the audit trail.
+pub fn trail() -> Vec<AuditEntry> {
+    let entry = |number, who: &str, event, words: &str| AuditEntry {
+        number,
+        at: ago(120),
+        who: who.into(),
+        event,
+        environment: EnvironmentName::demo(),
+        emulated: true,
+        run: Some(7),
+        words: words.into(),
+        digests: std::collections::BTreeMap::new(),
+        previous: "0".repeat(64),
+        hash: "f".repeat(64),
+    };
+    vec![
+        entry(9, "ada@roof", AuditEvent::Planned, "+1 ~0 -/+1 -1"),
+        entry(10, "grace", AuditEvent::Approved, "until 2026-03-03 13:03:31Z"),
+    ]
+}
+
+fn leaf(name: &str, difference: Difference, before: Option<Shown>, after: Option<Shown>) -> DiffNode {
+    DiffNode { name: name.into(), difference, forces_replacement: false, content: Content::Value { before, after } }
+}
+
+/// Run 7's plan, with a module, a replacement, drift, an output, a variable and a check that fails.
+pub fn plan() -> PlanOutline {
+    let change = |address: &str, action| PlannedChange {
+        address: address.into(),
+        module: address.rsplit_once(".azurerm").map_or("", |(module, _)| module).into(),
+        kind: "azurerm_iothub".into(),
+        data: false,
+        action,
+        create_first: false,
+        cause: None,
+        replace_paths: Vec::new(),
+        previous_address: None,
+        deposed: None,
+        importing: None,
+    };
+    let replaced = PlannedChange {
+        cause: Some("can't be changed in place".into()),
+        replace_paths: vec!["name".into()],
+        create_first: true,
+        ..change("azurerm_storage_account.messages", ChangeAction::Replace)
+    };
+    PlanOutline {
+        terraform_version: "1.11.4".into(),
+        format_version: "1.2".into(),
+        made_at: Some(ago(120)),
+        applyable: true,
+        complete: true,
+        errored: false,
+        counts: planned().counts.unwrap_or_default(),
+        changes: vec![
+            change("module.azure.azurerm_iothub.hub", ChangeAction::Create),
+            replaced,
+            change("snowflake_pipe.messages[\"health\"]", ChangeAction::Delete),
+        ],
+        drift: vec![change("snowflake_warehouse.weather", ChangeAction::Update)],
+        unchanged: 41,
+        outputs: vec![leaf("hub_host_name", Difference::Added, None, Some(Shown::Unknown))],
+        variables: vec![PlanVariable { name: "snowflake_key".into(), value: Shown::Sensitive }],
+        checks: vec![PlanCheck {
+            address: "check.consent".into(),
+            status: "fail".into(),
+            problems: vec!["Snowflake has no consent yet.".into()],
+        }],
+    }
+}
+
+/// The differences within its resources.
+pub fn details(list: PlanList, from: usize, count: usize) -> Vec<ChangeDetail> {
+    let text = |text: &str| Some(Shown::Value(text.into()));
+    let plan = plan();
+    let changes = match list {
+        PlanList::Changes => plan.changes,
+        PlanList::Drift => plan.drift,
+    };
+    let attributes = vec![
+        DiffNode { forces_replacement: true, ..leaf("name", Difference::Changed, text("old"), text("new")) },
+        leaf("key", Difference::Added, None, Some(Shown::SensitiveUnknown)),
+        leaf("location", Difference::Same, text("north"), text("north")),
+    ];
+    let detail =
+        |(index, change)| ChangeDetail { list, index, change, attributes: attributes.clone(), revealed: false };
+    changes.into_iter().enumerate().skip(from).take(count).map(detail).collect()
 }
 
 /// The same, after an apply that failed.
@@ -146,6 +307,11 @@ fn answer(request: &Request) -> Result<Answer, AskError> {
         Request::RunLogPage { after, .. } => {
             let lines = [line(1, "EMULATED: no account is touched"), line(2, "Plan: 1 to add")];
             Ok(Answer::RunLog { lines: lines.into_iter().filter(|line| line.number > *after).collect() })
+        }
+        Request::Plan { number: 7, .. } => Ok(Answer::Plan { plan: Arc::new(plan()) }),
+        // At most two at once, so that a caller has to come again.
+        Request::PlanDetails { list, from, count, .. } => {
+            Ok(Answer::PlanDetails { details: details(*list, *from, (*count).min(2)) })
         }
         Request::State { .. } => Ok(Answer::State { state: state() }),
         Request::CancelRun { .. } => Ok(Answer::Done { message: "asked to end".into() }),

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 
 use super::ground::Ground;
+use super::stake;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::Signals;
-use crate::owner::{Operation, Phase, Request, Run, RunLogLine};
+use crate::owner::{FindingSeverity, Operation, Phase, Request, Run, RunLogLine};
 use crate::station::text::printable;
 
 /// What is waited for.
@@ -19,7 +20,7 @@ pub enum Until {
 
 impl Until {
     const fn is_reached(self, phase: Phase) -> bool {
-        phase.is_end() || matches!((self, phase), (Self::Planned, Phase::Planned))
+        phase.is_end() || (matches!(self, Self::Planned) && phase.waits())
     }
 }
 
@@ -78,7 +79,8 @@ pub fn line_text(line: &RunLogLine) -> String {
 pub fn exit(run: &Run) -> Exit {
     match run.phase {
         Phase::Planned if run.request.operation == Operation::RefreshOnly && run.drift.is_empty() => Exit::Done,
-        Phase::Planned => Exit::Pending,
+        Phase::Planned | Phase::Approved if is_denied(run) => Exit::Denied,
+        Phase::Planned | Phase::Approved => Exit::Pending,
         Phase::Applied | Phase::Unchanged => Exit::Done,
         Phase::Stale => Exit::Stale,
         Phase::Expired => Exit::NotApproved,
@@ -89,6 +91,12 @@ pub fn exit(run: &Run) -> Exit {
         },
         _ => Exit::Failed,
     }
+}
+
+/// Whether a policy denies its plan and nobody has overridden that.
+fn is_denied(run: &Run) -> bool {
+    run.findings.iter().any(|finding| finding.severity == FindingSeverity::Deny)
+        && !run.approvals.iter().any(|approval| approval.overrides_denials)
 }
 
 /// Words for standard error where a run didn't come to what was asked for.
@@ -104,7 +112,14 @@ pub fn words(run: &Run) -> Option<String> {
             format!("{title}: {} failed: {cause}; {}", failure.phase.label(), failure.advice)
         }
         (Phase::Failed, None) => format!("{title}: failed; `skydeck runs {} --log` shows why", run.number),
-        (Phase::Stale, _) => format!("{title}: stale: the state has moved on since the plan; plan again"),
+        (Phase::Stale, _) => match run.moved.as_slice() {
+            [] => format!("{title}: stale: the state has moved on since the plan; plan again"),
+            moved => format!("{title}: stale: {}; plan again", moved.join("; ")),
+        },
+        (Phase::Planned | Phase::Approved, _) if is_denied(run) => {
+            let fix = "correct it and plan again, or approve it with --override --reason TEXT";
+            format!("{title}: denied by policy: {}; {fix}", stake::denials(run))
+        }
         (Phase::Expired, _) => format!("{title}: expired: the plan is too old; plan again"),
         (Phase::Discarded, _) => format!("{title}: discarded before it was done; plan again"),
         _ => return None,

@@ -1,5 +1,6 @@
 //! Who is asked about runs: the environment's owner where one runs, the folders of runs where none does.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,13 +10,16 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::status::unexpected;
 use crate::owner::provisioning::Provisioner;
 use crate::owner::{
-    Answer, AskError, EnvironmentStatus, OwnerClient, ProvisioningStatus, Request, Run, RunLogLine, Snapshot,
-    StateView, attach,
+    Answer, AskError, ChangeDetail, EnvironmentStatus, OwnerClient, PlanList, PlanOutline, ProvisioningStatus, Request,
+    Run, RunLogLine, Snapshot, StateView, attach,
 };
 use crate::settings::{EnvironmentKind, EnvironmentName};
+use crate::station::text::printable;
 
 /// Lines of a log asked for at once.
 const LINES: usize = 1000;
+/// Differences asked for at once.
+const DETAILS: usize = 200;
 
 /// Who is asked, for one environment.
 pub struct Ground {
@@ -125,6 +129,48 @@ impl Ground {
         match self.ask(Request::RunLogPage { environment, number, after, limit: LINES }).await? {
             Answer::RunLog { lines } => Ok(lines),
             _ => Err(unexpected()),
+        }
+    }
+
+    /// A run's plan.
+    pub async fn plan(&self, number: u32) -> Result<Arc<PlanOutline>, Failure> {
+        match self.ask(Request::Plan { environment: self.environment.clone(), number }).await? {
+            Answer::Plan { plan } => Ok(plan),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The differences within all `total` resources of a list of a run's plan.
+    pub async fn details(&self, number: u32, list: PlanList, total: usize) -> Result<Vec<ChangeDetail>, Failure> {
+        let mut found = Vec::with_capacity(total);
+        while found.len() < total {
+            let (environment, from) = (self.environment.clone(), found.len());
+            match self.ask(Request::PlanDetails { environment, number, list, from, count: DETAILS }).await? {
+                Answer::PlanDetails { details } if details.is_empty() => break,
+                Answer::PlanDetails { details } => found.extend(details),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks into the run store of an environment in the cloud. Where that can't be reached, says so and goes on with
+    /// what is known here.
+    pub async fn refresh(&self) {
+        if self.environment.kind() != EnvironmentKind::Cloud {
+            return;
+        }
+        if let Err(error) = self.ask(Request::RefreshRuns { environment: self.environment.clone() }).await {
+            // A standard error that is closed is no reason to stop.
+            drop(writeln!(std::io::stderr(), "runs of {}: {}", self.environment, printable(&error.to_string())));
+        }
+    }
+
+    /// Its name and, where nothing real is touched, EMULATED.
+    pub fn title(&self) -> String {
+        match self.environment.kind() {
+            EnvironmentKind::Cloud => self.environment.to_string(),
+            EnvironmentKind::Demo | EnvironmentKind::Local => format!("{}, EMULATED", self.environment),
         }
     }
 

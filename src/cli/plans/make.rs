@@ -2,6 +2,7 @@
 
 use super::follow::{Until, exit, follow, words};
 use super::ground::Ground;
+use super::show::{Form, plan_text};
 use super::text;
 use crate::cli::args::Plan;
 use crate::cli::context::Context;
@@ -18,20 +19,20 @@ pub async fn plan(context: &Context, plan: Plan) -> Result<Exit, Failure> {
         replace: plan.replace,
         variables: plan.variables.into_iter().collect(),
     };
-    make(context, request, plan.detach).await
+    make(context, request, plan.detach, plan.markdown).await
 }
 
 /// Plans to destroy.
 pub async fn destroy(context: &Context, targets: Vec<String>, detach: bool) -> Result<Exit, Failure> {
-    make(context, RunRequest { operation: Operation::Destroy, targets, ..RunRequest::default() }, detach).await
+    make(context, RunRequest { operation: Operation::Destroy, targets, ..RunRequest::default() }, detach, false).await
 }
 
 /// Looks for drift.
 pub async fn drift(context: &Context, detach: bool) -> Result<Exit, Failure> {
-    make(context, RunRequest { operation: Operation::RefreshOnly, ..RunRequest::default() }, detach).await
+    make(context, RunRequest { operation: Operation::RefreshOnly, ..RunRequest::default() }, detach, false).await
 }
 
-async fn make(context: &Context, run: RunRequest, detach: bool) -> Result<Exit, Failure> {
+async fn make(context: &Context, run: RunRequest, detach: bool, markdown: bool) -> Result<Exit, Failure> {
     let mut ground = Ground::of(context).await?;
     ground.terraform().await?;
     let environment = ground.environment.clone();
@@ -44,6 +45,8 @@ async fn make(context: &Context, run: RunRequest, detach: bool) -> Result<Exit, 
     let run = follow(&mut ground, number, Until::Planned, 0).await?;
     if context.output.json {
         context.output.json_page(&run)?;
+    } else if markdown && run.counts.is_some() {
+        context.output.text(&plan_text(&ground, &run, Form::Markdown, context.output).await?)?;
     } else {
         context.output.text(&text::plan(&run, context.output))?;
     }

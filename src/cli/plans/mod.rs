@@ -1,21 +1,29 @@
-//! Plans on the command line: `plan`, `apply`, `destroy`, `drift`, `runs`, `discard`, `state`, `outputs`, `unlock`.
+//! Plans on the command line: `plan`, `show`, `approve`, `apply`, `destroy`, `drift`, `runs`, `discard`, `state`,
+//! `outputs`, `unlock`, `audit`.
 //!
 //! - `ground` – the owner where one runs, the folders of runs where none does
 //! - `follow` – a run's log as it is written, until the run waits or has ended
 //! - `make` – `plan`, `destroy`, `drift`
-//! - `apply`, `runs`, `discard`, `state`, `unlock` – the commands of those names
+//! - `show`, `approve`, `apply`, `runs`, `discard`, `state`, `unlock`, `audit` – the commands of those names
 //! - `confirm` – a word typed on the terminal
-//! - `text` – runs, changes and states in words
+//! - `text` – runs, changes and states in words; `stake` – what is at stake with a plan; `reading` – a plan whole, with
+//!   `diff` for what differs within its resources
 
 mod apply;
+mod approve;
+mod audit;
 mod confirm;
+mod diff;
 mod discard;
 #[cfg(test)]
 pub mod fixture;
 mod follow;
 mod ground;
 mod make;
+mod reading;
 mod runs;
+mod show;
+mod stake;
 mod state;
 mod text;
 mod unlock;
@@ -24,13 +32,18 @@ use super::args::Plans;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 
+pub use approve::waiting;
+pub use ground::Ground;
+pub use stake::findings;
 pub use text::status_text;
 
 /// Carries out one of the commands.
 pub async fn run(context: &Context, command: Plans) -> Result<Exit, Failure> {
     match command {
         Plans::Plan(plan) => make::plan(context, plan).await,
-        Plans::Apply { run, yes, detach } => apply::apply(context, run, yes, detach).await,
+        Plans::Show(show) => show::show(context, show).await,
+        Plans::Approve(asked) => approve::approve(context, asked).await,
+        Plans::Apply(asked) => apply::apply(context, asked).await,
         Plans::Destroy { targets, detach } => make::destroy(context, targets, detach).await,
         Plans::Drift { detach } => make::drift(context, detach).await,
         Plans::Runs { run, log } => runs::runs(context, run, log).await,
@@ -38,5 +51,6 @@ pub async fn run(context: &Context, command: Plans) -> Result<Exit, Failure> {
         Plans::State { address } => state::state(context, address).await,
         Plans::Outputs => state::outputs(context).await,
         Plans::Unlock { id, yes } => unlock::unlock(context, &id, yes).await,
+        Plans::Audit { action, after, limit } => audit::audit(context, action, after, limit).await,
     }
 }

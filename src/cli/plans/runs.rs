@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 /// Lists the runs; or writes one whole, or its log.
 pub async fn runs(context: &Context, number: Option<u32>, log: bool) -> Result<Exit, Failure> {
     let ground = Ground::of(context).await?;
+    ground.refresh().await;
     match (number, log) {
         (Some(number), true) => write_log(context, &ground, number).await?,
         (Some(number), false) => {

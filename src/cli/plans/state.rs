@@ -1,6 +1,7 @@
 //! `skydeck state` and `skydeck outputs`: what the state holds.
 
 use super::ground::Ground;
+use super::stake;
 use super::text;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -32,12 +33,7 @@ pub async fn state(context: &Context, address: Option<String>) -> Result<Exit, F
     let shown = match ground.ask(request).await {
         Ok(Answer::StateShow { text }) => text,
         Ok(_) => return Err(unexpected()),
-        Err(AskError::Refused(words)) => {
-            let words = words.trim_end_matches(['.', ' ']);
-            let words = format!("{address}: {words}; `skydeck state` lists the addresses");
-            return Err(Failure::new(Exit::NotFound, words));
-        }
-        Err(gone) => return Err(gone.into()),
+        Err(error) => return Err(not_shown(&ground, &address, error).await),
     };
     if context.output.json {
         context.output.json_page(&serde_json::json!({
@@ -48,6 +44,19 @@ pub async fn state(context: &Context, address: Option<String>) -> Result<Exit, F
         context.output.text(&format!("{head}{}", text::lines(&shown)))?;
     }
     Ok(Exit::Done)
+}
+
+/// Why a resource can't be shown: mostly because it isn't there, which Terraform says at length.
+async fn not_shown(ground: &Ground, address: &str, error: AskError) -> Failure {
+    let name = &ground.environment;
+    let list = stake::command(name, "state");
+    match ground.state().await {
+        Ok(state) if !state.resources.iter().any(|resource| resource.address == address) => {
+            let words = format!("{address}: the state of {name} has no such address; {list} lists them");
+            Failure::new(Exit::NotFound, words)
+        }
+        _ => error.into(),
+    }
 }
 
 /// Lists the outputs.

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
+use super::stake::{command, findings};
 use crate::cli::output::{Output, Paint};
 use crate::cli::status::seconds;
 use crate::cli::table::{Align, table};
 use crate::owner::{
-    ChangeAction, EnvironmentStatus, Operation, OutputValue, Phase, Progress, ProvisioningStatus, ResourceChange, Run,
-    RunSummary, StateView, TerraformStatus,
+    ChangeAction, EnvironmentStatus, FindingSeverity, Operation, OutputValue, Phase, Progress, ProvisioningStatus,
+    ResourceChange, Run, RunSummary, StateView, TerraformStatus,
 };
-use crate::settings::EnvironmentName;
+use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::text::printable;
 
 use Align::{Left, Right};
@@ -20,20 +21,34 @@ const RUNS: usize = 20;
 /// A run's plan: what it changes, what has drifted, and what to do next.
 pub fn plan(run: &Run, output: Output) -> String {
     let mut text = run_text(run, output);
-    let next = match (run.phase, run.request.operation) {
-        (Phase::Planned, Operation::RefreshOnly) => {
-            "next: `skydeck plan` shows what would undo it, `skydeck apply` takes it into the state"
-        }
-        (Phase::Planned, Operation::Destroy) => {
-            "next: nothing is destroyed yet; `skydeck apply` destroys, `skydeck discard` lets it be"
-        }
-        (Phase::Planned, Operation::Plan) => "next: `skydeck apply`, or `skydeck discard`",
-        _ => return text,
-    };
-    let option =
-        if run.environment.as_str() == "demo" { String::new() } else { format!(" (--env {})", run.environment) };
-    text.push_str(&format!("{next}{option}\n"));
+    if let Some(next) = next(run) {
+        text.push_str(&format!("next: {next}\n"));
+    }
     text
+}
+
+/// What to do with a plan that waits.
+fn next(run: &Run) -> Option<String> {
+    let said = |words: &str| command(&run.environment, &format!("{words} {}", run.number));
+    let (show, approve, apply, discard) = (said("show"), said("approve"), said("apply"), said("discard"));
+    if !run.phase.waits() {
+        return None;
+    }
+    let denied = run.findings.iter().any(|finding| finding.severity == FindingSeverity::Deny);
+    Some(match run.request.operation {
+        Operation::RefreshOnly => {
+            let plan = command(&run.environment, "plan");
+            format!("{plan} shows what would undo it, {apply} takes it into the state")
+        }
+        _ if denied && run.approvals.is_empty() => {
+            format!("{show} reads it; it is denied: correct it and plan again, or {discard}")
+        }
+        Operation::Destroy => format!("nothing is destroyed yet; {apply} destroys, {discard} lets it be"),
+        Operation::Plan if run.environment.kind() == EnvironmentKind::Cloud && run.approvals.is_empty() => {
+            format!("{show} reads it, {approve} lets it be applied, or {discard}")
+        }
+        Operation::Plan => format!("{show} reads it, {apply}, or {discard}"),
+    })
 }
 
 /// What an apply did.
@@ -45,6 +60,14 @@ pub fn applied(run: &Run, output: Output) -> String {
 pub fn run(run: &Run, output: Output) -> String {
     let mut text = run_text(run, output);
     text.push_str(&format!("\nasked   {} by {}\n", instant(run.asked_at), printable(&run.asked_by)));
+    for approval in &run.approvals {
+        let key = approval.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| format!("signed with {key}"));
+        let (at, until) = (instant(approval.at), instant(approval.expires_at));
+        let reason = approval.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let overrides = if approval.overrides_denials { ", overriding denials" } else { "" };
+        let words = format!("{at} by {}, {key}, until {until}{overrides}{reason}", approval.by);
+        text.push_str(&format!("approved {}\n", printable(&words)));
+    }
     for (name, list) in [("targets", &run.request.targets), ("replace", &run.request.replace)] {
         if !list.is_empty() {
             text.push_str(&format!("{name} {}\n", printable(&list.join(", "))));
@@ -78,6 +101,10 @@ fn run_text(run: &Run, output: Output) -> String {
         phase => phase.label().to_owned(),
     };
     let mut text = format!("{}: {phase}\n", output.paint(Paint::Bold, &run.title()));
+    for moved in &run.moved {
+        text.push_str(&format!("{} {}\n", output.paint(Paint::Warn, "moved since:"), printable(moved)));
+    }
+    text.push_str(&findings(&run.findings, output));
     let is_told = |change: &&ResourceChange| change.action != ChangeAction::Read;
     let rows: Vec<_> = run.changes.iter().filter(is_told).map(|change| row(change, run)).collect();
     text.push_str(&indented(&rows));
@@ -144,19 +171,6 @@ fn indented(rows: &[Vec<String>]) -> String {
     table(&columns[..width], rows).lines().skip(1).map(|line| format!("  {line}\n")).collect()
 }
 
-/// Every deletion and replacement by address, before it is confirmed.
-pub fn losses(run: &Run) -> String {
-    let mut text = format!("{} destroys or replaces:\n", run.title());
-    for change in run.destroyed() {
-        let why = change.why().map(|why| format!("  ({why})")).unwrap_or_default();
-        text.push_str(&format!("  {:<3} {}\n", change.action.sign(), printable(&format!("{}{why}", change.address))));
-    }
-    if let Some(trash) = run.trash() {
-        text.push_str(&format!("{trash}\n"));
-    }
-    text
-}
-
 /// An environment and its runs, newest first.
 pub fn runs(of: &EnvironmentStatus, now: Timestamp) -> String {
     let emulated = if of.emulated { ", EMULATED" } else { "" };
@@ -167,10 +181,18 @@ pub fn runs(of: &EnvironmentStatus, now: Timestamp) -> String {
         text.push_str(&format!("{}\n", printable(&words)));
     }
     if of.runs.is_empty() {
-        return text + "no run yet: `skydeck plan` makes one\n";
+        return text + &format!("no run yet: {} makes one\n", command(&of.environment, "plan"));
     }
     text.push_str(&runs_table(&of.runs, now));
     text
+}
+
+/// `1 DENY 2 WARN`.
+fn said_of(run: &RunSummary) -> String {
+    let parts = [(run.denials, FindingSeverity::Deny), (run.warnings, FindingSeverity::Warn)];
+    let some = parts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<_> = some.map(|(count, severity)| format!("{count} {}", severity.label())).collect();
+    if words.is_empty() { "-".into() } else { words.join(" ") }
 }
 
 fn runs_table(runs: &[RunSummary], now: Timestamp) -> String {
@@ -183,6 +205,7 @@ fn runs_table(runs: &[RunSummary], now: Timestamp) -> String {
             format!("{}{targeted}", run.operation.label()),
             run.standing(),
             run.counts.map_or_else(|| "-".into(), |counts| counts.to_string()),
+            said_of(run),
             drift,
             seconds(run.took_s),
             age(run.asked_at),
@@ -193,6 +216,7 @@ fn runs_table(runs: &[RunSummary], now: Timestamp) -> String {
         ("asked for", Left),
         ("phase", Left),
         ("changes", Left),
+        ("findings", Left),
         ("drifted", Right),
         ("took", Right),
         ("age", Right),
@@ -265,8 +289,13 @@ pub fn status_text(plans: &ProvisioningStatus, of: &EnvironmentName, now: Timest
     text
 }
 
+/// How long ago something was: `12 s ago`.
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", seconds(now.duration_since(at).as_secs_f64().max(0.0)))
+}
+
 /// An instant to the second, UTC.
-fn instant(at: Timestamp) -> String {
+pub fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
@@ -281,7 +310,6 @@ mod tests {
     fn a_plan_an_apply_and_a_history_read_well() {
         insta::assert_snapshot!("plan", plan(&fixture::planned(), PLAIN));
         insta::assert_snapshot!("failed", run(&fixture::failed(), PLAIN));
-        insta::assert_snapshot!("losses", losses(&fixture::planned()));
         let status = fixture::status();
         insta::assert_snapshot!("runs", runs(&status.environments[0], fixture::now()));
         insta::assert_snapshot!("state", state(&EnvironmentName::demo(), true, &fixture::state()));
@@ -296,7 +324,6 @@ mod tests {
             plan(&fixture::planned(), PLAIN),
             run(&fixture::failed(), PLAIN),
             applied(&fixture::failed(), PLAIN),
-            losses(&fixture::planned()),
             runs(&status.environments[0], fixture::now()),
             state(of, true, &fixture::state()),
             outputs(of, true, &fixture::state()),

@@ -35,7 +35,7 @@ pub async fn unlock(context: &Context, id: &str, yes: bool) -> Result<Exit, Fail
     match ground.ask(request).await {
         Ok(answer) => discard::done(context, &format!("{name}{emulated}"), answer),
         Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
-        Err(gone) => Err(gone.into()),
+        Err(other) => Err(other.into()),
     }
 }
 

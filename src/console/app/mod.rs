@@ -159,7 +159,7 @@ impl App {
     pub fn receive(&mut self, screen: ScreenName, request: &Request, answer: Result<&Answer, &AskError>) {
         if request.is_command() {
             match answer {
-                Ok(Answer::Done { message }) => self.notify(message),
+                Ok(Answer::Done { message } | Answer::Approved { message, .. }) => self.notify(message),
                 Ok(Answer::RunStarted { number }) => self.notify(&format!("run {number} was asked for")),
                 Ok(_) => {}
                 Err(error) => self.notify(&error.to_string()),

@@ -5,6 +5,7 @@
 //! draws ([`Screen::render`]), which does no I/O and can't fail. What reaches beyond the screen is an [`Effect`].
 
 mod devices;
+mod fresh;
 mod loads;
 mod logs;
 mod note;

@@ -31,6 +31,9 @@ pub fn question(buf: &mut Buffer, area: Rect, title: &str, paragraphs: &[String]
     }
 }
 
+/// Columns that a question with a scroll takes at most.
+pub const WIDEST: u16 = 76;
+
 /// Draws paragraphs in styles of their own over lines that always stay in view; what has no room is scrolled to. Marks
 /// at the right edge say that there is more.
 pub fn scrolled(
@@ -42,12 +45,15 @@ pub fn scrolled(
     scroll: Selection,
     theme: &Theme,
 ) {
-    let columns = area.width.min(76);
+    let columns = area.width.min(WIDEST);
     let room = usize::from(columns.saturating_sub(4));
     let broken = |parts: &[(String, Style)], most: usize| -> Vec<(String, Style)> {
         let lines = parts.iter().flat_map(|(text, style)| {
-            let lines = if text.is_empty() { vec![String::new()] } else { wrap(text, room, most) };
-            lines.into_iter().map(|line| (line, *style))
+            // An indent stays, on every line.
+            let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
+            let lines =
+                if text.is_empty() { vec![String::new()] } else { wrap(text, room.saturating_sub(indent.len()), most) };
+            lines.into_iter().map(move |line| (format!("{indent}{line}"), *style))
         });
         lines.collect()
     };

@@ -152,7 +152,7 @@ pub fn render(
         let selected = selection.is_some_and(|selection| selection.row.min(count.saturating_sub(1)) == row);
         line(buffer, place, columns, &widths, &rows(row), theme);
         if selected {
-            select(buffer, place, theme);
+            mark(buffer, place, theme);
         }
     }
 }
@@ -194,7 +194,7 @@ pub fn widths(columns: &[Column], room: u16) -> Vec<u16> {
 
 /// Marks a row. Where the mark swaps ink and ground, the whole row has one ink first: each cell's own would leave
 /// patches of ground.
-fn select(buffer: &mut Buffer, place: Rect, theme: &Theme) {
+pub fn mark(buffer: &mut Buffer, place: Rect, theme: &Theme) {
     if theme.selection.add_modifier.contains(Modifier::REVERSED) {
         let plain = Style::new().fg(theme.text.fg.unwrap_or(Color::Reset)).bg(theme.text.bg.unwrap_or(Color::Reset));
         buffer.set_style(place, plain.remove_modifier(Modifier::all()));

@@ -92,6 +92,23 @@ pub fn wrap(text: &str, columns: usize, lines: usize) -> Vec<String> {
     wrapped
 }
 
+/// `text` in lines of at most `columns`, broken at the edge so that every blank stands, at most `lines` of them; the last
+/// ends in `…` where more would come.
+#[must_use]
+pub fn split(text: &str, columns: usize, lines: usize) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() && columns > 0 && parts.len() < lines {
+        let part = if parts.len() + 1 == lines { fit(rest, columns).into_owned() } else { head(rest, columns) };
+        if part.is_empty() {
+            break;
+        }
+        rest = rest.get(part.len()..).unwrap_or_default();
+        parts.push(part);
+    }
+    parts
+}
+
 /// The words of a text, a figure with its unit being one where a line has room for both.
 fn unbroken(text: &str, columns: usize) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
@@ -268,6 +285,9 @@ mod tests {
         assert_eq!(wrap("batch 180 s 8.8 KiB", 8, 5), ["batch", "180 s", "8.8 KiB"]);
         assert_eq!(wrap("a skydeck-hub/00", 8, 5), ["a", "skydeck-", "hub/00"]);
         assert_eq!(wrap("a skydeck-hub/00", 8, 2), ["a", "skydeck…"]);
+        assert_eq!(split("a  b c", 3, 5), ["a  ", "b c"]);
+        assert_eq!(split("abcdef", 3, 1), ["ab…"]);
+        assert_eq!(split("温度計", 1, 3), Vec::<String>::new());
     }
 
     #[test]

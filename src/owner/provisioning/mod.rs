@@ -1,26 +1,29 @@
 //! Provisioning as an owner and the command line drive it. Runs are asked for here and carried out by a process of
 //! their own; what is known of them is read from the folders they write to.
 
+mod asking; // runs made, approved, applied, ended
 mod follow; // into the snapshots
+mod judging; // a plan, by the policies as they are now
 mod look; // how an environment stands, read from its folder
+mod reading; // plans that are kept, the audit trail
 mod watching; // noticing that something changed
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
-
 pub(super) use self::follow::follow;
 use self::look::Looker;
 use self::watching::Watching;
 use super::client::AskError;
-use super::protocol::{Answer, Refusal, Request};
+use super::protocol::{Answer, Request};
 use super::rehearsal::Rehearsal;
 use super::runner::Job;
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::RunRequest;
 use crate::provisioning::runs::queue::Ticket;
 use crate::provisioning::runs::seen::{self, Living};
 use crate::provisioning::runs::store::Store;
@@ -30,7 +33,7 @@ use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
 use crate::provisioning::terraform::text;
 use crate::provisioning::workspace::module;
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, ProvisioningSettings, Roots};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, ProvisioningSettings, Roots, load};
 
 /// Most lines of a log that one answer holds.
 const MOST_LINES: usize = 10_000;
@@ -51,16 +54,29 @@ pub struct Provisioner {
     roots: Roots,
     runner: RunnerCommand,
     settings: ProvisioningSettings,
+    /// Where another environment's settings are read from.
+    layers: Option<Layers>,
     looker: Arc<Mutex<Looker>>,
     watching: Arc<Watching>,
     terraform: Arc<tokio::sync::Mutex<Option<TerraformStatus>>>,
 }
 
 impl Provisioner {
-    /// For the environments under `roots`.
+    /// For the environments under `roots`. Each has its own settings in `layers`; without these, `settings` are
+    /// everybody's.
     #[must_use]
-    pub fn new(roots: Roots, runner: RunnerCommand, settings: ProvisioningSettings) -> Self {
-        Self { roots, runner, settings, looker: Arc::default(), watching: Arc::default(), terraform: Arc::default() }
+    pub fn new(roots: Roots, runner: RunnerCommand, settings: ProvisioningSettings, layers: Option<Layers>) -> Self {
+        let (looker, watching, terraform) = (Arc::default(), Arc::default(), Arc::default());
+        Self { roots, runner, settings, layers, looker, watching, terraform }
+    }
+
+    /// The settings of `environment`, as they are now.
+    fn settings_of(&self, environment: &EnvironmentName) -> Result<ProvisioningSettings, ProvisioningError> {
+        let Some(layers) = &self.layers else { return Ok(self.settings.clone()) };
+        match load(environment, layers) {
+            Ok(loaded) => Ok(loaded.settings.provisioning),
+            Err(error) => Err(ProvisioningError::Refused(error.to_string())),
+        }
     }
 
     /// How provisioning stands now. Cheap where nothing has changed since the last time, once [`Provisioner::changed`]
@@ -100,26 +116,27 @@ impl Provisioner {
             Request::RunLogPage { environment, number, after, limit } => {
                 self.log_page(&environment, number, after, limit).await
             }
+            Request::Approve { environment, number, reason, override_denials } => {
+                self.approve(&environment, number, reason.as_deref(), override_denials).await
+            }
+            Request::ImportApproval { environment, number, approval } => {
+                self.import(&environment, number, approval).await
+            }
+            Request::RefreshRuns { environment } => self.refresh(&environment).await,
+            Request::Plan { environment, number } => self.plan(&environment, number).await,
+            Request::PlanDetails { environment, number, list, from, count } => {
+                self.plan_details(&environment, number, list, (from, count)).await
+            }
+            Request::RevealChange { environment, number, list, index } => {
+                self.reveal(&environment, number, list, index).await
+            }
+            Request::Audit { environment, after, limit } => self.audit(&environment, after, limit).await,
+            Request::VerifyAudit { environment } => self.verify_audit(&environment).await,
             Request::State { environment } => self.state(&environment).await,
             Request::StateShow { environment, address } => self.state_show(&environment, &address).await,
             other => Err(ProvisioningError::Refused(format!("{other:?}: not a request about runs"))),
         };
-        answer.map_err(|error| AskError::refused(why(&error), crate::station::text::printable(&error.to_string())))
-    }
-
-    async fn start(&self, environment: &EnvironmentName, request: RunRequest) -> Result<Answer, ProvisioningError> {
-        self.find_terraform().await?;
-        self.check_name(environment)?;
-        let store = self.store(environment)?;
-        let words = audit_words(&request);
-        let asked_by = asker();
-        let (number, ticket) = {
-            let (store, asked_by) = (store.clone(), asked_by.clone());
-            blocking(move || ask::start(&store, request, &asked_by)).await?
-        };
-        tracing::info!(target: "audit", "run {number} of {}: {words}, asked for by {asked_by}", shown(environment));
-        self.spawn(&store, number, Job::Plan, &ticket)?;
-        Ok(Answer::RunStarted { number })
+        answer.map_err(AskError::from)
     }
 
     /// Refuses an environment of the cloud that the module knows nothing of: a slip of the pen makes no folder.
@@ -136,30 +153,6 @@ impl Provisioner {
         Err(ProvisioningError::Refused(words))
     }
 
-    async fn apply(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
-        self.find_terraform().await?;
-        let store = self.store(environment)?;
-        let asked_by = asker();
-        let ticket = {
-            let (store, settings, asked_by) = (store.clone(), self.settings.clone(), asked_by.clone());
-            blocking(move || ask::apply(&store, number, &settings, &asked_by, Timestamp::now())).await?
-        };
-        tracing::info!(target: "audit", "run {number} of {}: apply asked for by {asked_by}", shown(environment));
-        self.spawn(&store, number, Job::Apply, &ticket)?;
-        Ok(Answer::Done { message: format!("run {number}: its apply was asked for") })
-    }
-
-    async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
-        let store = self.store(environment)?;
-        let asked_by = asker();
-        let message = {
-            let asked_by = asked_by.clone();
-            blocking(move || ask::cancel(&store, number, &asked_by)).await?
-        };
-        tracing::info!(target: "audit", "{message}, in {}, asked for by {asked_by}", shown(environment));
-        Ok(Answer::Done { message })
-    }
-
     async fn unlock(&self, environment: &EnvironmentName, id: &str) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let message = if environment.kind() == EnvironmentKind::Cloud {
@@ -168,6 +161,7 @@ impl Provisioner {
             ask::unlock_local(&store, id).await?
         };
         tracing::info!(target: "audit", "{message}, in {}, asked for by {}", shown(environment), asker());
+        tell(&store, AuditEvent::Unlocked, None, &message)?;
         self.watching.ring();
         Ok(Answer::Done { message })
     }
@@ -343,20 +337,8 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(cut_off)?
 }
 
-/// What a program that was refused can act on.
-const fn why(error: &ProvisioningError) -> Option<Refusal> {
-    Some(match error {
-        ProvisioningError::NoRun { .. } | ProvisioningError::NotFound(_) => Refusal::NotFound,
-        ProvisioningError::Denied(_) => Refusal::Denied,
-        ProvisioningError::NotApproved(_) => Refusal::NotApproved,
-        ProvisioningError::Expired(_) => Refusal::Expired,
-        ProvisioningError::Stale(_) => Refusal::Stale,
-        _ => return None,
-    })
-}
-
 /// Who asks, as `user@host`.
-fn asker() -> String {
+pub(super) fn asker() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
     let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname();
@@ -371,18 +353,15 @@ fn shown(environment: &EnvironmentName) -> String {
     }
 }
 
-fn audit_words(request: &RunRequest) -> String {
-    use crate::provisioning::run::Operation;
-    let operation = match request.operation {
-        Operation::Plan => "plan",
-        Operation::Destroy => "plan to destroy",
-        Operation::RefreshOnly => "look for drift",
-    };
-    let list = |word: &str, addresses: &[String]| match addresses {
-        [] => String::new(),
-        addresses => format!(", {word} {}", crate::station::text::printable(&addresses.join(" "))),
-    };
-    let names: Vec<_> = request.variables.keys().cloned().collect();
-    [operation.to_owned(), list("only", &request.targets), list("replacing", &request.replace), list("setting", &names)]
-        .concat()
+/// Writes to an environment's audit trail what this user does.
+fn tell(store: &Store, event: AuditEvent, run: Option<u32>, words: &str) -> Result<(), ProvisioningError> {
+    store.trail().append(Deed {
+        who: asker(),
+        event,
+        emulated: store.environment().kind() != EnvironmentKind::Cloud,
+        run,
+        words: words.to_owned(),
+        digests: BTreeMap::new(),
+    })?;
+    Ok(())
 }

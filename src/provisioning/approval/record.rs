@@ -1,5 +1,7 @@
 //! What is approved, and the approval of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -93,4 +95,19 @@ pub struct ApprovalView {
     pub reason: Option<String>,
     /// Whether it overrides denials.
     pub overrides_denials: bool,
+}
+
+impl PlanRecord {
+    /// The digests that pin the plan down, by the names that the audit trail has for them.
+    #[must_use]
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        let digests = [
+            ("plan", &self.plan_sha256),
+            ("content", &self.content_digest),
+            ("configuration", &self.configuration_digest),
+            ("policies", &self.policies_digest),
+            ("verdict", &self.verdict_digest),
+        ];
+        digests.map(|(name, digest)| (name.to_owned(), digest.clone())).into()
+    }
 }

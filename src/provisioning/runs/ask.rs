@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::approve;
 use super::log::LogWriter;
 use super::queue::{Job, Ticket};
 use super::seen::{self, Living};
 use super::store::{Store, StoreLock, Stored};
+use crate::provisioning::approval::approvers::Approvers;
+use crate::provisioning::approval::check;
+use crate::provisioning::approval::record::PlanRecord;
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::{LogLevel, Phase, Run, RunRequest};
@@ -23,17 +29,40 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The first line of every log of a run on emulated providers.
 pub const EMULATED: &str = "EMULATED: skydeck itself plays the providers; no account can be touched";
 
+/// A run to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// What tells it from every other run (UUID).
+    pub id: String,
+    /// Its number, where one was claimed for it; else the next one here.
+    pub number: Option<u32>,
+    /// What is asked of it.
+    pub request: RunRequest,
+}
+
+impl Wish {
+    /// A new run of `request`.
+    #[must_use]
+    pub fn of(request: RunRequest) -> Self {
+        Self { id: uuid::Uuid::now_v7().to_string(), number: None, request }
+    }
+}
+
 /// Makes a run and takes its ticket. `asked_by` is `user@host`.
-pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32, Ticket), ProvisioningError> {
-    check(&request)?;
+pub fn start(store: &Store, wish: Wish, asked_by: &str) -> Result<(u32, Ticket), ProvisioningError> {
+    let Wish { id, number, request } = wish;
+    check_request(&request)?;
     let lock = store.lock()?;
     seen::bury(store, &lock)?;
-    let number = store.numbers()?.first().map_or(1, |newest| newest + 1);
+    let number = match number {
+        Some(number) => number,
+        None => store.numbers()?.first().map_or(1, |newest| newest + 1),
+    };
     files::make_folder(&store.run_folder(number))?;
     let emulated = store.environment().kind() != EnvironmentKind::Cloud;
     let run = Run {
         number,
-        id: uuid::Uuid::now_v7().to_string(),
+        id,
         environment: store.environment().clone(),
         emulated,
         request,
@@ -54,20 +83,22 @@ pub fn start(store: &Store, request: RunRequest, asked_by: &str) -> Result<(u32,
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        home: None,
     };
     let mut log = LogWriter::open(&store.run_folder(number))?;
     if emulated {
         log.append(Phase::Queued, LogLevel::Info, EMULATED)?;
     }
     log.append(Phase::Queued, LogLevel::Info, &format!("run {number}, asked for by {}", run.asked_by))?;
+    tell(store, &run, &run.asked_by, AuditEvent::Asked, &run.request.words())?;
     // The ticket is held before the run is there to be seen: a run without one is taken for dead.
     let ticket = Ticket::take(store, &lock, number, Job::Plan)?;
     store.write(&mut Stored { revision: 0, run })?;
     Ok((number, ticket))
 }
 
-/// Lets a planned run be applied, and takes its ticket. Refused in words where it can't be; a plan that is stale or
-/// expired is ended as such.
+/// Lets a run be applied, and takes its ticket. Refused in words where it can't be, because its environment asks for an
+/// approval that isn't there say; a plan that is stale or expired is ended as such.
 pub fn apply(
     store: &Store,
     number: u32,
@@ -75,41 +106,71 @@ pub fn apply(
     asked_by: &str,
     now: Timestamp,
 ) -> Result<Ticket, ProvisioningError> {
-    if store.environment().kind() == EnvironmentKind::Cloud {
-        return Err(ProvisioningError::Refused(format!(
-            "environment {}: this release applies to demo and local only; applying to an account needs an approval, which comes with a later release",
-            store.environment()
-        )));
-    }
     let lock = store.lock()?;
     seen::bury(store, &lock)?;
     let mut stored = store.read(number)?;
-    if stored.run.phase != Phase::Planned {
-        let label = stored.run.phase.label();
-        let words = if stored.run.planned_at.is_some() && stored.run.phase.is_active() {
-            format!(
-                "run {number}: its apply was asked for already, it is {label}; `skydeck runs {number}` shows how far it is"
-            )
-        } else {
-            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one")
-        };
-        return Err(ProvisioningError::Refused(words));
+    let asked_by = printable(asked_by);
+    match allowed(store, &lock, &mut stored, settings, now) {
+        Ok(()) => {}
+        Err(error) => {
+            tell(store, &stored.run, &asked_by, AuditEvent::Refused, &error.to_string())?;
+            return Err(error);
+        }
     }
-    if let Some((phase, words)) = outdated(store, &stored.run, settings, now)? {
-        close(store, &lock, &mut stored, phase, &words)?;
-        let words = format!("run {number}: {words}");
-        return Err(match phase {
-            Phase::Stale => ProvisioningError::Stale(words),
-            _ => ProvisioningError::Expired(words),
-        });
-    }
-    let words = format!("applying asked for by {}", printable(asked_by));
+    tell(store, &stored.run, &asked_by, AuditEvent::ApplyAsked, "")?;
+    let words = format!("applying asked for by {asked_by}");
     LogWriter::open(&store.run_folder(number))?.append(Phase::Queued, LogLevel::Info, &words)?;
     files::remove(&store.mark(number))?;
     let ticket = Ticket::take(store, &lock, number, Job::Apply)?;
     stored.run.phase = Phase::Queued;
     store.write(&mut stored)?;
     Ok(ticket)
+}
+
+/// Whether a run may be applied, as far as that can be told without a fresh plan.
+fn allowed(
+    store: &Store,
+    lock: &StoreLock,
+    stored: &mut Stored,
+    settings: &ProvisioningSettings,
+    now: Timestamp,
+) -> Result<(), ProvisioningError> {
+    let number = stored.run.number;
+    let phase = stored.run.phase;
+    if !phase.waits() {
+        let label = phase.label();
+        let words = if stored.run.planned_at.is_some() && phase.is_active() {
+            format!(
+                "run {number}: its apply was asked for already, it is {label}; `skydeck runs {number}` shows how far it is"
+            )
+        } else {
+            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one")
+        };
+        return Err(approve::ended(phase, words));
+    }
+    refuse_outdated(store, lock, stored, settings, now)?;
+    let record = store.record(number)?.ok_or_else(|| {
+        ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
+    })?;
+    let (used, run_id) = (store.used()?, stored.run.id.clone());
+    let case = approve::case(store.environment(), (number, &run_id), &record, stored.run.denials(), &used, settings);
+    let approvers = Approvers::find(settings.approvers.as_deref())?;
+    check::authorise(&case, &store.approvals(number)?, approvers.as_ref(), now)?;
+    Ok(())
+}
+
+/// Ends a run whose plan is stale or expired, and refuses what was asked of it.
+pub fn refuse_outdated(
+    store: &Store,
+    lock: &StoreLock,
+    stored: &mut Stored,
+    settings: &ProvisioningSettings,
+    now: Timestamp,
+) -> Result<(), ProvisioningError> {
+    let Some((phase, words)) = outdated(store, &stored.run, settings, now)? else { return Ok(()) };
+    stored.run.moved = vec![words.clone()];
+    close(store, lock, stored, phase, &words)?;
+    Err(approve::ended(phase, format!("run {}: {words}", stored.run.number)))
 }
 
 /// Whether a plan can't be applied any more: as what it ends, and why.
@@ -145,8 +206,9 @@ pub fn make_stale(store: &Store, but: u32) -> Result<(), ProvisioningError> {
     let serial = store.local_serial()?;
     for number in store.numbers()?.into_iter().filter(|number| *number != but) {
         let Ok(mut stored) = store.read(number) else { continue };
-        if stored.run.phase == Phase::Planned && stored.run.state_serial != serial {
+        if stored.run.phase.waits() && stored.run.state_serial != serial {
             let words = format!("stale: run {but} has changed the state since the plan; plan again");
+            stored.run.moved = vec![format!("state: run {but} has changed it")];
             close(store, &lock, &mut stored, Phase::Stale, &words)?;
         }
     }
@@ -161,7 +223,7 @@ pub fn cancel(store: &Store, number: u32, asked_by: &str) -> Result<String, Prov
     let mut stored = store.read(number)?;
     let phase = stored.run.phase;
     let asked_by = printable(asked_by);
-    if phase == Phase::Planned {
+    if phase.waits() {
         close(store, &lock, &mut stored, Phase::Discarded, &format!("discarded by {asked_by}"))?;
         return Ok(format!("run {number}: discarded"));
     }
@@ -169,6 +231,7 @@ pub fn cancel(store: &Store, number: u32, asked_by: &str) -> Result<String, Prov
         let words = format!("run {number}: has ended already, it is {}; there is nothing to end", phase.label());
         return Err(ProvisioningError::Refused(words));
     }
+    tell(store, &stored.run, &asked_by, AuditEvent::Ended, "asked to end")?;
     let mark = store.mark(number);
     let marked = std::fs::File::options().write(true).create_new(true).open(&mark);
     if let Err(error) = marked {
@@ -281,12 +344,26 @@ fn close(
     LogWriter::open(&store.run_folder(number))?.append(phase, LogLevel::Info, words)?;
     stored.run.phase = phase;
     stored.run.ended_at = Some(Timestamp::now());
-    files::remove(&store.plan(number))?;
+    store.forget_plan(number)?;
+    tell(store, &stored.run, "", AuditEvent::Ended, words)?;
     store.write(stored)
 }
 
+/// Writes to the audit trail what is done with a run. Without a name it is whoever asked for the run.
+pub fn tell(store: &Store, run: &Run, who: &str, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
+    store.trail().append(Deed {
+        who: if who.is_empty() { run.asked_by.clone() } else { who.to_owned() },
+        event,
+        emulated: run.emulated,
+        run: Some(run.number),
+        words: words.to_owned(),
+        digests: run.record.as_ref().map(PlanRecord::digests).unwrap_or_default(),
+    })?;
+    Ok(())
+}
+
 /// Refuses what would be taken for another argument.
-fn check(request: &RunRequest) -> Result<(), ProvisioningError> {
+fn check_request(request: &RunRequest) -> Result<(), ProvisioningError> {
     request.targets.iter().chain(&request.replace).try_for_each(|address| check_address(address))?;
     for name in request.variables.keys() {
         let first_is_fine = name.starts_with(|c: char| c.is_alphabetic() || c == '_');

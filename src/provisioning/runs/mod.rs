@@ -18,6 +18,7 @@
 //! each other.
 
 pub mod advice; // what to do after a failure
+pub mod approve; // approving a plan, here or by a file made elsewhere
 pub mod arguments; // a request as Terraform's arguments
 pub mod ask; // make, apply, end a run; take the state lock
 pub mod carry; // carry a run out, step by step

@@ -8,6 +8,7 @@ use super::log::LogWriter;
 use super::store::{Store, Stored};
 use super::{advice, log};
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Progress, Run, StepRecord,
 };
@@ -222,6 +223,23 @@ impl Recorder {
         let words = event::words(&diagnostic);
         self.diagnostics.push(diagnostic);
         self.say(level, &words)
+    }
+
+    /// The secrets that are known.
+    #[must_use]
+    pub const fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    /// Notes what the policies say, and writes it to the log.
+    pub fn judged(&mut self, findings: Vec<Finding>) -> Result<(), ProvisioningError> {
+        for finding in &findings {
+            let level = if finding.severity == Severity::Info { LogLevel::Info } else { LogLevel::Warning };
+            let words = format!("{} {}: {}", finding.severity.label(), finding.policy, finding.message);
+            self.say(level, &words)?;
+        }
+        self.stored.run.findings = findings;
+        Ok(())
     }
 
     /// Notes that the plan is made.

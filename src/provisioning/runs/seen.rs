@@ -44,7 +44,8 @@ impl Living {
 /// A run, and whether its process is gone.
 pub fn read(store: &Store, number: u32, living: &Living) -> Result<Stored, ProvisioningError> {
     let stored = store.read(number)?;
-    if !stored.run.phase.is_active() || living.holder(number).is_some() {
+    // What is carried out elsewhere has its process there: who lives here says nothing of it.
+    if !stored.run.phase.is_active() || stored.run.home.is_some() || living.holder(number).is_some() {
         return Ok(stored);
     }
     // It may have come to its end between the look at who lives and now: its last word was written before.

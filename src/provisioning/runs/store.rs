@@ -1,10 +1,13 @@
 //! The folder in which an environment's runs are kept.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::provisioning::approval::record::Signed;
+use crate::provisioning::audit::trail::Trail;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::Run;
@@ -17,8 +20,18 @@ use crate::settings::EnvironmentName;
 pub fn is_passing(path: &Path) -> bool {
     let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
     parts.next().as_deref() == Some("provisioning")
-        && matches!(parts.next().as_deref(), Some("module" | "home" | "queue" | "working" | "lock"))
+        && matches!(
+            parts.next().as_deref(),
+            Some("module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
+        )
 }
+
+/// The record of what a plan is bound to, in a run's folder.
+const RECORD: &str = "record.json";
+/// The folder of approvals there.
+const APPROVALS: &str = "approvals";
+/// The folder of approvals that were used, a file with the id of each.
+const USED: &str = "used";
 
 /// One environment's folder of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +116,82 @@ impl Store {
         self.run_folder(number).join("plan")
     }
 
+    /// A run's plan as `terraform show -json` tells it; holds secrets in clear.
+    #[must_use]
+    pub fn plan_json(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("plan.json")
+    }
+
+    /// Removes a run's plan in every form that holds secrets.
+    pub fn forget_plan(&self, number: u32) -> Result<(), ProvisioningError> {
+        [self.plan(number), self.plan_json(number)].iter().try_for_each(|path| files::remove(path))
+    }
+
+    /// The record of what a run's plan is bound to; absent before the plan.
+    pub fn record(&self, number: u32) -> Result<Option<Signed>, ProvisioningError> {
+        read_signed(&self.run_folder(number).join(RECORD))
+    }
+
+    /// Writes it.
+    pub fn write_record(&self, number: u32, record: &Signed) -> Result<(), ProvisioningError> {
+        write_signed(&self.run_folder(number).join(RECORD), record)
+    }
+
+    /// A run's approvals, by their ids.
+    pub fn approvals(&self, number: u32) -> Result<Vec<Signed>, ProvisioningError> {
+        let folder = self.run_folder(number).join(APPROVALS);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ProvisioningError::file(&folder, &error)),
+        };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort_unstable();
+        paths.iter().filter_map(|path| read_signed(path).transpose()).collect()
+    }
+
+    /// Keeps an approval under its id.
+    pub fn add_approval(&self, number: u32, id: &str, approval: &Signed) -> Result<(), ProvisioningError> {
+        let folder = self.run_folder(number).join(APPROVALS);
+        files::make_folder(&folder)?;
+        write_signed(&folder.join(format!("{id}.json")), approval)
+    }
+
+    /// Ids of the approvals that were used here.
+    pub fn used(&self) -> Result<BTreeSet<String>, ProvisioningError> {
+        let folder = self.folder.join(USED);
+        match std::fs::read_dir(&folder) {
+            Ok(entries) => Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(ProvisioningError::file(&folder, &error)),
+        }
+    }
+
+    /// Uses approvals up, for the run `number`. Refused where one was used already.
+    pub fn use_up<'a>(&self, number: u32, ids: impl Iterator<Item = &'a str>) -> Result<(), ProvisioningError> {
+        let folder = self.folder.join(USED);
+        for id in ids {
+            files::make_folder(&folder)?;
+            let path = folder.join(id);
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => file.sync_all().map_err(|error| ProvisioningError::file(&path, &error))?,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    let words = format!("run {number}: approval {id} was used already; have the plan approved anew");
+                    return Err(ProvisioningError::NotApproved(words));
+                }
+                Err(error) => return Err(ProvisioningError::file(&path, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The environment's audit trail.
+    #[must_use]
+    pub fn trail(&self) -> Trail {
+        Trail::of(&self.folder, &self.environment)
+    }
+
     /// The file of a run, which is written whole at every change.
     #[must_use]
     pub fn run_file(&self, number: u32) -> PathBuf {
@@ -182,5 +271,21 @@ impl Store {
         super::super::terraform::state::State::read(&text)
             .map(Some)
             .map_err(|reason| ProvisioningError::Damaged { path: path.to_owned(), reason })
+    }
+}
+
+fn read_signed(path: &Path) -> Result<Option<Signed>, ProvisioningError> {
+    let Some(text) = files::read(path)? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| ProvisioningError::Damaged {
+        path: path.to_owned(),
+        reason: format!("isn't a record or an approval: {error}"),
+    };
+    serde_json::from_str(&text).map(Some).map_err(damaged)
+}
+
+fn write_signed(path: &Path, signed: &Signed) -> Result<(), ProvisioningError> {
+    match serde_json::to_vec_pretty(signed) {
+        Ok(text) => files::write_whole(path, &text),
+        Err(error) => Err(ProvisioningError::Damaged { path: path.to_owned(), reason: error.to_string() }),
     }
 }

@@ -12,8 +12,9 @@ pub fn of_plan(plan: &Value) -> Result<Masks, String> {
         return Err(format!("the plan's format is {version}, this skydeck reads 1.x; use an older Terraform"));
     }
     let mut masks = Masks::default();
-    for list in ["resource_changes", "resource_drift"] {
+    for list in ["resource_changes", "resource_drift", "deferred_changes"] {
         for change in plan.get(list).and_then(Value::as_array).into_iter().flatten() {
+            let change = change.get("resource_change").unwrap_or(change);
             add_change(&mut masks, &change["change"]);
         }
     }
@@ -21,13 +22,12 @@ pub fn of_plan(plan: &Value) -> Result<Masks, String> {
     {
         add_change(&mut masks, change);
     }
+    let root = &plan["configuration"]["root_module"];
     // Variables bear no mark where their values are.
-    let declared = plan.pointer("/configuration/root_module/variables").and_then(Value::as_object);
-    for (name, _) in sensitive_variables(declared) {
-        if let Some(value) = plan.pointer(&format!("/variables/{name}/value")) {
-            masks.add_all(value);
-        }
+    for (name, _) in sensitive_variables(root["variables"].as_object()) {
+        masks.add_all(&plan["variables"][name]["value"]);
     }
+    add_constants(&mut masks, root);
     for state in ["/prior_state/values", "/planned_values"] {
         if let Some(values) = plan.pointer(state) {
             add_values(&mut masks, values);
@@ -45,6 +45,23 @@ pub fn sensitive_names(plan: &Value) -> Vec<String> {
 
 fn sensitive_variables(declared: Option<&serde_json::Map<String, Value>>) -> impl Iterator<Item = (&String, &Value)> {
     declared.into_iter().flatten().filter(|(_, variable)| variable["sensitive"] == Value::Bool(true))
+}
+
+/// Secrets that stand in the configuration itself: what a sensitive variable is where nobody sets it, and what a module's
+/// sensitive variable is set to.
+fn add_constants(masks: &mut Masks, root: &Value) {
+    let mut modules = vec![root];
+    while let Some(module) = modules.pop() {
+        for (_, variable) in sensitive_variables(module["variables"].as_object()) {
+            masks.add_all(&variable["default"]);
+        }
+        for call in module["module_calls"].as_object().into_iter().flat_map(|calls| calls.values()) {
+            for (name, _) in sensitive_variables(call["module"]["variables"].as_object()) {
+                masks.add_all(&call["expressions"][name]["constant_value"]);
+            }
+            modules.push(&call["module"]);
+        }
+    }
 }
 
 fn add_change(masks: &mut Masks, change: &Value) {
@@ -76,7 +93,11 @@ mod tests {
         let plan = json!({
             "format_version": "1.2",
             "variables": {"key": {"value": "from-variable"}, "name": {"value": "plain-name"}},
-            "configuration": {"root_module": {"variables": {"key": {"sensitive": true}, "name": {}}}},
+            "configuration": {"root_module": {
+                "variables": {"key": {"sensitive": true, "default": "by-default"}, "name": {"default": "open-default"}},
+                "module_calls": {"m": {
+                    "expressions": {"token": {"constant_value": "to-module"}, "size": {"constant_value": "open-size"}},
+                    "module": {"variables": {"token": {"sensitive": true}, "size": {}}}}}}},
             "resource_changes": [{"change": {"before": {"a": "old-secret"}, "before_sensitive": {"a": true},
                 "after": {"a": "new-secret", "b": "open-value"}, "after_sensitive": {"a": true}}}],
             "output_changes": {"o": {"before": null, "before_sensitive": false, "after": "out-secret", "after_sensitive": true}},
@@ -84,10 +105,15 @@ mod tests {
                 {"values": {"k": "deep-secret"}, "sensitive_values": {"k": true}}]}]}}},
         });
         let masks = of_plan(&plan).expect("known");
-        for secret in ["from-variable", "old-secret", "new-secret", "out-secret", "deep-secret"] {
+        let secrets =
+            ["from-variable", "by-default", "to-module", "old-secret", "new-secret", "out-secret", "deep-secret"];
+        for secret in secrets {
             assert_eq!(masks.apply(secret), "(sensitive)", "{secret}");
         }
-        assert_eq!(masks.apply("plain-name open-value"), "plain-name open-value");
+        assert_eq!(
+            masks.apply("plain-name open-value open-default open-size"),
+            "plain-name open-value open-default open-size"
+        );
         assert_eq!(sensitive_names(&plan), ["key"]);
     }
 

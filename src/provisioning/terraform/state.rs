@@ -14,6 +14,8 @@ pub struct State {
     #[serde(default)]
     serial: u64,
     #[serde(default)]
+    lineage: String,
+    #[serde(default)]
     outputs: serde_json::Map<String, Value>,
     #[serde(default)]
     resources: Vec<RawResource>,
@@ -56,6 +58,12 @@ impl State {
         } else {
             Err(format!("is a state of version {}, this skydeck reads version 4", state.version))
         }
+    }
+
+    /// What tells it from the state of anything else (UUID).
+    #[must_use]
+    pub fn lineage(&self) -> &str {
+        &self.lineage
     }
 
     /// Its serial; rises with every change.

@@ -1,11 +1,14 @@
 //! What can be done now, why not, and the question before it is done.
 
-use super::Plans;
 use super::question::{Question, Weight};
+use super::words::counted;
+use super::{Focus, Plans, judging};
 use crate::console::Action;
 use crate::console::screens::Context;
 use crate::console::widgets::value::{age, date_time_zone};
-use crate::owner::{EnvironmentStatus, LockHolder, Operation, Phase, Request, Run, RunRequest, RunSummary};
+use crate::owner::{
+    Content, DiffNode, EnvironmentStatus, LockHolder, Operation, Phase, Request, RunRequest, RunSummary, Shown,
+};
 use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
 
@@ -26,6 +29,7 @@ pub const fn is_command(action: Action) -> bool {
     matches!(
         action,
         Action::PlanRun
+            | Action::ApproveRun
             | Action::ApplyRun
             | Action::DiscardRun
             | Action::InterruptRun
@@ -33,6 +37,7 @@ pub const fn is_command(action: Action) -> bool {
             | Action::RefreshOnly
             | Action::ShowState
             | Action::ShowOutputs
+            | Action::Reveal
             | Action::Unlock
     )
 }
@@ -41,19 +46,31 @@ pub const fn is_command(action: Action) -> bool {
 pub fn hints(screen: &Plans, ctx: &Context<'_>) -> Vec<Action> {
     let order = [
         Action::PlanRun,
+        Action::ApproveRun,
         Action::ApplyRun,
         Action::DiscardRun,
         Action::Unlock,
+        Action::Jump,
         Action::Mark,
+        Action::Reveal,
+        Action::Unchanged,
+        Action::ToggleLog,
         Action::RefreshOnly,
         Action::DestroyPlan,
         Action::ShowState,
         Action::ShowOutputs,
+        Action::RefreshRuns,
         Action::FocusNext,
         Action::Open,
+        Action::FoldAll,
         Action::Follow,
     ];
-    order.into_iter().filter(|action| disabled(screen, *action, ctx).is_none()).collect()
+    let is_near = |action: &Action| match action {
+        Action::Jump => screen.focus == Focus::Findings,
+        Action::Reveal | Action::Unchanged => matches!(screen.focus, Focus::Changes | Focus::Diff),
+        _ => true,
+    };
+    order.into_iter().filter(is_near).filter(|action| disabled(screen, *action, ctx).is_none()).collect()
 }
 
 /// What an action means now, where that isn't what the table says.
@@ -63,6 +80,7 @@ pub fn meaning(screen: &Plans, action: Action, ctx: &Context<'_>) -> Option<(&'s
         Action::InterruptRun if !active => Some(("quit", "End the console: nothing is at work here")),
         Action::DiscardRun if active => Some(("interrupt", "Interrupt the working run, once that is confirmed")),
         Action::PlanRun if !screen.marked(ctx).is_empty() => Some(("plan marked", "Plan only what is marked")),
+        Action::Reveal if screen.details.is_revealed() => Some(("hide", "Hide the secrets again")),
         Action::Open if screen.listing.is_some() => Some(("read", "Read the selected resource whole")),
         _ => None,
     }
@@ -83,6 +101,16 @@ pub fn disabled(screen: &Plans, action: Action, ctx: &Context<'_>) -> Option<Str
             return nothing.then(|| "nothing is selected here that could be marked; tab goes to the changes".into());
         }
         Action::InterruptRun if working(screen, ctx).is_none() || ctx.read_only => return None,
+        Action::RefreshRuns => return not_shared(screen, ctx),
+        Action::Jump => {
+            let nothing = screen.finding(ctx).is_none_or(|finding| finding.addresses.is_empty());
+            return nothing.then(|| "no finding is selected that is about a resource".into());
+        }
+        Action::Reveal => {
+            if let Some(reason) = nothing_secret(screen, ctx) {
+                return Some(reason);
+            }
+        }
         _ if !is_command(action) => return None,
         _ => {}
     }
@@ -101,14 +129,13 @@ pub fn disabled(screen: &Plans, action: Action, ctx: &Context<'_>) -> Option<Str
     let name = &environment.environment;
     let run = screen.summary(ctx).map(|(_, run)| run);
     match (action, run) {
-        (Action::ApplyRun, _) if name.kind() == EnvironmentKind::Cloud => {
-            Some(format!("{name}: applying in the cloud needs an approval, which this release doesn't have"))
+        (Action::ApplyRun | Action::ApproveRun, None) => Some(format!("{name}: nothing is planned; make a plan first")),
+        (Action::ApproveRun, Some(run)) if !run.phase.waits() => {
+            Some(format!("run {} is {}, so it can't be approved; make a new plan", run.number, run.phase.label()))
         }
-        (Action::ApplyRun, None) => Some(format!("{name}: nothing is planned; make a plan first")),
-        (Action::ApplyRun, Some(run)) if run.phase != Phase::Planned => {
-            Some(format!("run {} is {}, so it can't be applied; make a new plan", run.number, run.phase.label()))
-        }
-        (Action::ApplyRun, Some(_)) => screen.shown_run(ctx).is_none().then(|| "the plan isn't here yet".into()),
+        (Action::ApplyRun, Some(run)) => judging::not_applicable(screen, run, name, ctx)
+            .or_else(|| screen.shown_run(ctx).is_none().then(|| "the plan isn't here yet".into())),
+        (Action::ApproveRun, Some(_)) => screen.shown_run(ctx).is_none().then(|| "the plan isn't here yet".into()),
         (Action::DiscardRun, None) => Some(format!("{name}: there is no run to discard")),
         (Action::DiscardRun, Some(run)) if run.phase.is_end() => {
             Some(format!("run {} has ended ({}); there is nothing to discard", run.number, run.phase.label()))
@@ -122,6 +149,35 @@ pub fn disabled(screen: &Plans, action: Action, ctx: &Context<'_>) -> Option<Str
         },
         _ => None,
     }
+}
+
+/// Why an environment has no shared store of runs to be looked into; absent where it has.
+fn not_shared(screen: &Plans, ctx: &Context<'_>) -> Option<String> {
+    let environment = screen.environment(ctx)?;
+    let name = &environment.environment;
+    let is_local = name.kind() != EnvironmentKind::Cloud;
+    is_local.then(|| format!("{name}: its runs are all on this machine; there is no shared store to look into"))
+}
+
+/// Why there is nothing to reveal; absent where there is.
+fn nothing_secret(screen: &Plans, ctx: &Context<'_>) -> Option<String> {
+    let nothing = || Some("no resource is selected; go to one in the plan first".into());
+    let Some(run) = screen.shown_run(ctx) else { return nothing() };
+    let Some((list, index)) = screen.picked_change(ctx) else { return nothing() };
+    match screen.details.get(&(run.environment.clone(), run.number), list, index) {
+        Some(Ok(detail)) if detail.revealed || holds_secrets(&detail.attributes) => None,
+        Some(Ok(_)) => Some("nothing in it is secret".into()),
+        _ => Some("its difference isn't here".into()),
+    }
+}
+
+fn holds_secrets(nodes: &[DiffNode]) -> bool {
+    nodes.iter().any(|node| match &node.content {
+        Content::Value { before, after } => {
+            [before, after].into_iter().any(|shown| matches!(shown, Some(Shown::Sensitive)))
+        }
+        Content::Parts { parts, .. } => holds_secrets(parts),
+    })
 }
 
 fn no_state(screen: &Plans, ctx: &Context<'_>) -> Option<String> {
@@ -155,7 +211,19 @@ pub fn step(screen: &Plans, action: Action, ctx: &Context<'_>) -> Step {
         },
         Action::RefreshOnly => Step::Send(start(of(Operation::RefreshOnly))),
         Action::DestroyPlan => Step::Ask(destroy(environment, start(of(Operation::Destroy)))),
-        Action::ApplyRun => screen.shown_run(ctx).map_or(Step::Nothing, |run| Step::Ask(apply(run, environment, ctx))),
+        Action::ApplyRun => {
+            screen.shown_run(ctx).map_or(Step::Nothing, |run| Step::Ask(judging::apply(screen, run, environment, ctx)))
+        }
+        Action::ApproveRun => screen
+            .shown_run(ctx)
+            .map_or(Step::Nothing, |run| Step::Ask(judging::approve(screen, run, environment, ctx))),
+        Action::Reveal => match (screen.shown_run(ctx), screen.picked_change(ctx), screen.picked_address(ctx)) {
+            (Some(run), Some((list, index)), Some(address)) => {
+                let request = Request::RevealChange { environment: name, number: run.number, list, index };
+                Step::Ask(judging::reveal(&address, environment, request))
+            }
+            _ => Step::Nothing,
+        },
         Action::InterruptRun if working(screen, ctx).is_none() || ctx.read_only => Step::Quit,
         Action::DiscardRun | Action::InterruptRun => match screen.summary(ctx) {
             Some((environment, run)) => Step::Ask(cancel(environment, run)),
@@ -169,13 +237,8 @@ pub fn step(screen: &Plans, action: Action, ctx: &Context<'_>) -> Step {
     }
 }
 
-fn head(environment: &EnvironmentStatus) -> String {
-    let emulated = if environment.emulated { ", EMULATED: no account is touched" } else { "" };
-    format!("Environment {}{emulated}.", environment.environment)
-}
-
 fn targeted(environment: &EnvironmentStatus, marked: &[String], request: Request) -> Question {
-    let mut text = vec![(Weight::Plain, head(environment)), (Weight::Plain, String::new())];
+    let mut text = vec![(Weight::Plain, judging::head(environment)), (Weight::Plain, String::new())];
     text.push((Weight::Plain, format!("Plan only these {} and what they need:", counted(marked.len(), "resource"))));
     text.extend(marked.iter().map(|address| (Weight::Plain, format!("  {}", printable(address)))));
     let aside = "A targeted plan leaves the rest as it is; a plan of everything should follow.";
@@ -186,7 +249,7 @@ fn targeted(environment: &EnvironmentStatus, marked: &[String], request: Request
 fn destroy(environment: &EnvironmentStatus, request: Request) -> Question {
     let count = environment.resources.map_or_else(|| "everything".into(), |n| format!("all {}", counted_u(n)));
     let text = vec![
-        (Weight::Plain, head(environment)),
+        (Weight::Plain, judging::head(environment)),
         (Weight::Plain, String::new()),
         (Weight::Plain, format!("Plan to destroy {count} in it? Only a plan is made; nothing is destroyed yet.")),
         (Weight::Aside, "It destroys when it is applied, which asks for the environment's name.".into()),
@@ -194,43 +257,10 @@ fn destroy(environment: &EnvironmentStatus, request: Request) -> Question {
     Question::new("Plan to destroy", text, request)
 }
 
-fn apply(run: &Run, environment: &EnvironmentStatus, ctx: &Context<'_>) -> Question {
-    let mut text = vec![(Weight::Plain, head(environment))];
-    let counts = run.counts.unwrap_or_default();
-    text.push((Weight::Plain, format!("Run {}, {}: {counts}", run.number, run.request.operation.label())));
-    let planned = run.planned_at.map(|at| format!("Planned {} ago, by {}.", age(at, ctx.now), run.asked_by));
-    text.extend(planned.map(|planned| (Weight::Plain, printable(&planned))));
-    if !run.request.targets.is_empty() {
-        let only = format!("Only {}.", counted(run.request.targets.len(), "target"));
-        text.push((Weight::Plain, only));
-    }
-    let lost: Vec<_> = run.destroyed().collect();
-    if !lost.is_empty() {
-        text.push((Weight::Plain, String::new()));
-        text.push((Weight::Loss, format!("Destroys or replaces {}:", counted(lost.len(), "resource"))));
-    }
-    for change in &lost {
-        let why = change.why().map(|why| format!(" ({why})")).unwrap_or_default();
-        let line = format!("  {} {}{why}", change.action.sign(), change.address);
-        text.push((Weight::Loss, printable(&line)));
-    }
-    text.extend(run.trash().map(|trash| (Weight::Loss, trash.to_owned())));
-    text.push((Weight::Plain, String::new()));
-    if run.request.operation == Operation::RefreshOnly {
-        let count = counted(run.drift.len(), "drifted resource");
-        text.push((Weight::Plain, format!("Take {count} into the state as they are? Nothing else is changed.")));
-    } else {
-        text.push((Weight::Plain, "Apply it now? It goes on without this console.".into()));
-    }
-    let request = Request::ApplyRun { environment: run.environment.clone(), number: run.number };
-    let question = Question::new("Apply the plan", text, request);
-    if lost.is_empty() { question } else { question.typed(vec![run.environment.to_string()]) }
-}
-
 fn cancel(environment: &EnvironmentStatus, run: &RunSummary) -> Question {
     let request = Request::CancelRun { environment: environment.environment.clone(), number: run.number };
-    let mut text = vec![(Weight::Plain, head(environment)), (Weight::Plain, String::new())];
-    if matches!(run.phase, Phase::Queued | Phase::Planned) {
+    let mut text = vec![(Weight::Plain, judging::head(environment)), (Weight::Plain, String::new())];
+    if run.phase == Phase::Queued || run.phase.waits() {
         text.push((Weight::Plain, format!("Discard run {}, which is {}?", run.number, run.phase.label())));
         text.push((Weight::Aside, "Nothing was changed by it; it stays in the history.".into()));
         return Question::new("Discard the run", text, request);
@@ -253,7 +283,7 @@ fn unlock(environment: &EnvironmentStatus, lock: &LockHolder, ctx: &Context<'_>)
         .since
         .map_or_else(String::new, |at| format!(", since {} ({} ago)", date_time_zone(at, ctx.zone), age(at, ctx.now)));
     let text = vec![
-        (Weight::Plain, head(environment)),
+        (Weight::Plain, judging::head(environment)),
         (Weight::Plain, printable(&format!("Held by {} for {}{since}.", lock.who, lock.purpose()))),
         (Weight::Plain, printable(&format!("Lock {}", lock.id))),
         (Weight::Plain, String::new()),
@@ -264,10 +294,6 @@ fn unlock(environment: &EnvironmentStatus, lock: &LockHolder, ctx: &Context<'_>)
         (Weight::Aside, "A holder on this machine gets one interrupt and is waited for.".into()),
     ];
     Question::new("Take the state lock", text, request).typed(vec![lock.short_id(), name.to_string()])
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn counted_u(count: u32) -> String {

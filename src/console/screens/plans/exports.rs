@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Plans, listing, run};
+use super::{Plans, listing, words};
 use crate::console::export::{Cell, Exportable, Table};
 use crate::console::screens::Context;
-use crate::owner::{EnvironmentStatus, Phase, Progress, Run, RunSummary};
+use crate::owner::{EnvironmentStatus, Phase, PlanList, Progress, Run, RunSummary};
 
 use Cell::{Absent, Integer, Number, Text, Time};
 
@@ -39,9 +39,21 @@ pub fn all(screen: &Plans, ctx: &Context<'_>) -> Vec<Exportable> {
         return all;
     }
     if let Some(run) = screen.shown_run(ctx) {
-        let rows: Vec<_> = run::rows(run, ctx).iter().map(|row| change(run, row)).collect();
-        let columns =
-            ["run", "environment", "emulated", "action", "address", "type", "why", "progress", "seconds", "error"];
+        let places = screen.held.rows(ctx.filter);
+        let rows: Vec<_> = places.changes().filter_map(|(list, index)| change(screen, run, list, index)).collect();
+        let columns = [
+            "run",
+            "environment",
+            "emulated",
+            "action",
+            "address",
+            "module",
+            "type",
+            "why",
+            "progress",
+            "seconds",
+            "error",
+        ];
         if !rows.is_empty() {
             all.push(table("changes", &columns, rows));
         }
@@ -92,28 +104,31 @@ fn emulated(is: bool) -> Cell {
     Text(if is { "EMULATED" } else { "" }.to_owned())
 }
 
-fn change(run: &Run, row: &run::Row<'_>) -> Vec<Cell> {
-    let of = row.change;
-    let (word, seconds, error) = match &of.progress {
-        Progress::Pending => ("pending", Absent, Absent),
-        Progress::Running { .. } => ("running", Absent, Absent),
-        Progress::Done { took_s } => ("done", Number(*took_s), Absent),
-        Progress::Failed { error } => ("failed", Absent, Text(error.clone())),
-        Progress::Skipped => ("not begun", Absent, Absent),
+fn change(screen: &Plans, run: &Run, list: PlanList, index: usize) -> Option<Vec<Cell>> {
+    let of = words::listed(screen.held.plan(), list).get(index)?;
+    let drifted = list == PlanList::Drift;
+    let (word, seconds, error) = match screen.held.progress(&of.address) {
+        None | Some(Progress::Pending) => ("pending", Absent, Absent),
+        Some(Progress::Running { .. }) => ("running", Absent, Absent),
+        Some(Progress::Done { took_s }) => ("done", Number(*took_s), Absent),
+        Some(Progress::Failed { error }) => ("failed", Absent, Text(error.clone())),
+        Some(Progress::Skipped) => ("not begun", Absent, Absent),
     };
-    let action = if row.drifted { "drifted" } else { of.action.label() };
-    vec![
+    let action = if drifted { "drifted" } else { of.action.label() };
+    let why = words::why(of, list);
+    Some(vec![
         Integer(run.number.into()),
         Text(run.environment.to_string()),
         emulated(run.emulated),
         Text(action.to_owned()),
         Text(of.address.clone()),
+        Text(of.module.clone()),
         Text(of.kind.clone()),
-        of.why().map_or(Absent, Text),
-        if row.drifted { Absent } else { Text(word.to_owned()) },
+        if why.is_empty() { Absent } else { Text(why) },
+        if drifted { Absent } else { Text(word.to_owned()) },
         seconds,
         error,
-    ]
+    ])
 }
 
 fn runs(of: &EnvironmentStatus) -> impl Iterator<Item = Vec<Cell>> {

@@ -3,10 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 
-use super::fresh::Fresh;
 use super::reading::Reading;
 use crate::console::Action;
 use crate::console::screens::Context;
+use crate::console::screens::fresh::Fresh;
 use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
 use crate::console::widgets::value::wrap;

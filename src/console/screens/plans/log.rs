@@ -143,15 +143,26 @@ impl RunLog {
         shown.get(self.row(shown.len()).row).map(|line| printable(&line.text))
     }
 
-    /// Draws it.
-    pub fn render(&self, buf: &mut Buffer, area: Rect, focused: bool, run: Option<&RunSummary>, ctx: &Context<'_>) {
+    /// Draws it; `tabs` stand in its title where it shares its place with others.
+    pub fn render(
+        &self,
+        buf: &mut Buffer,
+        area: Rect,
+        (tabs, focused): (&str, bool),
+        run: Option<&RunSummary>,
+        ctx: &Context<'_>,
+    ) {
         let shown = self.shown(ctx);
-        let title = run.map_or_else(|| "Log".to_owned(), |run| format!("Log of run {}", run.number));
+        let title = match run {
+            _ if !tabs.is_empty() => tabs.to_owned(),
+            Some(run) => format!("Log of run {}", run.number),
+            None => "Log".to_owned(),
+        };
         let follows = if self.follows { "following" } else { "still" };
         let count = if shown.len() < self.lines.len() {
-            format!("{} of {} lines", shown.len(), self.lines.len())
+            format!("{} of {}", shown.len(), words::counted(self.lines.len(), "line"))
         } else {
-            format!("{} lines", self.lines.len())
+            words::counted(self.lines.len(), "line")
         };
         let inner = pane::render_with_note(buf, area, &title, &format!("{count} · {follows}"), focused, ctx.theme);
         if inner.is_empty() {

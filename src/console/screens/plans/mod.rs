@@ -1,21 +1,33 @@
-//! Plans: what Terraform is to change, applying it, and what became of it.
+//! Plans: what Terraform is to change and why, what the policies say of it, approving and applying it, and what became of
+//! it.
 //!
-//! `tree` – environments and their runs · `run` – the shown run: steps, progress, changes · `outcome` – what a failed
-//! run made and what not · `log` – the run's log · `listing` – the state's addresses, the outputs · `reading` – one
-//! thing read whole · `commands` – what can be done now, and the questions before it · `question` – a question, with a
-//! word to type where something is at stake · `fresh` – which revision an answer is of · `words` – signs and styles ·
-//! `panes` – where everything is, and moving in it · `exports` – tables for files.
+//! `tree` – environments and their runs · `run` – the shown run: steps, progress, its plan · `plan` – the run and plan
+//! that are held, and their rows · `rows` – a plan as rows · `changes` – the rows drawn, and which is selected · `below`,
+//! `diff`, `details` – the difference within a resource: its pane, its lines, asking for it · `findings` – what the
+//! policies say · `outcome` – what a failed run made and what not, what has moved · `log` – the run's log · `listing` –
+//! the state's addresses, the outputs · `reading` – one thing read whole · `commands` – what can be done now · `judging` –
+//! what is repeated before a plan is approved or applied · `question` – a question, with a word or a reason to type where
+//! something is at stake · `store` – looking into the shared store · `words` –
+//! signs and styles · `panes` – where everything is, and moving in it · `exports` – tables for files.
 
+mod below;
+mod changes;
 mod commands;
+mod details;
+mod diff;
 mod exports;
-mod fresh;
+mod findings;
+mod judging;
 mod listing;
 mod log;
 mod outcome;
 mod panes;
+mod plan;
 mod question;
 mod reading;
+mod rows;
 mod run;
+mod store;
 mod tree;
 mod words;
 
@@ -24,17 +36,22 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::fresh::Fresh;
+use self::below::DiffPane;
+use self::details::Details;
 use self::listing::Listing;
 use self::log::RunLog;
+use self::panes::Below;
+use self::plan::Held;
 use self::question::{Question, Verdict};
-use self::reading::Reading;
+use self::reading::{Changed, Reading};
+use self::rows::RowKey;
+use self::store::Store;
 use self::tree::Cursor;
 use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::Exportable;
 use crate::console::widgets::table::Selection;
-use crate::owner::{Answer, AskError, EnvironmentStatus, Request, Run, RunSummary};
+use crate::owner::{Answer, AskError, EnvironmentStatus, Finding, Request, Run, RunSummary};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 
@@ -44,7 +61,9 @@ enum Focus {
     #[default]
     Tree,
     Changes,
+    Diff,
     Log,
+    Findings,
 }
 
 /// The screen's state.
@@ -53,18 +72,23 @@ pub struct Plans {
     focus: Focus,
     /// Absent until the operator moves: then the newest run of the environment that runs here is shown.
     cursor: Option<Cursor>,
-    /// The shown run, as it was last answered.
-    run: Option<Box<Run>>,
-    fresh: Fresh,
-    /// The selected change; absent until the operator moves: then where the work is.
-    change: Option<Selection>,
+    held: Held,
+    details: Details,
+    /// The selected row of the plan; absent until the operator moves: then where the work is.
+    picked: Option<RowKey>,
+    diff: DiffPane,
+    finding: Selection,
+    /// Which of the selected finding's addresses is gone to next.
+    jumped: usize,
+    /// Chosen by the operator; absent: what fits the run.
+    below: Option<Below>,
     log: RunLog,
+    store: Store,
     /// Addresses marked for a targeted plan, all of one environment.
     marks: Option<(EnvironmentName, BTreeSet<String>)>,
     listing: Option<Listing>,
     reading: Option<Reading>,
     question: Option<Question>,
-    failure: Option<String>,
 }
 
 impl Plans {
@@ -85,7 +109,19 @@ impl Plans {
     fn shown_run(&self, ctx: &Context<'_>) -> Option<&Run> {
         let (environment, summary) = self.summary(ctx)?;
         let is_it = |run: &&Run| run.number == summary.number && run.environment == environment.environment;
-        self.run.as_deref().filter(is_it)
+        self.held.run.as_deref().filter(is_it)
+    }
+
+    /// The selected finding.
+    fn finding(&self, ctx: &Context<'_>) -> Option<&Finding> {
+        let findings = &self.shown_run(ctx)?.findings;
+        findings.get(self.finding.row.min(findings.len().saturating_sub(1)))
+    }
+
+    fn pick_finding(&mut self, place: usize) {
+        if self.finding.row != place {
+            (self.finding.row, self.jumped) = (place, 0);
+        }
     }
 
     /// Addresses marked in the environment of the cursor.
@@ -104,15 +140,11 @@ impl Plans {
         self.marks = (!marks.is_empty()).then_some((name, marks));
     }
 
-    /// The address under the cursor: of the open list, or of the changes.
+    /// The address under the cursor: of the open list, or of the plan.
     fn address(&self, ctx: &Context<'_>) -> Option<String> {
         match &self.listing {
             Some(listing) => listing.address(ctx),
-            None => {
-                let run = self.shown_run(ctx)?;
-                let rows = run::rows(run, ctx);
-                rows.get(run::selection(self.change, &rows).row).map(|row| row.change.address.clone())
-            }
+            None => self.picked_address(ctx),
         }
     }
 
@@ -121,25 +153,79 @@ impl Plans {
             self.reading = listing.open(ctx);
             return Outcome::done();
         }
-        let failed = self.shown_run(ctx).filter(|run| run.failure.is_some());
-        self.reading = match self.focus {
+        match self.focused(ctx) {
             Focus::Tree => {
-                let reading = failed.map(|run| Reading::failure(run, ctx.theme));
-                self.focus = if reading.is_none() { Focus::Changes } else { self.focus };
-                reading
+                self.reading = self.why_it_came_to_nothing(ctx);
+                self.focus = if self.reading.is_none() { Focus::Changes } else { self.focus };
             }
-            Focus::Changes => self.shown_run(ctx).and_then(|run| {
-                let rows = run::rows(run, ctx);
-                let row = rows.get(run::selection(self.change, &rows).row.min(rows.len().saturating_sub(1)));
-                row.map(|row| Reading::change(run, row.change, row.drifted, ctx))
-                    .or_else(|| run.failure.is_some().then(|| Reading::failure(run, ctx.theme)))
-            }),
-            Focus::Log => self.log.open(ctx),
-        };
+            Focus::Changes => {
+                if !self.turn(ctx) {
+                    self.reading = self.read_change(ctx).or_else(|| self.why_it_came_to_nothing(ctx));
+                }
+            }
+            Focus::Findings => self.reading = self.finding(ctx).map(|finding| findings::reading(finding, ctx.theme)),
+            Focus::Diff => self.reading = self.open_difference(ctx),
+            Focus::Log => self.reading = self.log.open(ctx),
+        }
+        Outcome::done()
+    }
+
+    fn why_it_came_to_nothing(&self, ctx: &Context<'_>) -> Option<Reading> {
+        let run = self.shown_run(ctx)?;
+        match &run.failure {
+            Some(_) => Some(Reading::failure(run, ctx.theme)),
+            None => (!run.moved.is_empty()).then(|| Reading::moved(run, ctx.theme)),
+        }
+    }
+
+    /// Folds or unfolds the selected branch; `false` where something else is selected.
+    fn turn(&mut self, ctx: &Context<'_>) -> bool {
+        let rows = self.held.rows(ctx.filter);
+        let Some(row) = rows.get(self.row(&rows)) else { return false };
+        let RowKey::Branch(branch) = &row.key else { return false };
+        self.pick(row.key.clone());
+        self.held.folds.set(branch, !row.open);
+        true
+    }
+
+    /// What is selected in the plan, whole.
+    fn read_change(&self, ctx: &Context<'_>) -> Option<Reading> {
+        let run = self.shown_run(ctx)?;
+        let Some((list, index)) = self.picked_change(ctx) else { return self.open_difference(ctx) };
+        let change = words::listed(self.held.plan(), list).get(index)?;
+        let subject = self.shown_difference(ctx)?;
+        let progress = self.held.progress(&change.address);
+        let of = Changed { change, list, progress, revealed: subject.revealed };
+        Some(Reading::change(run, &of, &subject.lines, ctx))
+    }
+
+    /// Goes to the next of the addresses that the selected finding is about.
+    fn jump(&mut self, ctx: &Context<'_>) -> Outcome {
+        let addresses = self.finding(ctx).map(|finding| finding.addresses.clone()).unwrap_or_default();
+        let Some(address) = addresses.get(self.jumped % addresses.len().max(1)) else { return Outcome::done() };
+        self.jumped += 1;
+        let notify = |text: String| Outcome::effect(Effect::Notify(text));
+        if !self.jump_to(address) {
+            return notify(format!("{address} isn't among what this plan changes"));
+        }
+        self.reading = None;
+        let rows = self.held.rows(ctx.filter);
+        let is_there = self.picked.as_ref().is_some_and(|key| rows.position(key).is_some());
+        if !is_there {
+            return notify(format!("{address} doesn't pass the filter"));
+        }
+        if addresses.len() > 1 {
+            let at = (self.jumped - 1) % addresses.len() + 1;
+            return notify(format!("{at} of {}", words::counted(addresses.len(), "resource")));
+        }
         Outcome::done()
     }
 
     fn act(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
+        if action == Action::Reveal && self.details.is_revealed() {
+            self.hide();
+            return Outcome::done();
+        }
         if let Some(reason) = self.disabled(action, ctx) {
             return Outcome::effect(Effect::Notify(reason));
         }
@@ -151,6 +237,14 @@ impl Plans {
             commands::Step::Send(request) => Outcome::effect(Effect::Ask(request)),
             commands::Step::Quit => Outcome::effect(Effect::Quit),
             commands::Step::Nothing => Outcome::done(),
+        }
+    }
+
+    /// Hides what was revealed, and what was read of it.
+    fn hide(&mut self) {
+        if self.details.is_revealed() {
+            self.details.hide();
+            self.reading = None;
         }
     }
 
@@ -166,6 +260,14 @@ impl Plans {
         Outcome::done()
     }
 
+    fn show_listing(&mut self, outputs: bool, ctx: &Context<'_>) {
+        let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
+        let wanted = Listing::new(name, outputs);
+        self.reading = None;
+        self.listing =
+            if self.listing.as_ref().is_some_and(|open| open.is_same(&wanted)) { None } else { Some(wanted) };
+    }
+
     fn update_listing(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
         if action == Action::Back {
             self.listing = None;
@@ -173,6 +275,34 @@ impl Plans {
         }
         let moved = self.listing.as_mut().is_some_and(|listing| listing.update(action, ctx));
         if moved { Outcome::done() } else { Outcome::Ignored }
+    }
+
+    /// Actions on the panes.
+    fn update_panes(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
+        match action {
+            Action::FocusNext | Action::FocusPrevious => self.focus_by(action == Action::FocusPrevious, ctx),
+            // In the tree they fold and unfold; where there is nothing to fold they go to the pane beside.
+            Action::Left | Action::Right => {
+                if self.focused(ctx) != Focus::Changes || !self.move_change(action, 0, ctx) {
+                    self.focus_by(action == Action::Left, ctx);
+                }
+            }
+            Action::Follow => self.log.toggle_follow(ctx),
+            Action::ToggleLog => self.toggle_below(ctx),
+            Action::Unchanged => self.diff.unchanged = !self.diff.unchanged,
+            Action::FoldAll => self.held.folds.turn_all(),
+            Action::RefreshRuns => {
+                if let Some(reason) = self.disabled(action, ctx) {
+                    return Outcome::effect(Effect::Notify(reason));
+                }
+                let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
+                return Outcome::effect(Effect::Ask(self.store.again(name)));
+            }
+            Action::Back if self.details.is_revealed() => self.hide(),
+            Action::Click { column, row } => return self.click((column, row), ctx),
+            _ => return self.select(action, ctx),
+        }
+        Outcome::done()
     }
 }
 
@@ -185,6 +315,10 @@ impl Screen for Plans {
         if let Some(question) = self.question.take() {
             return self.answer(question, action);
         }
+        // What was revealed isn't left standing on a screen that one has left.
+        if action.destination().is_some() {
+            self.hide();
+        }
         if let Some(reading) = &mut self.reading {
             if action == Action::Back {
                 self.reading = None;
@@ -193,7 +327,7 @@ impl Screen for Plans {
             if reading.update(action, ctx) {
                 return Outcome::done();
             }
-            if !commands::is_command(action) {
+            if !commands::is_command(action) && action != Action::Jump {
                 return Outcome::Ignored;
             }
         }
@@ -202,11 +336,7 @@ impl Screen for Plans {
                 if let Some(reason) = self.disabled(action, ctx) {
                     return Outcome::effect(Effect::Notify(reason));
                 }
-                let name = tree::cursor(self.cursor.as_ref(), ctx).environment;
-                let wanted = Listing::new(name, action == Action::ShowOutputs);
-                self.reading = None;
-                self.listing =
-                    if self.listing.as_ref().is_some_and(|open| open.is_same(&wanted)) { None } else { Some(wanted) };
+                self.show_listing(action == Action::ShowOutputs, ctx);
                 Outcome::done()
             }
             Action::Mark => match self.address(ctx) {
@@ -216,33 +346,22 @@ impl Screen for Plans {
                 }
                 None => Outcome::effect(Effect::Notify("nothing is selected here that could be marked".into())),
             },
+            Action::Jump => self.jump(ctx),
             action if commands::is_command(action) => self.act(action, ctx),
             Action::Open => self.open(ctx),
             action if self.listing.is_some() => self.update_listing(action, ctx),
-            Action::FocusNext | Action::FocusPrevious | Action::Left | Action::Right => {
-                let order = [Focus::Tree, Focus::Changes, Focus::Log];
-                let by = if matches!(action, Action::FocusNext | Action::Right) { 1 } else { 2 };
-                self.focus = order[(self.focus as usize + by) % 3];
-                Outcome::done()
-            }
-            Action::Follow => {
-                self.log.toggle_follow(ctx);
-                Outcome::done()
-            }
-            Action::Click { column, row } => self.click((column, row), ctx),
-            _ => self.select(action, ctx),
+            action => self.update_panes(action, ctx),
         }
     }
 
     fn wants(&self, ctx: &Context<'_>) -> Vec<Request> {
         let mut wants = Vec::new();
         if let Some((environment, summary)) = self.summary(ctx) {
-            let (name, number) = (&environment.environment, summary.number);
-            if self.fresh.is_wanted((name, u64::from(number)), summary.revision) {
-                wants.push(Request::Run { environment: name.clone(), number });
-            }
-            wants.extend(self.log.wants(name, number, summary.last_line));
+            wants.extend(self.held.wants(environment, summary));
+            wants.extend(self.log.wants(&environment.environment, summary.number, summary.last_line));
         }
+        wants.extend(self.wants_details(ctx));
+        wants.extend(self.environment(ctx).and_then(|of| self.store.wants(&of.environment)));
         wants.extend(self.listing.iter().filter_map(|listing| listing.wants(ctx)));
         wants.extend(self.reading.iter().filter_map(Reading::wants));
         wants
@@ -256,26 +375,23 @@ impl Screen for Plans {
             reading.receive(request, answer, ctx.theme);
         }
         self.log.receive(request, answer);
-        match (request, answer) {
-            (Request::Run { environment, number }, answer) => {
-                if !self.fresh.received((environment, u64::from(*number))) {
-                    return;
-                }
-                match answer {
-                    Ok(Answer::Run { run }) => (self.run, self.failure) = (Some(run.clone()), None),
-                    Ok(_) => {}
-                    Err(error) => self.failure = Some(printable(&error.to_string())),
-                }
+        self.store.receive(request, answer, ctx.now);
+        let before = self.held.run.as_ref().map(|run| (run.environment.clone(), run.number));
+        self.held.receive(request, answer);
+        let now = self.held.run.as_ref().map(|run| (run.environment.clone(), run.number));
+        if before != now {
+            self.forget_place();
+        }
+        let looked_at = self.picked_change(ctx);
+        let wanted = now.as_ref().zip(looked_at).map(|(key, (list, index))| (key, list, index));
+        self.details.receive(request, answer, wanted);
+        if let (Request::StartRun { environment, run }, Ok(Answer::RunStarted { number })) = (request, answer) {
+            // What was marked is planned now, and what was asked for is what one wants to see.
+            if !run.targets.is_empty() {
+                self.marks = None;
             }
-            (Request::StartRun { environment, run }, Ok(Answer::RunStarted { number })) => {
-                // What was marked is planned now, and what was asked for is what one wants to see.
-                if !run.targets.is_empty() {
-                    self.marks = None;
-                }
-                (self.listing, self.reading) = (None, None);
-                self.go(Cursor { environment: environment.clone(), run: Some(*number) });
-            }
-            _ => {}
+            (self.listing, self.reading) = (None, None);
+            self.go(Cursor { environment: environment.clone(), run: Some(*number) });
         }
     }
 
@@ -285,14 +401,7 @@ impl Screen for Plans {
         } else if let Some(listing) = &self.listing {
             listing.render(buffer, area, &self.marked(ctx), ctx);
         } else {
-            let panes = self.panes(area, ctx);
-            tree::render(self.cursor.as_ref(), buffer, panes.tree, self.focus == Focus::Tree, ctx);
-            run::render(self, buffer, panes.run, ctx);
-            if let Some(run) = self.shown_run(ctx) {
-                outcome::render(run, buffer, panes.outcome, ctx);
-            }
-            let summary = self.summary(ctx).map(|(_, summary)| summary);
-            self.log.render(buffer, panes.log, self.focus == Focus::Log, summary, ctx);
+            self.render_panes(buffer, area, ctx);
         }
         if let Some(question) = &self.question {
             question.render(buffer, area, ctx.theme);
@@ -310,9 +419,11 @@ impl Screen for Plans {
         if let Some(listing) = &self.listing {
             return listing.copy(ctx);
         }
-        match self.focus {
+        match self.focused(ctx) {
             Focus::Tree => self.summary(ctx).map(|(environment, run)| words::run_line(environment, run)),
             Focus::Changes => self.address(ctx).map(|address| printable(&address)),
+            Focus::Findings => self.finding(ctx).map(findings::in_words),
+            Focus::Diff => self.copy_difference(ctx),
             Focus::Log => self.log.copy(ctx),
         }
     }

@@ -6,19 +6,32 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget as _;
 
-use super::words;
+use super::diff::DiffLine;
+use super::{outcome, words};
 use crate::console::Action;
 use crate::console::screens::Context;
 use crate::console::theme::Theme;
 use crate::console::widgets::pane;
 use crate::console::widgets::table::Selection;
-use crate::console::widgets::value::{fit_end, wrap};
-use crate::owner::{Answer, AskError, Diagnostic, Progress, Request, ResourceChange, Run};
+use crate::console::widgets::value::{fit_end, split, wrap};
+use crate::owner::{Answer, AskError, Diagnostic, PlanList, PlannedChange, Progress, Request, Run};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 
 /// Lines one paragraph is broken into at most.
 const MOST_LINES: usize = 400;
+
+/// A change, as far as it is known.
+pub struct Changed<'a> {
+    /// What is planned.
+    pub change: &'a PlannedChange,
+    /// Which list it is in.
+    pub list: PlanList,
+    /// How far the apply is with it.
+    pub progress: Option<&'a Progress>,
+    /// Whether its secrets stand in clear.
+    pub revealed: bool,
+}
 
 /// A text to be read, with its scroll.
 #[derive(Debug)]
@@ -26,13 +39,26 @@ pub struct Reading {
     title: String,
     paragraphs: Vec<(String, Style)>,
     scroll: Selection,
+    /// Whether every blank stands: lines are broken at the edge and not at words.
+    verbatim: bool,
     /// The resource of the state whose text is still to come.
     wanted: Option<(EnvironmentName, String)>,
 }
 
 impl Reading {
     fn new(title: String, paragraphs: Vec<(String, Style)>) -> Self {
-        Self { title: printable(&title), paragraphs, scroll: Selection::default(), wanted: None }
+        let title = printable(&title);
+        Self { title, paragraphs, scroll: Selection::default(), verbatim: false, wanted: None }
+    }
+
+    /// Printable paragraphs, each in a style of its own.
+    pub fn paragraphs(title: String, paragraphs: Vec<(String, Style)>) -> Self {
+        Self::new(title, paragraphs)
+    }
+
+    /// Printable lines in which every blank stands, as values have them.
+    pub fn verbatim(title: String, lines: Vec<(String, Style)>) -> Self {
+        Self { verbatim: true, ..Self::new(title, lines) }
     }
 
     /// Any text; its line breaks stay.
@@ -40,25 +66,36 @@ impl Reading {
         Self::new(title, lines(text, style))
     }
 
-    /// A change, how far it is, and what Terraform said about it.
-    pub fn change(run: &Run, change: &ResourceChange, drifted: bool, ctx: &Context<'_>) -> Self {
+    /// A change: why it is made, how far it is, what Terraform said about it, and its difference.
+    pub fn change(run: &Run, of: &Changed<'_>, difference: &[DiffLine], ctx: &Context<'_>) -> Self {
         let theme = ctx.theme;
+        let change = of.change;
         let mut text = Vec::new();
+        let drifted = of.list == PlanList::Drift;
         let does = if drifted { "changed behind Terraform, which would".to_owned() } else { "to".to_owned() };
+        let first = if change.create_first { ", the new one made before the old one is destroyed" } else { "" };
         text.push((
-            format!("{}  {does} {}", change.action.sign(), change.action.label()),
+            format!("{}  {does} {}{first}", words::change_sign(change), change.action.label()),
             words::action_style(change.action, theme),
         ));
-        text.push((format!("type {}", printable(&change.kind)), theme.dim));
-        text.extend(change.why().map(|why| (printable(&why), theme.text)));
-        if !drifted {
-            let (progress, style) = words::progress(&change.progress, ctx.now, theme);
-            text.push((progress, style));
+        let data = if change.data { ", a data source" } else { "" };
+        text.push((format!("type {}{data}", printable(&change.kind)), theme.dim));
+        text.extend(change.previous_address.as_ref().map(|was| (format!("was {}", printable(was)), theme.text)));
+        text.extend(change.importing.as_ref().map(|id| (format!("imports {}", printable(id)), theme.text)));
+        let deposed = |key: &String| format!("deposed {}: replaced before, and still to be destroyed", printable(key));
+        text.extend(change.deposed.as_ref().map(|key| (deposed(key), theme.warn)));
+        text.extend(change.cause.as_ref().map(|cause| (printable(cause), theme.text)));
+        if !change.replace_paths.is_empty() {
+            let paths = printable(&change.replace_paths.join(", "));
+            text.push((format!("forces replacement: {paths}"), theme.fail));
+        }
+        if let (Some(progress), false) = (of.progress, drifted) {
+            text.push(words::progress(progress, ctx.now, theme));
         }
         let diagnostics = run.failure.iter().flat_map(|failure| &failure.diagnostics);
         let about: Vec<_> = diagnostics.filter(|d| d.address.as_deref() == Some(&change.address)).collect();
         // A diagnostic says the same and more.
-        if let (Progress::Failed { error }, true) = (&change.progress, about.is_empty()) {
+        if let (Some(Progress::Failed { error }), true) = (of.progress, about.is_empty()) {
             text.push((String::new(), theme.text));
             text.extend(lines(error, theme.fail));
         }
@@ -70,7 +107,18 @@ impl Reading {
             text.push((String::new(), theme.text));
             text.push((format!("→ {}", printable(&failure.advice)), theme.notice));
         }
-        Self::new(format!("{} · {}", run.title(), change.address), text)
+        text.push((String::new(), theme.text));
+        text.extend(difference.iter().map(|line| (line.text(), line.tone.style(theme))));
+        let revealed = if of.revealed { " · REVEALED" } else { "" };
+        Self::verbatim(format!("{} · {}{revealed}", run.title(), change.address), text)
+    }
+
+    /// Why a run's plan doesn't hold any more, whole.
+    pub fn moved(run: &Run, theme: &Theme) -> Self {
+        let mut text: Vec<_> = run.moved.iter().map(|line| (format!("≠ {}", printable(line)), theme.warn)).collect();
+        text.push((String::new(), theme.text));
+        text.push((outcome::moved_advice(run).to_owned(), theme.notice));
+        Self::new(format!("{} · {}", run.title(), outcome::moved_title(run)), text)
     }
 
     /// Why a run failed, whole.
@@ -82,6 +130,9 @@ impl Reading {
             for diagnostic in &failure.diagnostics {
                 text.push((String::new(), theme.text));
                 text.extend(told(diagnostic, theme));
+            }
+            for line in &run.moved {
+                text.push((format!("≠ {}", printable(line)), theme.warn));
             }
             if let Some(lock) = &failure.lock {
                 let words = format!("lock {} held by {} for {}", lock.id, lock.who, lock.purpose());
@@ -134,6 +185,11 @@ impl Reading {
             let indent = text.len() - text.trim_start().len();
             if text.trim().is_empty() {
                 lines.push(Line::default());
+            }
+            if self.verbatim {
+                let broken = split(text, room, MOST_LINES);
+                lines.extend(broken.into_iter().map(|part| Line::styled(part, *style)));
+                continue;
             }
             // Breaking at words would lose the indent that Terraform writes.
             let blank = " ".repeat(indent.min(room / 2));

@@ -1,50 +1,23 @@
-//! The shown run: what it is, its steps, how far its apply is, and every change by address.
+//! The shown run: what it is, its steps, how far its apply is, and its plan as a tree.
 
+use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::{Focus, Plans, words};
+use super::{Focus, Plans, changes, words};
 use crate::console::screens::Context;
 use crate::console::widgets::pane;
-use crate::console::widgets::table::{self, Cell, Column, Selection};
-use crate::console::widgets::value::{age, fit, seconds, width, wrap};
-use crate::owner::{Operation, Phase, Progress, ResourceChange, Run, StepRecord, TerraformStatus};
+use crate::console::widgets::value::{age, fit, hour_minute, seconds, width, wrap};
+use crate::owner::{Operation, Phase, Progress, Run, RunSummary, StepRecord, TerraformStatus};
 use crate::station::text::printable;
 
-/// A row of the list: a change that is planned, or one found behind Terraform's back.
-#[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
-    /// The change.
-    pub change: &'a ResourceChange,
-    /// Whether it was made behind Terraform's back.
-    pub drifted: bool,
-}
+/// Lines of what is known of a run beside its title, at most.
+const MOST_LINES: usize = 2;
 
-/// The changes and the drift that pass the filter.
-pub fn rows<'a>(run: &'a Run, ctx: &Context<'_>) -> Vec<Row<'a>> {
-    let planned = run.changes.iter().map(|change| Row { change, drifted: false });
-    let drifted = run.drift.iter().map(|change| Row { change, drifted: true });
-    planned.chain(drifted).filter(|row| ctx.filter.matches(&line(row))).collect()
-}
-
-/// What the filter is held against.
-fn line(row: &Row<'_>) -> String {
-    format!("{} {} {}", row.change.action.sign(), row.change.address, why(row))
-}
-
-fn why(row: &Row<'_>) -> String {
-    let why = row.change.why().map(|why| printable(&why));
-    if row.drifted { "drifted: changed behind Terraform".into() } else { why.unwrap_or_default() }
-}
-
-/// Rows above the list: summary, steps, and a progress bar where something is applied.
-const fn head(run: &Run) -> u16 {
-    if applies(run) { 3 } else { 2 }
-}
-
+/// Whether something of it is, or was, applied.
 const fn applies(run: &Run) -> bool {
     match (run.phase, &run.failure) {
         (Phase::Applying | Phase::Applied, _) => true,
@@ -53,9 +26,108 @@ const fn applies(run: &Run) -> bool {
     }
 }
 
-/// Where the list is, its title line included, in a pane at `area`.
-pub const fn table_area(run: &Run, area: Rect) -> Rect {
-    let top = 1 + head(run);
+/// What stands above the rows of a plan.
+struct Head {
+    title: String,
+    note: String,
+    lines: Vec<String>,
+}
+
+impl Head {
+    fn of(screen: &Plans, run: &Run, columns: u16, ctx: &Context<'_>) -> Self {
+        let rows = screen.held.rows(ctx.filter);
+        let marked = screen.marked(ctx).len();
+        let mut note = Vec::new();
+        if marked > 0 {
+            note.push(format!("{marked} marked"));
+        }
+        if ctx.filter.is_active() {
+            note.push(format!("{} of {}", rows.passing, words::counted(rows.all, "change")));
+        }
+        let note = note.join(" · ");
+        let room = usize::from(columns).saturating_sub(4);
+        let for_title = room.saturating_sub(if note.is_empty() { 0 } else { width(&note) + 4 });
+        let mut parts = parts(run, ctx).into_iter().peekable();
+        let mut title = parts.next().unwrap_or_default();
+        while let Some(part) = parts.next_if(|part| width(&title) + 3 + width(part) <= for_title) {
+            title = format!("{title} · {part}");
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for part in parts {
+            let is_full = lines.len() == MOST_LINES;
+            match lines.last_mut() {
+                Some(line) if is_full || width(line) + 3 + width(&part) <= room + 2 => {
+                    *line = format!("{line} · {part}");
+                }
+                _ => lines.push(part),
+            }
+        }
+        Self { title, note, lines }
+    }
+
+    /// Rows it takes within the frame.
+    fn height(&self, run: &Run) -> u16 {
+        u16::try_from(self.lines.len()).unwrap_or(0) + 1 + u16::from(applies(run))
+    }
+}
+
+/// What is told of a run, what matters most first.
+fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
+    let kind = match run.request.operation {
+        Operation::Plan => "plan",
+        Operation::Destroy => "destroy plan",
+        Operation::RefreshOnly => "drift",
+    };
+    let mut parts = vec![format!("{kind} {}", run.number), run.environment.to_string()];
+    parts.extend(run.emulated.then(|| "EMULATED".to_owned()));
+    parts.extend(run.counts.map(|counts| counts.to_string()));
+    let ago = |word: &str, at| format!("{word} {} ago", age(at, ctx.now));
+    parts.push(match (run.phase, run.planned_at, run.ended_at) {
+        (Phase::Planned | Phase::Approved, Some(at), _) => ago("planned", at),
+        (phase, _, Some(at)) => ago(phase.label(), at),
+        (phase, _, None) => {
+            let since = run.steps.last().filter(|step| step.phase == phase).map(|step| step.started_at);
+            format!("{} for {}", phase.label(), age(since.unwrap_or(run.asked_at), ctx.now))
+        }
+    });
+    parts.extend(approved(run, ctx));
+    if !run.drift.is_empty() {
+        parts.push(format!("{} drifted", run.drift.len()));
+    }
+    let count = |list: &[String], noun: &str| (!list.is_empty()).then(|| words::counted(list.len(), noun));
+    parts.extend(count(&run.request.targets, "target"));
+    parts.extend(count(&run.request.replace, "replacement"));
+    // Where resources change too, the plan lists them.
+    if run.changes.is_empty() {
+        parts.extend(count(&run.changed_outputs, "changed output"));
+    }
+    parts.push(format!("by {}", printable(&run.asked_by)));
+    parts
+}
+
+/// `approved by ada and grace until 14:00`.
+fn approved(run: &Run, ctx: &Context<'_>) -> Option<String> {
+    let until = run.approvals.iter().map(|approval| approval.expires_at).min()?;
+    let names: Vec<String> = run.approvals.iter().map(|approval| printable(&approval.by)).collect();
+    let names = names.join(" and ");
+    Some(match run.phase {
+        phase if phase.waits() && until <= ctx.now => format!("approval by {names} has expired"),
+        Phase::Planned => format!("approved by {names}, which isn't enough yet"),
+        Phase::Approved => format!("approved by {names} until {}", clock(until, ctx)),
+        _ => format!("approved by {names}"),
+    })
+}
+
+/// A time of day, with the weekday where it isn't today's.
+fn clock(at: Timestamp, ctx: &Context<'_>) -> String {
+    let (then, now) = (at.to_zoned(ctx.zone.clone()), ctx.now.to_zoned(ctx.zone.clone()));
+    let time = hour_minute(at, ctx.zone);
+    if then.date() == now.date() { time } else { format!("{} {time}", then.strftime("%a")) }
+}
+
+/// Where the rows are in a pane at `area`.
+pub fn rows_area(screen: &Plans, run: &Run, area: Rect, ctx: &Context<'_>) -> Rect {
+    let top = 1 + Head::of(screen, run, area.width, ctx).height(run);
     Rect {
         x: area.x.saturating_add(1),
         y: area.y.saturating_add(top),
@@ -67,126 +139,46 @@ pub const fn table_area(run: &Run, area: Rect) -> Rect {
 /// Draws the shown run, or why there is none.
 pub fn render(screen: &Plans, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     let focused = screen.focus == Focus::Changes;
-    let Some(run) = screen.shown_run(ctx) else { return render_none(screen, buf, area, focused, ctx) };
-    let shown = rows(run, ctx);
-    let all = run.changes.len() + run.drift.len();
-    let marked = screen.marked(ctx);
-    let mut note = Vec::new();
-    if !marked.is_empty() {
-        note.push(format!("{} marked", marked.len()));
-    }
-    if shown.len() < all {
-        note.push(format!("{} of {all} changes", shown.len()));
-    }
-    let inner = pane::render_with_note(buf, area, &run.title(), &note.join(" · "), focused, ctx.theme);
+    let (Some(run), Some((_, summary))) = (screen.shown_run(ctx), screen.summary(ctx)) else {
+        return render_none(screen, buf, area, focused, ctx);
+    };
+    let head = Head::of(screen, run, area.width, ctx);
+    let inner = pane::render_with_note(buf, area, &head.title, &head.note, focused, ctx.theme);
     if inner.is_empty() {
         return;
     }
     let room = usize::from(inner.width);
-    buf.set_stringn(inner.x, inner.y, fit(&summary(run, ctx), room), room, ctx.theme.text);
-    if inner.height > 1 {
-        steps(run, inner.width, ctx).render(Rect { y: inner.y + 1, height: 1, ..inner }, buf);
+    let mut y = inner.y;
+    for line in &head.lines {
+        if y < inner.bottom() {
+            buf.set_stringn(inner.x, y, fit(line, room), room, ctx.theme.text);
+        }
+        y += 1;
     }
-    if applies(run) && inner.height > 2 {
-        bar(run, inner.width, ctx).render(Rect { y: inner.y + 2, height: 1, ..inner }, buf);
+    if y < inner.bottom() {
+        steps(run, inner.width, ctx).render(Rect { y, height: 1, ..inner }, buf);
     }
-    let place = table_area(run, area).intersection(inner);
-    if shown.is_empty() {
+    if applies(run) && y + 1 < inner.bottom() {
+        bar(run, summary, inner.width, ctx).render(Rect { y: y + 1, height: 1, ..inner }, buf);
+    }
+    let place = rows_area(screen, run, area, ctx).intersection(inner);
+    let rows = screen.held.rows(ctx.filter);
+    if rows.is_empty() {
+        let all = rows.all + screen.held.plan().outputs.len();
         for (y, text) in (place.y..place.bottom()).zip(wrap(&why_empty(run, all), room, place.height.into())) {
             buf.set_stringn(place.x, y, text, room, ctx.theme.dim);
         }
         return;
     }
-    let columns = columns(applies(run), &shown, place.width);
-    let selection = selection(screen.change, &shown);
-    let row = |i: usize| shown.get(i).map(|row| cells(row, &marked, ctx)).unwrap_or_default();
-    if focused {
-        return table::render(buf, place, &columns, shown.len(), row, Some(selection), ctx.theme);
-    }
-    let first = selection.first(shown.len(), usize::from(place.height.saturating_sub(1)));
-    table::render(buf, place, &columns, shown.len() - first, |i| row(first + i), None, ctx.theme);
+    changes::render(screen, &rows, buf, place, (applies(run), focused), ctx);
 }
 
-/// The selected row: where it was put, or else where the work is: what failed, what is worked on.
-pub fn selection(put: Option<Selection>, shown: &[Row<'_>]) -> Selection {
-    let at = |is: fn(&Progress) -> bool| shown.iter().position(|row| is(&row.change.progress));
-    let at_work = || {
-        at(|progress| matches!(progress, Progress::Failed { .. }))
-            .or_else(|| at(|progress| matches!(progress, Progress::Running { .. })))
-            .unwrap_or(0)
-    };
-    put.unwrap_or_else(|| Selection { row: at_work() })
-}
-
-fn columns(applies: bool, shown: &[Row<'_>], room: u16) -> [Column; 5] {
-    let longest =
-        |of: &dyn Fn(&Row<'_>) -> usize| u16::try_from(shown.iter().map(of).max().unwrap_or(0)).unwrap_or(u16::MAX);
-    let progress = if applies { 11 } else { 0 };
-    let address = longest(&|row| width(&row.change.address));
-    let left = room.saturating_sub(address.saturating_add(progress + 1 + 3 + 4));
-    // Addresses have their room first; why has a little in any case, but beside a narrow pane's progress.
-    let least = if applies && room < 84 { 0 } else { 18 };
-    let why = left.max(least).min(longest(&|row| width(&why(row))));
-    let why = if why > 0 { Column::text("why", why.max(3)) } else { Column::text("", 0) };
-    let progress = Column::text("progress", progress);
-    [Column::text("", 1), Column::text("", 3), Column::text("address", 12).fill().keep_end(), why, progress]
-}
-
-fn cells(row: &Row<'_>, marked: &[String], ctx: &Context<'_>) -> Vec<Cell> {
-    let change = row.change;
-    let mark = if marked.contains(&change.address) { "◆" } else { " " };
-    let sign = if change.importing.is_some() && change.action == crate::owner::ChangeAction::Import {
-        ">".to_owned()
-    } else {
-        change.action.sign().to_owned()
-    };
-    let (progress, style) = words::progress(&change.progress, ctx.now, ctx.theme);
-    let (progress, style) = if row.drifted { (String::new(), Style::new()) } else { (progress, style) };
-    let sign_style = if row.drifted { ctx.theme.notice } else { words::action_style(change.action, ctx.theme) };
-    vec![
-        Cell::styled(mark, ctx.theme.key),
-        Cell::styled(if row.drifted { "≠".to_owned() } else { sign }, sign_style),
-        printable(&change.address).into(),
-        Cell::styled(why(row), ctx.theme.dim),
-        Cell::styled(progress, style),
-    ]
-}
-
-/// `+46 ~0 -/+0 -0 · planned 2 min ago · 2 targets · by ada@roof`.
-fn summary(run: &Run, ctx: &Context<'_>) -> String {
-    let mut parts = Vec::new();
-    parts.extend(run.counts.map(|counts| counts.to_string()));
-    let ago = |word: &str, at| format!("{word} {} ago", age(at, ctx.now));
-    parts.push(match (run.phase, run.planned_at, run.ended_at) {
-        (Phase::Planned, Some(at), _) => ago("planned", at),
-        (phase, _, Some(at)) => ago(phase.label(), at),
-        (phase, _, None) => {
-            let since = run.steps.last().filter(|step| step.phase == phase).map(|step| step.started_at);
-            format!("{} for {}", phase.label(), age(since.unwrap_or(run.asked_at), ctx.now))
-        }
-    });
-    if !run.drift.is_empty() {
-        parts.push(format!("{} drifted", run.drift.len()));
-    }
-    let count = |list: &[String], word: &str| match list.len() {
-        0 => None,
-        1 => Some(format!("1 {word}")),
-        n => Some(format!("{n} {word}s")),
-    };
-    parts.extend(count(&run.request.targets, "target"));
-    parts.extend(count(&run.request.replace, "replacement"));
-    if !run.changed_outputs.is_empty() {
-        parts.extend(count(&run.changed_outputs, "changed output"));
-    }
-    parts.push(format!("by {}", printable(&run.asked_by)));
-    parts.join(" · ")
-}
-
-const STEPS: [(Phase, &str); 5] = [
+const STEPS: [(Phase, &str); 6] = [
     (Phase::Initialising, "init"),
     (Phase::CheckingFormat, "fmt"),
     (Phase::Validating, "validate"),
     (Phase::Planning, "plan"),
+    (Phase::Checking, "check"),
     (Phase::Applying, "apply"),
 ];
 
@@ -201,6 +193,10 @@ fn steps(run: &Run, width: u16, ctx: &Context<'_>) -> Line<'static> {
         }
         for (phase, name) in STEPS {
             let record = run.steps.iter().rev().find(|step| step.phase == phase);
+            // Not every apply is looked at before.
+            if phase == Phase::Checking && record.is_none() {
+                continue;
+            }
             let (sign, style) = sign(record, run, ctx);
             let gap = if spans.is_empty() { "" } else { gap };
             spans.push(Span::styled(format!("{gap}{name} "), ctx.theme.dim));
@@ -230,18 +226,17 @@ fn took(step: &StepRecord, run: &Run, ctx: &Context<'_>) -> Option<String> {
     Some(seconds(if step.ended_at.is_some() { took } else { took.floor() }))
 }
 
-/// A bar and how many of the changes are done.
-fn bar(run: &Run, width: u16, ctx: &Context<'_>) -> Line<'static> {
-    let done = run.changes.iter().filter(|change| matches!(change.progress, Progress::Done { .. })).count();
+/// A bar and how many of the changes are done, as the list of runs counts them.
+fn bar(run: &Run, summary: &RunSummary, width: u16, ctx: &Context<'_>) -> Line<'static> {
+    let (done, all) = summary.progress();
     let failed = run.changes.iter().filter(|change| matches!(change.progress, Progress::Failed { .. })).count();
-    let all = run.changes.len();
     let figures = if failed > 0 { format!(" {done}/{all}, {failed} failed") } else { format!(" {done}/{all}") };
-    let room = usize::from(width).saturating_sub(figures.len() + 1).min(60);
-    let full = (room * done).checked_div(all).unwrap_or(0);
+    let room = width.saturating_sub(u16::try_from(figures.len()).unwrap_or(0) + 1).min(60);
+    let full = (u32::from(room) * done).checked_div(all).and_then(|full| u16::try_from(full).ok()).unwrap_or(0);
     let style = if run.phase == Phase::Failed { ctx.theme.fail } else { ctx.theme.ok };
     Line::from(vec![
-        Span::styled("█".repeat(full), style),
-        Span::styled("░".repeat(room - full), ctx.theme.dim),
+        Span::styled("█".repeat(full.into()), style),
+        Span::styled("░".repeat(room.saturating_sub(full).into()), ctx.theme.dim),
         Span::styled(figures, ctx.theme.text),
     ])
 }
@@ -258,7 +253,7 @@ fn why_empty(run: &Run, all: usize) -> String {
         }
         (Phase::Unchanged, _) => "no changes: what is there is what the configuration says".into(),
         (phase, _) if phase.is_end() => "it planned no change of a resource".into(),
-        (Phase::Planned, _) => "only outputs change".into(),
+        (Phase::Planned | Phase::Approved, _) => "only outputs change".into(),
         (phase, _) => format!("{} …", phase.label()),
     }
 }
@@ -271,7 +266,7 @@ fn render_none(screen: &Plans, buf: &mut Buffer, area: Rect, focused: bool, ctx:
     let inner = pane::render(buf, area, &format!("{name}{emulated}"), focused, ctx.theme);
     let mut sentences: Vec<(String, Style)> = Vec::new();
     let asked = screen.summary(ctx).is_some();
-    match (status.terraform.fault(), &screen.failure) {
+    match (status.terraform.fault(), &screen.held.failure) {
         _ if status.terraform == TerraformStatus::Unknown => {
             sentences.push(("looking for Terraform …".into(), ctx.theme.dim));
         }

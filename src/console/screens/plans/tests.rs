@@ -1,7 +1,9 @@
+mod judging;
+
 use super::*;
 use crate::console::filter::Filter;
 use crate::console::fixture::provisioning::{
-    APPLYING, FAILED, LOCKED, PLANNED, REPLACING, answer, empty, lock, missing, status,
+    APPLYING, DENIED, FAILED, LOCKED, PLANNED, PROD, REPLACING, RICH, answer, empty, lock, missing, status,
 };
 use crate::console::fixture::{self, body, feed, text_of, with_context};
 use crate::owner::{Operation, ProvisioningStatus, RunRequest, Snapshot, TerraformStatus};
@@ -121,7 +123,7 @@ fn what_was_asked_for_is_shown_once_it_is_told_of() {
         assert_eq!(screen.summary(ctx).map(|(_, run)| run.number), Some(PLANNED), "not told of yet");
         assert!(screen.marked(ctx).is_empty());
     });
-    assert!(body(&mut screen, &snapshot(status(APPLYING)), 100, 30).contains("run 8 · demo · EMULATED"));
+    assert!(body(&mut screen, &snapshot(status(APPLYING)), 100, 30).contains("plan 8 · demo · EMULATED"));
 }
 
 #[test]
@@ -206,16 +208,6 @@ fn commands_say_why_they_cant_be_done() {
 }
 
 #[test]
-fn an_environment_in_the_cloud_is_planned_and_not_applied() {
-    let (screen, outcome) = after(status(PLANNED), &[Action::Bottom, Action::ApplyRun]);
-    refused(&outcome, "staging: applying in the cloud needs an approval");
-    with_context(&snapshot(status(PLANNED)), 100, 30, |ctx| {
-        assert_eq!(screen.environment(ctx).map(|of| of.environment.to_string()).as_deref(), Some("staging"));
-        assert_eq!(screen.disabled(Action::PlanRun, ctx), None);
-    });
-}
-
-#[test]
 fn the_cursor_walks_environments_and_the_runs_of_the_open_one() {
     let shown = |actions: &[Action]| {
         let (screen, _) = after(status(PLANNED), actions);
@@ -226,8 +218,8 @@ fn the_cursor_walks_environments_and_the_runs_of_the_open_one() {
     };
     assert_eq!(shown(&[]), ("demo".into(), None));
     assert_eq!(shown(&[Action::Down, Action::Down]), ("demo".into(), Some(6)));
-    assert_eq!(shown(&[Action::PageDown, Action::PageDown]), ("staging".into(), Some(2)));
-    assert_eq!(shown(&[Action::PageDown, Action::Up]), ("local".into(), None));
+    assert_eq!(shown(&[Action::PageDown, Action::PageDown]), ("prod".into(), Some(PROD)));
+    assert_eq!(shown(&[Action::PageDown, Action::Up]), ("staging".into(), None));
 }
 
 #[test]
@@ -259,7 +251,7 @@ fn state_and_outputs_are_listed_and_read() {
 
 #[test]
 fn the_log_is_followed_filtered_and_read() {
-    let (mut screen, _) = after(status(FAILED), &[Action::FocusPrevious, Action::Up]);
+    let (mut screen, _) = after(status(FAILED), &[Action::FocusPrevious, Action::FocusPrevious, Action::Up]);
     with_context(&snapshot(status(FAILED)), 100, 30, |ctx| {
         assert_eq!(screen.copy(ctx).as_deref(), Some("azurerm_storage_queue.notices: Creating..."));
         screen.update(Action::Bottom, ctx);
@@ -279,7 +271,8 @@ fn only_what_is_new_is_asked_for() {
     with_context(&shot, 100, 30, |ctx| {
         let wants = screen.wants(ctx);
         assert_eq!(wants[0], Request::Run { environment: demo(), number: APPLYING });
-        assert!(matches!(wants[1], Request::RunLog { number: APPLYING, after: 0, .. }));
+        assert_eq!(wants[1], Request::Plan { environment: demo(), number: APPLYING });
+        assert!(matches!(wants[2], Request::RunLog { number: APPLYING, after: 0, .. }));
         feed(&mut screen, ctx);
         assert!(screen.wants(ctx).is_empty(), "nothing has changed");
     });
@@ -329,11 +322,11 @@ fn a_click_selects_in_every_pane() {
     with_context(&snapshot(status(PLANNED)), 100, 30, |ctx| {
         let panes = screen.panes(ctx.area, ctx);
         let run = screen.shown_run(ctx).expect("the run");
-        let first = run::table_area(run, panes.run);
-        screen.update(Action::Click { column: first.x + 6, row: first.y + 2 }, ctx);
+        let first = run::rows_area(&screen, run, panes.run, ctx);
+        screen.update(Action::Click { column: first.x + 6, row: first.y + 1 }, ctx);
         assert_eq!(screen.copy(ctx).as_deref(), Some("azurerm_user_assigned_identity.hub"));
-        screen.update(Action::Click { column: panes.log.x + 4, row: panes.log.bottom() - 2 }, ctx);
-        assert_eq!(screen.focus, Focus::Log);
+        screen.update(Action::Click { column: panes.diff.x + 4, row: panes.diff.y + 2 }, ctx);
+        assert_eq!((screen.focus, screen.diff.selection.row), (Focus::Diff, 1));
     });
 }
 
@@ -348,7 +341,7 @@ fn what_terraform_says_cannot_move_the_cursor() {
     run.changes[0].address = "a\u{1b}[31m.b".into();
     let text = with_context(&snapshot(shot), 100, 30, |ctx| {
         feed(&mut screen, ctx);
-        screen.run = Some(run);
+        screen.held.take(&run);
         let mut buffer = ratatui::buffer::Buffer::empty(ctx.area);
         screen.render(&mut buffer, ctx.area, ctx);
         text_of(&buffer)
@@ -358,7 +351,7 @@ fn what_terraform_says_cannot_move_the_cursor() {
 
 #[test]
 fn no_size_is_too_small() {
-    let opened: [(u32, &[Action]); 7] = [
+    let opened: [(u32, &[Action]); 11] = [
         (PLANNED, &[]),
         (FAILED, &[Action::FocusNext, Action::Down, Action::Open]),
         (FAILED, &[Action::ShowState]),
@@ -366,6 +359,10 @@ fn no_size_is_too_small() {
         (REPLACING, &[Action::ApplyRun]),
         (APPLYING, &[Action::FocusPrevious]),
         (LOCKED, &[Action::Unlock]),
+        (RICH, &[Action::FocusNext, Action::Bottom]),
+        (RICH, &[Action::FocusPrevious, Action::Open]),
+        (DENIED, &[Action::ApproveRun]),
+        (DENIED, &[Action::Jump, Action::Reveal]),
     ];
     for (number, actions) in opened {
         let shot = snapshot(status(number));

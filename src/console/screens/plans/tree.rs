@@ -1,5 +1,7 @@
 //! Environments and, under the one the cursor is in, its runs.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,7 +11,7 @@ use crate::console::Action;
 use crate::console::screens::{Context, SizeClass};
 use crate::console::widgets::pane;
 use crate::console::widgets::table::Selection;
-use crate::console::widgets::value::{fit, width};
+use crate::console::widgets::value::{fit, width, wrap};
 use crate::owner::{EnvironmentStatus, RunSummary};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
@@ -87,9 +89,22 @@ pub fn clicked(put: Option<&Cursor>, (column, row): (u16, u16), area: Rect, ctx:
     is_row.then(|| rows.get(selection.row).map(|row| row.cursor())).flatten()
 }
 
-/// Draws the tree.
-pub fn render(put: Option<&Cursor>, buf: &mut Buffer, area: Rect, focused: bool, ctx: &Context<'_>) {
-    let inner = pane::render(buf, area, "Environments & runs", focused, ctx.theme);
+/// Draws the tree; `note` says how the shared store of runs was looked into, `fault` why it couldn't be.
+pub fn render(
+    put: Option<&Cursor>,
+    buf: &mut Buffer,
+    area: Rect,
+    (note, fault, focused): (&str, Option<&str>, bool),
+    ctx: &Context<'_>,
+) {
+    let mut inner = pane::render_with_note(buf, area, "Environments & runs", note, focused, ctx.theme);
+    if let Some(fault) = fault {
+        let lines = wrap(fault, inner.width.into(), usize::from(inner.height / 3));
+        inner.height -= u16::try_from(lines.len()).unwrap_or(0).min(inner.height);
+        for (y, line) in (inner.bottom()..).zip(lines) {
+            buf.set_stringn(inner.x, y, line, inner.width.into(), ctx.theme.warn);
+        }
+    }
     let at = cursor(put, ctx);
     let rows = rows(&at, ctx);
     let selected = position(&rows, &at);
@@ -123,46 +138,48 @@ fn environment(buf: &mut Buffer, line: Rect, of: &EnvironmentStatus, open: bool,
         () => ctx.theme.text,
     };
     let left = format!("{mark} {}{emulated}", of.environment);
-    pair(buf, line, (&left, ctx.theme.title), &[(printable(&of.standing()), style)]);
+    pair(buf, line, (&left, ctx.theme.title), &[(0, printable(&of.standing()), style)]);
 }
 
 fn run(buf: &mut Buffer, line: Rect, run: &RunSummary, ctx: &Context<'_>) {
-    let text = format!("{:>4} {} {}", run.number, words::sign(run.phase), words::standing(run));
+    let standing = format!("{:>3} {} {}", run.number, words::sign(run.phase), words::standing(run));
+    let (text, dim) = (ctx.theme.text, ctx.theme.dim);
+    // Counts are the last to give way.
     let mut right = Vec::new();
-    if run.targeted && ctx.size == SizeClass::Large {
-        right.push(("targeted".to_owned(), ctx.theme.dim));
-    }
-    if let Some(counts) = run.counts {
-        right.push((counts.short(), ctx.theme.text));
-    }
     if ctx.size == SizeClass::Large {
-        right.push((format!("took {}", words::took(run, ctx.now)), ctx.theme.dim));
+        right.extend(run.targeted.then(|| (4, "targeted".to_owned(), dim)));
+        right.push((3, format!("took {}", words::took(run, ctx.now)), dim));
     }
-    right.push((words::since(run, ctx.now), ctx.theme.dim));
-    pair(buf, line, (&text, words::style(run.phase, ctx.theme)), &right);
+    if run.denials > 0 {
+        right.push((1, format!("{} DENY", run.denials), ctx.theme.fail));
+    }
+    right.extend(run.counts.map(|counts| (0, counts.short(), text)));
+    right.push((2, words::since(run, ctx.now), dim));
+    pair(buf, line, (&standing, words::style(run.phase, ctx.theme)), &right);
 }
 
-/// A text on the left and as many of the last texts on the right as there is room for.
-fn pair(buf: &mut Buffer, line: Rect, (left, left_style): (&str, Style), right: &[(String, Style)]) {
+/// A text on the left and as many texts on the right as there is room for, those of the lowest rank first.
+fn pair(buf: &mut Buffer, line: Rect, (left, left_style): (&str, Style), right: &[(u8, String, Style)]) {
     let room = usize::from(line.width);
-    let mut parts: Vec<&(String, Style)> = Vec::new();
     let mut free = room.saturating_sub(width(left));
-    for part in right.iter().rev() {
-        let Some(rest) = free.checked_sub(width(&part.0) + 1) else { break };
-        free = rest;
-        parts.insert(0, part);
+    let mut ranked: Vec<usize> = (0..right.len()).collect();
+    ranked.sort_by_key(|place| right[*place].0);
+    let mut shown: Vec<(usize, Cow<'_, str>)> = Vec::new();
+    for place in ranked {
+        let (rank, text, _) = &right[place];
+        // What matters most is cut, with a sign, before it is left out.
+        let text = if *rank == 0 && free >= 4 { fit(text, free - 1) } else { Cow::Borrowed(text.as_str()) };
+        if let Some(rest) = free.checked_sub(width(&text) + 1) {
+            free = rest;
+            shown.push((place, text));
+        }
     }
+    shown.sort_unstable_by_key(|(place, _)| *place);
     buf.set_stringn(line.x, line.y, fit(left, room), room, left_style);
-    let used: usize = parts.iter().map(|part| width(&part.0) + 1).sum();
+    let used: usize = shown.iter().map(|(_, text)| width(text) + 1).sum();
     let mut x = line.right().saturating_sub(u16::try_from(used.saturating_sub(1)).unwrap_or(0));
-    for (text, style) in parts {
-        (x, _) = buf.set_stringn(x, line.y, text, room, *style);
+    for (place, text) in shown {
+        (x, _) = buf.set_stringn(x, line.y, text, room, right[place].2);
         x = x.saturating_add(1);
-    }
-    // A standing that has no room whole is cut, with a sign.
-    if let ([(text, style)], true) = (right, used == 0 && width(left) + 4 <= room) {
-        let room = room - width(left) - 1;
-        let at = line.right().saturating_sub(u16::try_from(room).unwrap_or(0));
-        buf.set_stringn(at, line.y, fit(text, room), room, *style);
     }
 }

@@ -5,7 +5,10 @@ use ratatui::style::Style;
 
 use crate::console::theme::Theme;
 use crate::console::widgets::value::{age, age_s, seconds};
-use crate::owner::{ChangeAction, EnvironmentStatus, LogLevel, Operation, Phase, Progress, RunSummary};
+use crate::owner::{
+    ChangeAction, EnvironmentStatus, FindingSeverity, LogLevel, Operation, Phase, PlanList, PlanOutline, PlannedChange,
+    Progress, RunSummary,
+};
 use crate::station::text::printable;
 
 /// A phase's sign, one cell wide.
@@ -49,6 +52,68 @@ pub const fn action_style(action: ChangeAction, theme: &Theme) -> Style {
         ChangeAction::Delete => theme.fail,
         ChangeAction::Move | ChangeAction::Forget | ChangeAction::Read => theme.dim,
     }
+}
+
+/// A change's sign; a new one that is made before the old one is destroyed has `+/-`.
+pub const fn change_sign(change: &PlannedChange) -> &'static str {
+    match change.action {
+        ChangeAction::Replace if change.create_first => "+/-",
+        action => action.sign(),
+    }
+}
+
+/// Why a change is made and what else is to know of it, in a line; not printable yet.
+pub fn why(change: &PlannedChange, list: PlanList) -> String {
+    let mut parts = Vec::new();
+    if list == PlanList::Drift {
+        parts.push("changed behind Terraform".to_owned());
+    }
+    parts.extend(change.deposed.as_ref().map(|key| format!("deposed {key}")));
+    parts.extend(change.previous_address.as_ref().map(|before| format!("was {before}")));
+    parts.extend(change.importing.as_ref().map(|id| format!("imports {id}")));
+    if change.replace_paths.is_empty() {
+        parts.extend(change.cause.clone());
+    } else {
+        parts.push(format!("forces replacement: {}", change.replace_paths.join(", ")));
+    }
+    parts.join(" · ")
+}
+
+/// One of a plan's two lists.
+pub fn listed(plan: &PlanOutline, list: PlanList) -> &[PlannedChange] {
+    match list {
+        PlanList::Changes => &plan.changes,
+        PlanList::Drift => &plan.drift,
+    }
+}
+
+/// Whether resources of this type hold data that are lost with them.
+pub fn holds_data(kind: &str) -> bool {
+    matches!(
+        kind,
+        "azurerm_resource_group"
+            | "azurerm_storage_account"
+            | "azurerm_storage_container"
+            | "azurerm_iothub"
+            | "azurerm_key_vault"
+            | "snowflake_database"
+            | "snowflake_schema"
+            | "snowflake_table"
+    )
+}
+
+/// A finding's style.
+pub const fn severity_style(severity: FindingSeverity, theme: &Theme) -> Style {
+    match severity {
+        FindingSeverity::Deny => theme.fail,
+        FindingSeverity::Warn => theme.warn,
+        FindingSeverity::Info => theme.dim,
+    }
+}
+
+/// So many of something: `1 change`, `2 changes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// A log line's style.

@@ -1,0 +1,124 @@
+//! A plan to be handed around: as Markdown for a pull request's comment, as one HTML file, as JSON.
+//!
+//! All say whether the plan is emulated. Nothing in them is secret as long as nothing in the report was revealed.
+
+mod html;
+mod json;
+mod markdown;
+
+pub use html::html;
+pub use json::json;
+pub use markdown::{LONGEST as LONGEST_MARKDOWN, markdown};
+
+use super::model::{ChangeDetail, PlanOutline, PlannedChange};
+use crate::provisioning::policy::finding::Severity;
+use crate::provisioning::run::{ChangeAction, Run};
+
+/// What is exported: a run, its plan, and the differences within what it changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its plan.
+    pub plan: &'a PlanOutline,
+    /// Differences of its changes; those that aren't given are listed without.
+    pub changes: &'a [ChangeDetail],
+    /// Differences of what was changed behind Terraform's back.
+    pub drift: &'a [ChangeDetail],
+}
+
+/// What matters most of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Planning failed half-way.
+    Errored,
+    /// The policies deny it.
+    Denied,
+    /// It changes something.
+    Changes,
+    /// It changes nothing.
+    NoChanges,
+}
+
+impl Report<'_> {
+    /// What matters most of it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.plan.errored {
+            Verdict::Errored
+        } else if self.findings(Severity::Deny) > 0 {
+            Verdict::Denied
+        } else if self.plan.changes.is_empty() && self.plan.drift.is_empty() && self.plan.outputs.is_empty() {
+            Verdict::NoChanges
+        } else {
+            Verdict::Changes
+        }
+    }
+
+    /// The verdict in words, without a full stop.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+        match self.verdict() {
+            Verdict::Errored => "Planning failed half-way: this plan can't be applied".to_owned(),
+            Verdict::Denied => format!("DENIED by {}", counted(self.findings(Severity::Deny), "finding")),
+            Verdict::NoChanges => "No changes: everything is as it is described".to_owned(),
+            Verdict::Changes => match self.findings(Severity::Warn) {
+                0 => "Changes are planned, and no policy has anything against them".to_owned(),
+                warnings => format!("Changes are planned, with {}", counted(warnings, "warning")),
+            },
+        }
+    }
+
+    fn findings(&self, severity: Severity) -> usize {
+        self.run.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// `run 7 · staging · EMULATED · destroy`.
+    fn title(&self) -> String {
+        self.run.title()
+    }
+
+    /// Who planned it: a label.
+    fn planned_by(&self) -> &str {
+        self.run.record.as_ref().map_or(&self.run.asked_by, |record| &record.planned_by)
+    }
+
+    /// When and by whom and with what.
+    fn origin(&self) -> String {
+        let mut parts = vec![format!("{} unchanged", self.plan.unchanged)];
+        if let Some(at) = self.plan.made_at.or(self.run.planned_at) {
+            parts.push(format!("planned {} by {}", at.strftime("%Y-%m-%d %H:%M UTC"), self.planned_by()));
+        }
+        parts.push(format!("Terraform {}", self.plan.terraform_version));
+        parts.push(format!("run is {}", self.run.phase.label()));
+        parts.join(" · ")
+    }
+
+    /// What is destroyed for good or to make it again.
+    fn destroyed(&self) -> impl Iterator<Item = &PlannedChange> {
+        self.plan.changes.iter().filter(|change| matches!(change.action, ChangeAction::Replace | ChangeAction::Delete))
+    }
+}
+
+/// What is done to a resource, in a line, without its address: `can't be changed in place: name · was a.b`.
+fn remarks(change: &PlannedChange) -> String {
+    let mut remarks: Vec<String> = change.cause.clone().into_iter().collect();
+    if change.action == ChangeAction::Replace && change.create_first {
+        remarks.push("the new one is made first".to_owned());
+    }
+    if let Some(previous) = &change.previous_address {
+        remarks.push(format!("moved from {previous}"));
+    }
+    if let Some(id) = &change.importing {
+        remarks.push(format!("imported by {id}"));
+    }
+    if let Some(key) = &change.deposed {
+        remarks.push(format!("deposed {key}"));
+    }
+    remarks.join(" · ")
+}
+
+/// Characters of a value before it is cut in the outputs of a report.
+const LONGEST_VALUE: usize = 600;

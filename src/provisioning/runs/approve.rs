@@ -1,0 +1,170 @@
+//! Approving a run's plan, here or by a file that was made elsewhere.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ask;
+use super::log::LogWriter;
+use super::seen;
+use super::store::{Store, StoreLock, Stored};
+use crate::provisioning::approval::approvers::Approvers;
+use crate::provisioning::approval::check::{Case, authorise, counts};
+use crate::provisioning::approval::make::{self, Wish};
+use crate::provisioning::approval::record::Signed;
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::{LogLevel, Phase};
+use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
+use crate::station::text::printable;
+
+/// What came of an approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// The approval.
+    pub signed: Signed,
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub message: String,
+}
+
+/// Approves the plan of run `number`. Refused in words where the approval wouldn't count; nothing is kept then.
+pub fn approve(
+    store: &Store,
+    number: u32,
+    settings: &ProvisioningSettings,
+    wish: &Wish<'_>,
+    now: Timestamp,
+) -> Result<Approved, ProvisioningError> {
+    take(store, number, settings, now, |record| {
+        let key = settings.signing_key.as_deref();
+        let key = key.filter(|_| store.environment().kind() == EnvironmentKind::Cloud);
+        make::approve(record, wish, now, key)
+    })
+}
+
+/// Takes in an approval that was made elsewhere: its file's text.
+pub fn import(
+    store: &Store,
+    number: u32,
+    settings: &ProvisioningSettings,
+    text: &str,
+    now: Timestamp,
+) -> Result<Approved, ProvisioningError> {
+    take(store, number, settings, now, |_| {
+        make::from_file(text).map_err(|error| ProvisioningError::NotApproved(error.to_string()))
+    })
+}
+
+fn take(
+    store: &Store,
+    number: u32,
+    settings: &ProvisioningSettings,
+    now: Timestamp,
+    approval: impl FnOnce(&Signed) -> Result<Signed, ProvisioningError>,
+) -> Result<Approved, ProvisioningError> {
+    let lock = store.lock()?;
+    seen::bury(store, &lock)?;
+    let mut stored = store.read(number)?;
+    if !stored.run.phase.waits() {
+        let label = stored.run.phase.label();
+        let words =
+            format!("run {number}: can't be approved, it is {label}; only a planned run can, `skydeck plan` makes one");
+        return Err(ended(stored.run.phase, words));
+    }
+    ask::refuse_outdated(store, &lock, &mut stored, settings, now)?;
+    let record = store.record(number)?.ok_or_else(|| {
+        ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
+    })?;
+    let signed = approval(&record)?;
+    let approvers = Approvers::find(settings.approvers.as_deref())?;
+    let used = store.used()?;
+    let run = (number, stored.run.id.clone());
+    let case = case(store.environment(), (run.0, &run.1), &record, stored.run.denials(), &used, settings);
+    let counted = counts(&case, &signed, approvers.as_ref(), now)?;
+    store.add_approval(number, &counted.id, &signed)?;
+    let settled = settle(store, &lock, &mut stored, settings, now)?;
+    let approval = make::approval_of(&signed)?;
+    let words = match (&approval.reason, approval.overrides_denials) {
+        (Some(reason), true) => format!("overrides what the policies deny: {reason}"),
+        (Some(reason), false) => reason.clone(),
+        (None, _) => String::new(),
+    };
+    let mut digests = make::record_of(&record)?.digests();
+    digests.insert("approval".to_owned(), crate::provisioning::approval::digest::of_bytes(signed.payload.as_bytes()));
+    digests.extend(counted.key.clone().map(|key| ("key".to_owned(), key)));
+    store.trail().append(Deed {
+        who: counted.by.clone(),
+        event: AuditEvent::Approved,
+        emulated: stored.run.emulated,
+        run: Some(number),
+        words,
+        digests,
+    })?;
+    let message = match settled {
+        Ok(()) => format!("run {number}: approved by {}; `skydeck apply` applies it", counted.by),
+        Err(lacks) => format!("run {number}: approved by {}; {lacks}", counted.by),
+    };
+    LogWriter::open(&store.run_folder(number))?.append(stored.run.phase, LogLevel::Info, &message)?;
+    Ok(Approved { signed, id: counted.id, message })
+}
+
+/// Brings a waiting run in step with the approvals that it has. The inner error says what is still missing.
+pub fn settle(
+    store: &Store,
+    _lock: &StoreLock,
+    stored: &mut Stored,
+    settings: &ProvisioningSettings,
+    now: Timestamp,
+) -> Result<Result<(), String>, ProvisioningError> {
+    let number = stored.run.number;
+    let Some(record) = store.record(number)? else { return Ok(Ok(())) };
+    let approvals = store.approvals(number)?;
+    let approvers = Approvers::find(settings.approvers.as_deref())?;
+    let used = store.used()?;
+    let run_id = stored.run.id.clone();
+    let case = case(store.environment(), (number, &run_id), &record, stored.run.denials(), &used, settings);
+    let verdict = authorise(&case, &approvals, approvers.as_ref(), now);
+    let mut views: Vec<_> = approvals.iter().filter_map(|signed| make::view(signed, approvers.as_ref()).ok()).collect();
+    views.sort_by_key(|view| view.at);
+    let phase = if verdict.is_ok() && !views.is_empty() { Phase::Approved } else { Phase::Planned };
+    if stored.run.approvals != views || stored.run.phase != phase {
+        stored.run.approvals = views;
+        stored.run.phase = phase;
+        store.write(stored)?;
+    }
+    Ok(verdict.map(|_| ()).map_err(|refusal| refusal.to_string()))
+}
+
+/// The case of a run, as approvals are weighed in it.
+#[must_use]
+pub fn case<'a>(
+    environment: &'a EnvironmentName,
+    (run, run_id): (u32, &'a str),
+    record: &'a Signed,
+    denials: u32,
+    used: &'a BTreeSet<String>,
+    settings: &ProvisioningSettings,
+) -> Case<'a> {
+    Case {
+        environment,
+        run,
+        run_id,
+        record,
+        denials,
+        used,
+        plan_max_age: SignedDuration::from_hours(i64::from(settings.plan_max_age_h)),
+        approval_max_age: SignedDuration::from_hours(i64::from(settings.approval_max_age_h)),
+    }
+}
+
+/// A refusal of a run that isn't waiting any more, by what became of it.
+pub fn ended(phase: Phase, words: String) -> ProvisioningError {
+    match phase {
+        Phase::Stale => ProvisioningError::Stale(words),
+        Phase::Expired => ProvisioningError::Expired(words),
+        _ => ProvisioningError::Refused(printable(&words)),
+    }
+}

@@ -1,0 +1,130 @@
+//! What follows a plan: it is kept to be read, judged by the policies, and recorded with everything that it is bound to.
+
+use jiff::Timestamp;
+
+use super::Carrier;
+use super::plan::StateMark;
+use crate::provisioning::approval::digest;
+use crate::provisioning::approval::make::{self, SCHEMA};
+use crate::provisioning::approval::record::PlanRecord;
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::plan::kept;
+use crate::provisioning::plan::read::PlanReading;
+use crate::provisioning::policy::finding::{Finding, Severity};
+use crate::provisioning::policy::{Policies, PolicyContext, verdict_digest};
+use crate::provisioning::runs::ask;
+use crate::provisioning::terraform::command::Caller;
+use crate::settings::{EnvironmentKind, InvalidChangeWindow};
+
+impl Carrier {
+    /// Keeps, judges and records the plan that `reading` is of.
+    pub(super) fn judge(
+        &mut self,
+        caller: &Caller,
+        reading: &PlanReading,
+        state: StateMark,
+    ) -> Result<(), ProvisioningError> {
+        let number = self.recorder.run().number;
+        let folder = self.store.run_folder(number);
+        kept::write(&folder, reading)?;
+        // In clear, for whoever reveals it; it goes when the plan goes.
+        files::write_whole(&self.store.plan_json(number), reading.json().to_string().as_bytes())?;
+        let policies = Policies::load(self.settings.policies.as_deref());
+        let findings = self.ask_policies(&policies, reading)?;
+        self.recorder.judged(findings)?;
+        let run = self.recorder.run();
+        let workspace = self.store.workspace();
+        let record = PlanRecord {
+            schema: SCHEMA,
+            environment: run.environment.clone(),
+            run: number,
+            run_id: run.id.clone(),
+            plan_sha256: digest::of_file(&self.store.plan(number))?,
+            content_digest: reading.content_digest(),
+            state_lineage: state.lineage,
+            state_serial: state.serial,
+            configuration_digest: digest::of_configuration(workspace.folder())?,
+            lock_file_digest: digest::of_lock_file(workspace.folder())?,
+            policies_digest: policies.digest(),
+            verdict_digest: verdict_digest(&run.findings),
+            denials: run.denials(),
+            terraform_version: caller.terraform().version.clone(),
+            planned_by: run.asked_by.clone(),
+            planned_at: run.planned_at.unwrap_or_else(Timestamp::now),
+        };
+        self.record(record)
+    }
+
+    /// Writes the record, signed where the environment is in the cloud and a key is set.
+    fn record(&mut self, record: PlanRecord) -> Result<(), ProvisioningError> {
+        let key = self.settings.signing_key.as_deref();
+        let key = key.filter(|_| self.store.environment().kind() == EnvironmentKind::Cloud);
+        self.store.write_record(record.run, &make::sign_record(&record, key)?)?;
+        let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
+        self.tell("", AuditEvent::Planned, &counts, &record)?;
+        if record.denials > 0 {
+            let denied = self.recorder.run().findings.iter().filter(|finding| finding.severity == Severity::Deny);
+            let mut policies: Vec<_> = denied.map(|finding| finding.policy.clone()).collect();
+            policies.dedup();
+            let words = format!("by {}", policies.join(", "));
+            self.tell("", AuditEvent::Denied, &words, &record)?;
+        }
+        self.recorder.run_mut().record = Some(record);
+        Ok(())
+    }
+
+    /// What the policies say of a plan now, without its secrets.
+    pub(super) fn ask_policies(
+        &self,
+        policies: &Policies,
+        reading: &PlanReading,
+    ) -> Result<Vec<Finding>, ProvisioningError> {
+        let window = self.settings.change_window.as_deref().map(str::parse).transpose();
+        let refused = |error| ProvisioningError::Refused(format!("provisioning.change_window: {error}"));
+        let context = PolicyContext {
+            environment: self.store.environment().clone(),
+            now: Timestamp::now(),
+            change_window: window.map_err(|error: InvalidChangeWindow| refused(error))?,
+            emulated: self.recorder.run().emulated,
+        };
+        let masks = self.recorder.masks();
+        let masked = |finding: Finding| Finding {
+            message: masks.apply(&finding.message),
+            addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
+            ..finding
+        };
+        Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
+    }
+
+    /// Writes to the audit trail, with what a plan is bound to. Without a name it is whoever asked for the run.
+    pub(super) fn tell(
+        &self,
+        who: &str,
+        event: AuditEvent,
+        words: &str,
+        record: &PlanRecord,
+    ) -> Result<(), ProvisioningError> {
+        let run = self.recorder.run();
+        let who = if who.is_empty() { &run.asked_by } else { who };
+        self.store.trail().append(Deed {
+            who: who.to_owned(),
+            event,
+            emulated: run.emulated,
+            run: Some(run.number),
+            words: self.recorder.masks().apply(words),
+            digests: record.digests(),
+        })?;
+        Ok(())
+    }
+
+    /// Writes to the audit trail how the run ended. A run that has ended has ended, whether that can be written or not.
+    pub(super) fn tell_end(&mut self, words: &str) {
+        let words = self.recorder.masks().apply(words);
+        if let Err(error) = ask::tell(&self.store, self.recorder.run(), "", AuditEvent::Ended, &words) {
+            tracing::error!(target: "provisioning", "audit trail: {error}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What an approval is bound to: each of it moved, and nothing is applied.
+
+use crate::place::{Home, Place, has_terraform};
+
+/// A plan of `environment`, approved.
+fn approved(place: &Place) -> Home {
+    let ada = place.home("ada");
+    place.let_sign("grace", "skydeck-approval");
+    ada.run(&["plan", "--env", "staging"]).ends_with(3);
+    place.home("grace").run(&["approve", "--env", "staging", "--yes"]).ends_with(0);
+    ada.run(&["runs", "--env", "staging"]).ends_with(0).says("approved");
+    ada
+}
+
+fn state(place: &Place) -> bool {
+    place.path().join("state/staging.tfstate").exists()
+}
+
+#[test]
+fn a_configuration_edited_after_the_approval_is_stale() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = approved(&place);
+    place.write("module/environments/staging.tfvars", "size = \"large\"\n");
+    ada.run(&["apply", "--env", "staging", "--yes"]).ends_with(6).says("configuration");
+    assert!(!state(&place), "something was applied");
+    // Once stale, always stale.
+    place.write("module/environments/staging.tfvars", "size = \"small\"\n");
+    ada.run(&["apply", "1", "--env", "staging", "--yes"]).ends_with(6);
+}
+
+#[test]
+fn a_plan_file_that_was_changed_is_found() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = approved(&place);
+    let plan = ada.runs("staging").join("runs/0001/plan");
+    let mut bytes = std::fs::read(&plan).expect("the plan");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&plan, bytes).expect("written");
+    ada.run(&["apply", "--env", "staging", "--yes"]).ends_with(6).says("plan file");
+    assert!(!state(&place), "something was applied");
+}
+
+#[test]
+fn a_state_that_moved_on_is_stale() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = approved(&place);
+    let bob = place.home("bob");
+    bob.run(&["plan", "--env", "staging"]).ends_with(3);
+    place.home("grace").run(&["approve", "2", "--env", "staging", "--yes"]).ends_with(0);
+    bob.run(&["apply", "2", "--env", "staging", "--yes"]).ends_with(0);
+    ada.run(&["apply", "1", "--env", "staging", "--yes"]).ends_with(6).says("state");
+}
+
+#[test]
+fn an_approval_is_for_its_own_run_and_environment_and_used_once() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    place.let_sign("grace", "skydeck-approval");
+    let (ada, grace) = (place.home("ada"), place.home("grace"));
+    ada.run(&["plan", "--env", "staging"]).ends_with(3);
+    let file = place.path().join("approval.json").display().to_string();
+    grace.run(&["approve", "--env", "staging", "--yes", "--out", &file]).ends_with(0);
+    // For another run of the same environment.
+    ada.run(&["plan", "--env", "staging"]).ends_with(3);
+    ada.run(&["apply", "2", "--env", "staging", "--yes", "--approval", &file]).ends_with(5).says("run 1");
+    // For another environment.
+    ada.run(&["plan", "--env", "prod"]).ends_with(3);
+    ada.run(&["apply", "1", "--env", "prod", "--yes", "--approval", &file]).ends_with(5).says("staging");
+    // Changed.
+    let text = place.read("approval.json");
+    place.write("changed.json", &text.replace("looks", "locks").replace("\\\"run\\\":1", "\\\"run\\\":2"));
+    let changed = place.path().join("changed.json").display().to_string();
+    assert_ne!(text, place.read("changed.json"));
+    ada.run(&["apply", "2", "--env", "staging", "--yes", "--approval", &changed]).ends_with(5);
+    // Rubbish.
+    place.write("rubbish.json", "{\"payload\": 7}");
+    let rubbish = place.path().join("rubbish.json").display().to_string();
+    ada.run(&["apply", "2", "--env", "staging", "--yes", "--approval", &rubbish]).ends_with(5).says("rubbish.json");
+    // As it was meant, once.
+    ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]).ends_with(0);
+    let again = ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]);
+    assert_ne!(again.code, Some(0), "{again:?}");
+}
+
+#[test]
+fn an_approval_expires() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = approved(&place);
+    // An approval of yesterday can't be made without its key: the plan's age is held to the same clock.
+    let file = ada.runs("staging").join("runs/0001/run.json");
+    let text = std::fs::read_to_string(&file).expect("the run");
+    let mut run: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    run["plannedAt"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&file, run.to_string()).expect("written");
+    let said = ada.run(&["apply", "--env", "staging", "--yes"]);
+    assert!(matches!(said.code, Some(5 | 6)), "{said:?}");
+    assert!(!state(&place), "something was applied");
+}
