@@ -115,10 +115,7 @@ fn sharing(
 /// Tells the other machines how a run stands. What can't be sent now is sent by the next refresh.
 async fn publish(environment: &EnvironmentName, settings: &Settings, folders: &Folders, number: u32) {
     let outcome = match sharing(environment, settings, folders) {
-        Ok(Some(sharing)) => {
-            let told = sharing.tell().await;
-            sharing.publish(number).await.and(told).map_err(ProvisioningError::from)
-        }
+        Ok(Some(sharing)) => sharing.publish(number).await.map(|_| ()).map_err(ProvisioningError::from),
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };

@@ -147,7 +147,6 @@ impl Provisioner {
             return Ok(Answer::Done { message: format!("environment {environment}: its runs are kept here alone") });
         };
         let refreshed = sharing.refresh().await?;
-        tell(Some(&sharing)).await;
         let changed: Vec<u32> =
             [&refreshed.made, &refreshed.changed, &refreshed.approved].into_iter().flatten().copied().collect();
         let message = if refreshed.faults.is_empty() {
@@ -189,11 +188,12 @@ impl Provisioner {
         store: &Store,
         settings: &ProvisioningSettings,
         number: u32,
-    ) -> Result<(), ProvisioningError> {
-        if let Some(sharing) = self.update(store, settings, number).await? {
+    ) -> Result<Option<Sharing>, ProvisioningError> {
+        let sharing = self.update(store, settings, number).await?;
+        if let Some(sharing) = &sharing {
             sharing.fetch(number).await?;
         }
-        Ok(())
+        Ok(sharing)
     }
 }
 
@@ -221,7 +221,6 @@ async fn publish(sharing: Option<&Sharing>, number: u32) {
     {
         tracing::warn!(target: "provisioning", "run {number}: {error}");
     }
-    tell(sharing).await;
 }
 
 /// Tells the shared trail what was done here. What can't be told now is told by the next refresh.

@@ -1,8 +1,7 @@
-//! Telling the shared trail what this home's own one has and it hasn't.
+//! Telling the shared trail what was done here.
 //!
-//! Whatever is done is written to the trail here first, so that a dead network keeps nothing from being told later.
-
-use std::path::PathBuf;
+//! Whatever is done is written to this data folder's own trail first, and from there into the shared one, in its order.
+//! How far that has come is remembered: what a crash or a dead network left untold is told with the next call.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +9,6 @@ use super::error::SharedError;
 use super::sync::Sharing;
 use crate::provisioning::audit::chain::{self, Deed, Verdict};
 use crate::provisioning::audit::entry::AuditEntry;
-use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 
 /// Entries of the store that are looked through for one that was told before its process ended.
@@ -24,25 +22,11 @@ struct Head {
 }
 
 impl Sharing {
-    /// Tells the shared trail what it wasn't told yet. Where the store can't be reached the error says why, and the next
-    /// call goes on where this one ended.
-    pub async fn tell(&self) -> Result<(), SharedError> {
+    /// Tells the shared trail what is new in the one here. Answers how many entries. [`Sharing::publish`] and
+    /// [`Sharing::refresh`] do so too.
+    pub async fn tell(&self) -> Result<u32, SharedError> {
         let _lock = self.lock().await?;
-        let untold = self.store.trail().read(self.told()?, usize::MAX)?;
-        if untold.is_empty() {
-            return Ok(());
-        }
-        // A process that ended between telling and noting that it has told tells again.
-        let newest = self.shared.newest_audit(LOOK_BACK).await?;
-        for entry in untold {
-            if !newest.iter().any(|there| is_of(there, &entry)) {
-                let environment = &self.shared.environment;
-                let follow = |previous: Option<&AuditEntry>| chain::next(previous, environment, entry.at, deed(&entry));
-                self.shared.append_audit(&follow).await?;
-            }
-            files::write_whole(&self.told_path(), entry.number.to_string().as_bytes())?;
-        }
-        Ok(())
+        self.tell_all().await
     }
 
     /// The shared trail after an entry, oldest first, at most `limit` (the newest). What is untold here is told before.
@@ -56,10 +40,11 @@ impl Sharing {
     /// Whether the shared trail is as it was written, as far as that can be told from it and from where it ended when
     /// this home looked last.
     pub async fn verify_trail(&self) -> Result<Verdict, SharedError> {
-        self.tell().await?;
         let _lock = self.lock().await?;
+        self.tell_all().await?;
+        let path = self.store.folder().join("shared-head.json");
         let entries = self.shared.audit_entries().await?;
-        let seen = files::read(&self.head_path())?.and_then(|text| serde_json::from_str::<Head>(&text).ok());
+        let seen = files::read(&path)?.and_then(|text| serde_json::from_str::<Head>(&text).ok());
         let is_there =
             |head: &Head| entries.iter().flatten().any(|entry| entry.number == head.number && entry.hash == head.hash);
         let lost = seen.filter(|head| !is_there(head));
@@ -69,29 +54,36 @@ impl Sharing {
             let words = "was the last one when this machine looked, and isn't there as it was";
             verdict.faults.push(format!("entry {}: {words}", head.number));
         } else if let (true, Some(head)) = (verdict.faults.is_empty(), last) {
-            let text = serde_json::to_vec(&head).unwrap_or_default();
-            files::write_whole(&self.head_path(), &text)?;
+            files::write_whole(&path, &serde_json::to_vec(&head).unwrap_or_default())?;
         }
         Ok(verdict)
     }
 
-    fn head_path(&self) -> PathBuf {
-        self.store.folder().join("audit").join("shared-head.json")
-    }
-
-    /// Number of the newest entry here that the store has; 0 before the first.
-    fn told(&self) -> Result<u64, ProvisioningError> {
-        let path = self.told_path();
-        let Some(text) = files::read(&path)? else { return Ok(0) };
-        text.trim().parse().map_err(|_| ProvisioningError::Damaged { path, reason: "isn't a number".to_owned() })
-    }
-
-    fn told_path(&self) -> PathBuf {
-        self.store.folder().join("audit").join("told")
+    pub(super) async fn tell_all(&self) -> Result<u32, SharedError> {
+        let path = self.store.folder().join("told");
+        let told: u64 = files::read(&path)?.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let entries = self.store.trail().read(told, usize::MAX)?;
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        // A process that ended between telling and noting that it has told tells again.
+        let there = self.shared.newest_audit(LOOK_BACK).await?;
+        let mut count = 0;
+        for entry in &entries {
+            if !there.iter().any(|other| is_same(other, entry)) {
+                let append = |previous: Option<&AuditEntry>| {
+                    chain::next(previous, &self.shared.environment, entry.at, deed_of(entry))
+                };
+                self.shared.append_audit(&append).await?;
+                count += 1;
+            }
+            files::write_whole(&path, entry.number.to_string().as_bytes())?;
+        }
+        Ok(count)
     }
 }
 
-fn deed(entry: &AuditEntry) -> Deed {
+fn deed_of(entry: &AuditEntry) -> Deed {
     Deed {
         who: entry.who.clone(),
         event: entry.event,
@@ -102,7 +94,7 @@ fn deed(entry: &AuditEntry) -> Deed {
     }
 }
 
-/// Whether the store's entry tells what the one here does: two things aren't done in one nanosecond by one person.
-fn is_of(there: &AuditEntry, here: &AuditEntry) -> bool {
-    (there.at, there.event, there.run, &there.who) == (here.at, here.event, here.run, &here.who)
+/// Whether both tell the same: they hang in two chains, and so differ in number and hash.
+fn is_same(one: &AuditEntry, other: &AuditEntry) -> bool {
+    one.at == other.at && deed_of(one) == deed_of(other)
 }
