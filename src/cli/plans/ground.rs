@@ -32,7 +32,7 @@ pub struct Ground {
 
 enum From {
     Owner(OwnerClient, watch::Receiver<Arc<Snapshot>>),
-    Folders(Provisioner),
+    Folders(Box<Provisioner>),
 }
 
 impl Ground {
@@ -48,7 +48,7 @@ impl Ground {
                 let snapshots = client.snapshots();
                 From::Owner(client, snapshots)
             }
-            None => From::Folders(context.provisioner.clone()),
+            None => From::Folders(Box::new(context.provisioner.clone())),
         };
         let ground = Self { environment, from, makes: Some(context.provisioner.clone()) };
         ground.look_elsewhere().await;
