@@ -47,6 +47,7 @@ pub use crate::provisioning::plan::model::{
     ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
     PlannedChange, Shown,
 };
+pub use crate::provisioning::plan::tree::{ChangeFilter, PlanTree, TreePart};
 pub use crate::provisioning::policy::finding::{Finding, Severity as FindingSeverity};
 pub use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,

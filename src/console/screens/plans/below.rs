@@ -88,15 +88,26 @@ pub fn subject(row: &Row, run: &Run, held: &Held, details: &Details, unchanged: 
             let words = format!(
                 "{} changed behind Terraform: by hand, by another program, or by the cloud itself. The plan takes \
                  that into account.",
-                words::counted(row.count, "resource")
+                words::counted(row.below, "resource")
             );
             Subject::words("Drift", Tone::Plain, &words)
         }
         RowKey::Branch(Branch::Module(_, address)) => {
-            let count = |(action, count): (crate::owner::ChangeAction, u32)| {
-                DiffLine::words(Tone::Plain, &format!("{:>3} {count} to {}", action.sign(), action.label()))
-            };
-            Subject { title: printable(address), lines: row.tally.counts().map(count).collect(), revealed: false }
+            let counts = row.counts;
+            let all = [
+                ("+", counts.create, "to create"),
+                ("~", counts.update, "to update"),
+                ("-/+", counts.replace, "to replace"),
+                ("-", counts.delete, "to destroy"),
+                (">", counts.import, "to import"),
+                (".", counts.forget, "to forget"),
+            ];
+            let some = all.into_iter().filter(|(_, count, _)| *count > 0);
+            let line = |(sign, count, does)| DiffLine::words(Tone::Plain, &format!("{sign:>3} {count} {does}"));
+            let mut lines: Vec<DiffLine> = some.map(line).collect();
+            let all = words::counted(row.below, "change");
+            lines.push(DiffLine::words(Tone::Dim, &format!("    {all} in all, reads and moves among them")));
+            Subject { title: printable(address), lines, revealed: false }
         }
     }
 }

@@ -31,14 +31,8 @@ impl Plans {
     /// The branch that a row was folded into.
     fn nearest(&self, key: &RowKey, rows: &Rows) -> Option<usize> {
         let RowKey::Change(list, index) = key else { return None };
-        let mut module = Some(words::listed(self.held.plan(), *list).get(*index)?.module.as_str());
-        while let Some(address) = module.filter(|address| !address.is_empty()) {
-            if let Some(place) = rows.position(&RowKey::Branch(Branch::Module(*list, address.to_owned()))) {
-                return Some(place);
-            }
-            module = rows::parent_module(address);
-        }
-        (*list == PlanList::Drift).then(|| rows.position(&RowKey::Branch(Branch::Drift))).flatten()
+        let around = self.held.around(*list, *index);
+        around.into_iter().rev().find_map(|branch| rows.position(&RowKey::Branch(branch)))
     }
 
     /// Selects a row. What was revealed of another is hidden.
@@ -77,14 +71,8 @@ impl Plans {
     pub(super) fn jump_to(&mut self, address: &str) -> bool {
         let Some(key) = self.held.find(address) else { return false };
         let RowKey::Change(list, index) = key else { return false };
-        if list == PlanList::Drift {
-            self.held.folds.set(&Branch::Drift, true);
-        }
-        let module = words::listed(self.held.plan(), list).get(index).map(|change| change.module.clone());
-        let mut module = module.filter(|module| !module.is_empty());
-        while let Some(address) = module {
-            self.held.folds.set(&Branch::Module(list, address.clone()), true);
-            module = rows::parent_module(&address).map(str::to_owned);
+        for branch in self.held.around(list, index) {
+            self.held.folds.set(&branch, true);
         }
         self.pick(key);
         true
@@ -171,7 +159,7 @@ fn draw(
 ) {
     let theme = ctx.theme;
     let plan = screen.held.plan();
-    let indent = 1 + 2 * row.depth.min(line.width / 4);
+    let indent = 1 + 2 * u16::try_from(row.depth).unwrap_or(u16::MAX).min(line.width / 4);
     let place = Rect { x: line.x.saturating_add(indent), width: line.width.saturating_sub(indent), ..line };
     match &row.key {
         RowKey::Branch(branch) => {
@@ -232,14 +220,12 @@ fn draw(
 /// A branch's name, and its counts.
 fn titled(branch: &Branch, row: &Row) -> (String, String) {
     match branch {
-        Branch::Module(_, address) => {
-            let parent = rows::parent_module(address).unwrap_or_default();
-            (printable(rows::within(address, parent)), row.tally.short())
-        }
-        Branch::Drift => ("drift".into(), format!("≠{} changed behind Terraform", row.count)),
-        Branch::Outputs => ("outputs".into(), words::counted(row.count, "change")),
-        Branch::Checks => ("checks".into(), row.count.to_string()),
-        Branch::Variables => ("variables".into(), row.count.to_string()),
+        Branch::Module(..) if row.counts.is_empty() => (printable(&row.name), words::counted(row.below, "change")),
+        Branch::Module(..) => (printable(&row.name), row.counts.short()),
+        Branch::Drift => ("drift".into(), format!("≠{} changed behind Terraform", row.below)),
+        Branch::Outputs => ("outputs".into(), words::counted(row.below, "change")),
+        Branch::Checks => ("checks".into(), row.below.to_string()),
+        Branch::Variables => ("variables".into(), row.below.to_string()),
     }
 }
 

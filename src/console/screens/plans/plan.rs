@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rows::{self, Folds, RowKey, Rows};
+use super::rows::{self, Branch, Folds, RowKey, Rows, Trees};
 use super::words;
 use crate::console::filter::Filter;
 use crate::console::screens::fresh::Fresh;
@@ -29,6 +29,7 @@ pub struct Held {
     plan: Option<(PlanKey, Result<Arc<PlanOutline>, String>)>,
     /// What is shown: the plan, or what the run tells of it.
     shown: Arc<PlanOutline>,
+    trees: Trees,
     /// Places in the run's changes by address.
     places: HashMap<String, usize>,
     /// Rises with every other plan that is shown.
@@ -101,16 +102,26 @@ impl Held {
     /// Chooses what is shown.
     fn look(&mut self) {
         let Some(run) = &self.run else { return };
-        if let Some(plan) = self.plan_of(run) {
-            if !Arc::ptr_eq(plan, &self.shown) {
-                (self.shown, self.generation) = (Arc::clone(plan), self.generation + 1);
+        if let Some(plan) = self.plan_of(run).map(Arc::clone) {
+            if !Arc::ptr_eq(&plan, &self.shown) {
+                self.show(plan);
             }
             return;
         }
         let told = rows::outline_of(run);
         if told != *self.shown {
-            (self.shown, self.generation) = (Arc::new(told), self.generation + 1);
+            self.show(Arc::new(told));
         }
+    }
+
+    fn show(&mut self, plan: Arc<PlanOutline>) {
+        self.trees = Trees::of(&plan);
+        (self.shown, self.generation) = (plan, self.generation + 1);
+    }
+
+    /// The branches around a change, the outermost first.
+    pub fn around(&self, list: PlanList, index: usize) -> Vec<Branch> {
+        self.trees.around(list, index)
     }
 
     /// The plan that is shown; only what the run tells of it before it has come, or where it isn't kept.
@@ -136,7 +147,7 @@ impl Held {
         match &*made {
             Some(made) if made.of == of => Arc::clone(&made.rows),
             _ => {
-                let rows = Arc::new(Rows::of(&self.shown, filter, &self.folds));
+                let rows = Arc::new(Rows::of(&self.shown, &self.trees, filter, &self.folds));
                 *made = Some(Made { of, rows: Arc::clone(&rows) });
                 rows
             }

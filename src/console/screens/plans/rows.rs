@@ -1,13 +1,13 @@
-//! A plan as rows: modules within modules, the changes in them, drift, outputs, checks and variables; folded, filtered.
+//! A plan as rows: its trees of changes and of drift, its outputs, checks and variables; folded, filtered.
 //!
-//! Rows are made once per change of the plan, the filter or a fold. A row names what it stands for and holds no text,
-//! so that 10,000 of them are made in milliseconds and only those in view are written out.
+//! Rows are made once per change of the plan, the filter or a fold, and only those in view are written out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use super::words;
 use crate::console::filter::Filter;
-use crate::owner::{ChangeAction, PlanList, PlanOutline, PlannedChange, Run};
+use crate::owner::{
+    ChangeAction, ChangeCounts, ChangeFilter, PlanList, PlanOutline, PlanTree, PlannedChange, Run, TreePart,
+};
 
 /// What has rows below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,67 +39,60 @@ pub enum RowKey {
     Variable(usize),
 }
 
-/// How many changes of each action, in the order of [`Tally::ORDER`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally([u32; 8]);
-
-impl Tally {
-    /// The actions in the order in which they are told.
-    pub const ORDER: [ChangeAction; 8] = [
-        ChangeAction::Create,
-        ChangeAction::Update,
-        ChangeAction::Replace,
-        ChangeAction::Delete,
-        ChangeAction::Import,
-        ChangeAction::Move,
-        ChangeAction::Forget,
-        ChangeAction::Read,
-    ];
-
-    fn add(&mut self, action: ChangeAction) {
-        if let Some(place) = Self::ORDER.iter().position(|known| *known == action) {
-            self.0[place] += 1;
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, others)| *mine += others);
-    }
-
-    /// Each action there is any of, with its count.
-    pub fn counts(self) -> impl Iterator<Item = (ChangeAction, u32)> {
-        Self::ORDER.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
-    }
-
-    /// `+27 ~1 -/+1`.
-    pub fn short(self) -> String {
-        self.counts().map(|(action, count)| format!("{}{count}", action.sign())).collect::<Vec<_>>().join(" ")
-    }
-
-    /// Changes in all.
-    pub fn total(self) -> u32 {
-        self.0.iter().sum()
-    }
-}
-
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// What it stands for.
     pub key: RowKey,
     /// How deep it lies, from 0.
-    pub depth: u16,
+    pub depth: usize,
     /// Whether a branch is unfolded.
     pub open: bool,
-    /// What is done below a branch.
-    pub tally: Tally,
-    /// How many rows' worth lies directly or deeper below a branch that isn't of changes.
-    pub count: usize,
+    /// What is done below a module, by action; reads and moves aren't among it.
+    pub counts: ChangeCounts,
+    /// How much lies below a branch, however deep.
+    pub below: usize,
+    /// A module's own step, as in `module.hub["a"]`; empty for anything else.
+    pub name: String,
 }
 
 impl Row {
-    const fn leaf(key: RowKey, depth: u16) -> Self {
-        Self { key, depth, open: false, tally: Tally([0; 8]), count: 0 }
+    fn leaf(key: RowKey, depth: usize) -> Self {
+        Self { key, depth, open: false, counts: ChangeCounts::default(), below: 0, name: String::new() }
+    }
+}
+
+/// The trees of a plan's two lists, made once for a plan.
+#[derive(Debug)]
+pub struct Trees {
+    changes: PlanTree,
+    drift: PlanTree,
+}
+
+impl Default for Trees {
+    /// Those of a plan that holds nothing.
+    fn default() -> Self {
+        Self::of(&PlanOutline::default())
+    }
+}
+
+impl Trees {
+    /// The trees of `plan`.
+    pub fn of(plan: &PlanOutline) -> Self {
+        Self { changes: PlanTree::of(&plan.changes), drift: PlanTree::of(&plan.drift) }
+    }
+
+    const fn of_list(&self, list: PlanList) -> &PlanTree {
+        match list {
+            PlanList::Changes => &self.changes,
+            PlanList::Drift => &self.drift,
+        }
+    }
+
+    /// The branches around a change, the outermost first.
+    pub fn around(&self, list: PlanList, index: usize) -> Vec<Branch> {
+        let modules = self.of_list(list).around(index).into_iter().map(|address| Branch::Module(list, address));
+        (list == PlanList::Drift).then_some(Branch::Drift).into_iter().chain(modules).collect()
     }
 }
 
@@ -155,19 +148,18 @@ pub struct Rows {
 
 impl Rows {
     /// The rows of `plan`. While a filter holds something back, nothing that passes it is folded away.
-    pub fn of(plan: &PlanOutline, filter: &Filter, folds: &Folds) -> Self {
+    pub fn of(plan: &PlanOutline, trees: &Trees, filter: &Filter, folds: &Folds) -> Self {
         let mut made = Self { all: plan.changes.len() + plan.drift.len(), ..Self::default() };
         let open = |branch: &Branch| filter.is_active() || folds.is_open(branch);
-        let changes = Modules::of(PlanList::Changes, &plan.changes, filter);
-        made.passing = changes.count();
-        changes.emit(0, 0, &open, &mut made.rows);
-        let drift = Modules::of(PlanList::Drift, &plan.drift, filter);
-        if drift.count() > 0 {
-            made.passing += drift.count();
-            let row = made.branch(Branch::Drift, drift.count(), &open);
-            if row {
-                drift.emit(0, 1, &open, &mut made.rows);
-            }
+        made.tree(PlanList::Changes, trees, filter, (0, &open));
+        let before = (made.rows.len(), made.passing);
+        made.tree(PlanList::Drift, trees, filter, (1, &open));
+        let drifted = made.passing - before.1;
+        if drifted > 0 {
+            let is_open = open(&Branch::Drift);
+            let row = Row { open: is_open, below: drifted, ..Row::leaf(RowKey::Branch(Branch::Drift), 0) };
+            made.rows.truncate(if is_open { made.rows.len() } else { before.0 });
+            made.rows.insert(before.0, row);
         }
         let passing = |len: usize, text: &dyn Fn(usize) -> String| -> Vec<usize> {
             (0..len).filter(|i| !filter.is_active() || filter.matches(&text(*i))).collect()
@@ -182,15 +174,43 @@ impl Rows {
         made
     }
 
-    /// Adds a branch; answers whether it is open.
-    fn branch(&mut self, branch: Branch, count: usize, open: &dyn Fn(&Branch) -> bool) -> bool {
-        let is_open = open(&branch);
-        self.rows.push(Row { open: is_open, count, ..Row::leaf(RowKey::Branch(branch), 0) });
-        is_open
+    /// Adds the rows of one list's tree, and how many of its changes pass.
+    fn tree(
+        &mut self,
+        list: PlanList,
+        trees: &Trees,
+        filter: &Filter,
+        (depth, open): (usize, &dyn Fn(&Branch) -> bool),
+    ) {
+        let tree = trees.of_list(list);
+        let branch = |address: &str| Branch::Module(list, address.to_owned());
+        let folded: BTreeSet<String> =
+            tree.modules().filter(|address| !open(&branch(address))).map(str::to_owned).collect();
+        let matches = |line: &str| filter.matches(line);
+        let passes = ChangeFilter { text: filter.is_active().then_some(&matches), ..ChangeFilter::default() };
+        for row in tree.rows(&folded, &passes) {
+            let at = row.depth + depth;
+            self.rows.push(match row.part {
+                TreePart::Change(index) => {
+                    self.passing += 1;
+                    Row::leaf(RowKey::Change(list, index), at)
+                }
+                TreePart::Module { address, name, folded, counts, changes } => {
+                    self.passing += if folded { changes } else { 0 };
+                    let key = RowKey::Branch(branch(&address));
+                    Row { key, depth: at, open: !folded, counts, below: changes, name }
+                }
+            });
+        }
     }
 
     fn leaves(&mut self, branch: Branch, places: &[usize], key: fn(usize) -> RowKey, open: &dyn Fn(&Branch) -> bool) {
-        if !places.is_empty() && self.branch(branch, places.len(), open) {
+        if places.is_empty() {
+            return;
+        }
+        let is_open = open(&branch);
+        self.rows.push(Row { open: is_open, below: places.len(), ..Row::leaf(RowKey::Branch(branch), 0) });
+        if is_open {
             self.rows.extend(places.iter().map(|place| Row::leaf(key(*place), 1)));
         }
     }
@@ -235,115 +255,32 @@ impl Rows {
     }
 }
 
-/// What the filter is held against.
-fn line(change: &PlannedChange, list: PlanList) -> String {
-    let drifted = if list == PlanList::Drift { "drifted " } else { "" };
-    let (sign, label) = (words::change_sign(change), change.action.label());
-    format!("{drifted}{sign} {label} {} {} {}", change.address, change.kind, words::why(change, list))
-}
-
-/// One list's changes by module.
-struct Modules {
-    list: PlanList,
-    nodes: Vec<Node>,
-}
-
-#[derive(Default)]
-struct Node {
-    address: String,
-    children: Vec<usize>,
-    changes: Vec<usize>,
-    tally: Tally,
-}
-
-impl Modules {
-    fn of(list: PlanList, changes: &[PlannedChange], filter: &Filter) -> Self {
-        let mut nodes = vec![Node::default()];
-        let mut known: HashMap<String, usize> = HashMap::from([(String::new(), 0)]);
-        for (index, change) in changes.iter().enumerate() {
-            if filter.is_active() && !filter.matches(&line(change, list)) {
-                continue;
-            }
-            let node = place(&change.module, &mut nodes, &mut known);
-            nodes[node].changes.push(index);
-            nodes[node].tally.add(change.action);
-        }
-        // A module comes before those in it, so that going backwards everything below is counted already.
-        for node in (0..nodes.len()).rev() {
-            let mut below = nodes[node].tally;
-            nodes[node].children.iter().for_each(|child| below.join(nodes[*child].tally));
-            nodes[node].tally = below;
-        }
-        Self { list, nodes }
-    }
-
-    fn count(&self) -> usize {
-        usize::try_from(self.nodes[0].tally.total()).unwrap_or(usize::MAX)
-    }
-
-    fn emit(&self, node: usize, depth: u16, open: &dyn Fn(&Branch) -> bool, rows: &mut Vec<Row>) {
-        let node = &self.nodes[node];
-        rows.extend(node.changes.iter().map(|index| Row::leaf(RowKey::Change(self.list, *index), depth)));
-        for child in &node.children {
-            let below = &self.nodes[*child];
-            let branch = Branch::Module(self.list, below.address.clone());
-            let is_open = open(&branch);
-            rows.push(Row { open: is_open, tally: below.tally, ..Row::leaf(RowKey::Branch(branch), depth) });
-            if is_open {
-                self.emit(*child, depth + 1, open, rows);
-            }
-        }
-    }
-}
-
-/// The node of a module, made with those it lies in.
-fn place(module: &str, nodes: &mut Vec<Node>, known: &mut HashMap<String, usize>) -> usize {
-    if let Some(node) = known.get(module) {
-        return *node;
-    }
-    let parent = parent_module(module).map_or(0, |parent| place(parent, nodes, known));
-    let node = nodes.len();
-    nodes.push(Node { address: module.to_owned(), ..Node::default() });
-    nodes[parent].children.push(node);
-    known.insert(module.to_owned(), node);
-    node
-}
-
-/// Where each module of an address ends, in bytes: `module.a["x.y"].module.b.null.c` has two.
-fn module_ends(address: &str) -> Vec<usize> {
-    let mut ends = Vec::new();
-    let mut from = 0;
-    while let Some(name) = address[from..].strip_prefix("module.") {
-        let (mut quoted, mut escaped, mut bracket) = (false, false, false);
-        let end = name.char_indices().find(|(_, c)| {
+/// The module that an address lies in: `module.a["x.y"].module.b` of `module.a["x.y"].module.b.null.c`; empty in the
+/// root module.
+fn module_of(address: &str) -> &str {
+    let mut end = 0;
+    while let Some(name) = address.get(end..).map(|rest| rest.strip_prefix('.').unwrap_or(rest)) {
+        let Some(name) = name.strip_prefix("module.") else { break };
+        let from = address.len() - name.len();
+        let (mut quoted, mut escaped) = (false, false);
+        let dot = name.char_indices().find(|(_, c)| {
             match c {
                 _ if escaped => escaped = false,
                 '\\' if quoted => escaped = true,
                 '"' => quoted = !quoted,
-                '[' if !quoted => bracket = true,
-                ']' if !quoted => bracket = false,
-                '.' if !quoted && !bracket => return true,
+                '.' if !quoted => return true,
                 _ => {}
             }
             false
         });
-        let length = end.map_or(name.len(), |(at, _)| at);
-        ends.push(from + "module.".len() + length);
-        if end.is_none() {
-            break;
-        }
-        from += "module.".len() + length + 1;
+        // An address ends with a resource; what doesn't is in no module that is known.
+        let Some((at, _)) = dot else { break };
+        end = from + at;
     }
-    ends
+    &address[..end]
 }
 
-/// The module that a module lies in, where that isn't the root.
-pub fn parent_module(module: &str) -> Option<&str> {
-    let ends = module_ends(module);
-    ends.len().checked_sub(2).map(|parent| &module[..ends[parent]])
-}
-
-/// An address without the module it is in: `null.c` of `module.b.null.c`, `module.b` of the module `module.a.module.b`.
+/// An address without the module it is in: `null.c` of `module.b.null.c`.
 pub fn within<'a>(address: &'a str, module: &str) -> &'a str {
     let rest = address.strip_prefix(module).filter(|_| !module.is_empty());
     rest.and_then(|rest| rest.strip_prefix('.')).unwrap_or(address)
@@ -352,7 +289,7 @@ pub fn within<'a>(address: &'a str, module: &str) -> &'a str {
 /// What is known of a run's plan before the plan itself has come, or where it isn't kept.
 pub fn outline_of(run: &Run) -> PlanOutline {
     let planned = |change: &crate::owner::ResourceChange| PlannedChange {
-        module: module_ends(&change.address).last().map_or_else(String::new, |end| change.address[..*end].to_owned()),
+        module: module_of(&change.address).to_owned(),
         address: change.address.clone(),
         kind: change.kind.clone(),
         data: change.action == ChangeAction::Read,

@@ -4,16 +4,16 @@ use super::*;
 use crate::console::fixture::provisioning::plan;
 
 fn drawn(plan: &PlanOutline, filter: &str, folds: &Folds) -> String {
-    let rows = Rows::of(plan, &Filter::parse(filter).expect("a right filter"), folds);
+    let rows = Rows::of(plan, &Trees::of(plan), &Filter::parse(filter).expect("a right filter"), folds);
     let mut text = String::new();
     for row in (0..rows.len()).filter_map(|i| rows.get(i)) {
         let words = match &row.key {
-            RowKey::Branch(Branch::Module(_, address)) => format!("{address} {}", row.tally.short()),
-            RowKey::Branch(branch) => format!("{branch:?} {}", row.count),
-            RowKey::Change(list, index) => words::listed(plan, *list)[*index].address.clone(),
+            RowKey::Branch(Branch::Module(_, address)) => format!("{address} {} {}", row.counts.short(), row.below),
+            RowKey::Branch(branch) => format!("{branch:?} {}", row.below),
+            RowKey::Change(list, index) => super::super::words::listed(plan, *list)[*index].address.clone(),
             other => format!("{other:?}"),
         };
-        writeln!(text, "{}{words}", "  ".repeat(row.depth.into())).expect("a String takes all");
+        writeln!(text, "{}{words}", "  ".repeat(row.depth)).expect("a String takes all");
     }
     text
 }
@@ -32,7 +32,7 @@ fn a_filter_leaves_what_passes_and_nothing_folded() {
     assert!(!folded.contains("azurerm_key_vault"), "{folded}");
     let inverted = drawn(&plan::outline(), "!(azurerm|snowflake|output|variable|check|null|terraform)", &folds);
     assert_eq!(inverted, "");
-    let by_action = drawn(&plan::outline(), "^-/\\+|\\+/-", &folds);
+    let by_action = drawn(&plan::outline(), "replace$", &folds);
     assert!(by_action.contains("storage_account") && !by_action.contains("iothub.hub"), "{by_action}");
 }
 
@@ -53,21 +53,19 @@ fn a_branch_is_folded_and_unfolded() {
 #[test]
 fn a_key_with_dots_and_brackets_belongs_to_its_module() {
     let address = "module.a[\"x.y]\\\"z\"].module.b[0].azurerm_iothub.hub[\"k.l\"]";
-    let ends = module_ends(address);
-    let module = &address[..*ends.last().expect("it is in one")];
+    let module = module_of(address);
     assert_eq!(module, "module.a[\"x.y]\\\"z\"].module.b[0]");
     assert_eq!(within(address, module), "azurerm_iothub.hub[\"k.l\"]");
-    assert_eq!(parent_module(module), Some("module.a[\"x.y]\\\"z\"]"));
-    assert_eq!(parent_module("module.a"), None);
-    assert_eq!(module_ends("azurerm_iothub.hub"), Vec::<usize>::new());
-    assert_eq!(module_ends("module.a[\"never closed"), [22]);
+    for rooted in ["azurerm_iothub.hub", "", "module.a[\"never closed", "module."] {
+        assert_eq!(module_of(rooted), "", "{rooted}");
+    }
 }
 
 #[test]
 fn ten_thousand_changes_are_rows_at_once() {
     let plan = plan::large(10_000);
     let start = std::time::Instant::now();
-    let rows = Rows::of(&plan, &Filter::default(), &Folds::default());
+    let rows = Rows::of(&plan, &Trees::of(&plan), &Filter::default(), &Folds::default());
     let took = start.elapsed();
     assert_eq!(rows.passing, 10_000);
     // A debug build on a busy machine is many times slower than what ships.
