@@ -80,7 +80,11 @@ fn add(lines: &mut Vec<DiffLine>, nodes: &[DiffNode], depth: usize, longest: usi
 }
 
 fn value(before: Option<&Shown>, after: Option<&Shown>, difference: Difference, longest: usize) -> String {
-    let shown = |value: Option<&Shown>| value.map_or_else(|| "nothing".to_owned(), |value| cut(&value.line(), longest));
+    let shown = |value: Option<&Shown>| match value {
+        Some(value @ Shown::Value(_)) => cut(&value.line(), longest),
+        Some(value) => value.line(),
+        None => "nothing".to_owned(),
+    };
     match (before, after) {
         (Some(before), Some(after)) if difference == Difference::Changed => {
             format!("{} → {}", shown(Some(before)), shown(Some(after)))
