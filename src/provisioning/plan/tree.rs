@@ -9,7 +9,7 @@ use super::model::PlannedChange;
 use crate::provisioning::run::{ChangeAction, ChangeCounts};
 
 /// The changes of one list of a plan, by module.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlanTree {
     /// The root module first, parents before their children.
     modules: Vec<Module>,

@@ -23,10 +23,17 @@ use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::record::settle;
 use crate::provisioning::terraform::command::{Caller, Providers};
 
+/// A plan that may be applied.
+pub(super) struct Held {
+    pub caller: Caller,
+    pub verdict: Verdict,
+    pub record: PlanRecord,
+}
+
 /// What the look before an apply found.
 pub(super) enum Looked {
     /// Nothing has moved, and it is approved as it must be.
-    Holds { caller: Caller, verdict: Verdict, record: PlanRecord },
+    Holds(Box<Held>),
     /// It may not be applied.
     Refused(Refusal),
 }
@@ -85,7 +92,7 @@ impl Carrier {
         facts.lock_file_digest = digest::of_lock_file(workspace.folder())?;
         (facts.state_lineage, facts.state_serial) = (state.lineage, state.serial);
         Ok(match check(&facts, &approvals, approvers.as_ref(), Timestamp::now()) {
-            Ok(verdict) => Looked::Holds { caller, verdict, record },
+            Ok(verdict) => Looked::Holds(Box::new(Held { caller, verdict, record })),
             Err(refusal) => Looked::Refused(refusal),
         })
     }
@@ -135,9 +142,7 @@ impl Carrier {
     pub(super) async fn apply_steps(
         &mut self,
         turn: &Turn,
-        caller: &Caller,
-        verdict: &Verdict,
-        record: &PlanRecord,
+        Held { caller, verdict, record }: &Held,
     ) -> Result<Phase, Stop> {
         self.recorder.end(true);
         self.recorder.begin(Phase::Applying)?;

@@ -148,8 +148,8 @@ impl Carrier {
                 Ok(phase) => return Ok(phase),
                 Err(error) => Err(error.into()),
             },
-            Ok(Looked::Holds { caller, verdict, record }) => match use_up(&verdict).await {
-                Ok(()) => self.apply_steps(turn, &caller, &verdict, &record).await,
+            Ok(Looked::Holds(held)) => match use_up(&held.verdict).await {
+                Ok(()) => self.apply_steps(turn, &held).await,
                 Err(error) => Err(error.into()),
             },
             Err(stop) => Err(stop),
