@@ -105,7 +105,7 @@ impl Carrier {
 
     /// A plan of the same request, made now. Only its reading is kept.
     async fn fresh(&mut self, turn: &Turn, caller: &Caller, request: &RunRequest) -> Result<PlanReading, Stop> {
-        let plan = self.store.run_folder(self.recorder.run().number).join("fresh");
+        let plan = self.store.fresh_plan(self.recorder.run().number);
         let reading = match self.make_plan(turn, caller, request, &plan).await {
             Ok(_) => self.read_plan(caller, &plan).await,
             Err(stop) => Err(stop),
