@@ -4,12 +4,16 @@
 //! `cargo bench --bench first_frame`; the figures are in `docs/src/performance.md`.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+
+const ROWS: NonZeroU16 = NonZeroU16::new(30).expect("some rows");
+const COLUMNS: NonZeroU16 = NonZeroU16::new(100).expect("some columns");
 
 /// A console on a terminal of its own.
 struct Console {
@@ -21,7 +25,7 @@ struct Console {
 
 impl Console {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).expect("a terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_skydeck"));
         command.args(["--data-dir", &folder.to_string_lossy()]);
@@ -30,7 +34,7 @@ impl Console {
         let reader = pty.master.try_clone_reader().expect("a reader");
         let writer = pty.master.take_writer().expect("a writer");
         let child = pty.slave.spawn_command(command).expect("starts");
-        Self { child, reader, writer, screen: vt100::Parser::new(30, 100, 0) }
+        Self { child, reader, writer, screen: vt100::Parser::new(ROWS, COLUMNS, 0) }
     }
 
     /// Reads until the screen shows `words`.

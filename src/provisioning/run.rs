@@ -64,6 +64,9 @@ pub struct Run {
     /// Why the plan doesn't hold any more: what has moved since, a line each.
     #[serde(default)]
     pub moved: Vec<String>,
+    /// Who planned: the signer's name among the approvers, where a signature tells it.
+    #[serde(default)]
+    pub planner: Option<String>,
     /// Where it is carried out, as `user@host`, where that isn't here: then this is a copy, taken from the shared runs.
     #[serde(default)]
     pub home: Option<String>,

@@ -109,6 +109,12 @@ impl RunRequest {
 }
 
 impl Run {
+    /// Who planned: the name of whoever signed the plan, or else who asked for it, as `user@host`.
+    #[must_use]
+    pub fn planned_by(&self) -> &str {
+        self.planner.as_deref().unwrap_or(&self.asked_by)
+    }
+
     /// How many findings deny its plan.
     #[must_use]
     pub fn denials(&self) -> u32 {

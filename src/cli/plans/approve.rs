@@ -60,7 +60,8 @@ pub async fn approve(context: &Context, asked: Approve) -> Result<Exit, Failure>
         }))?;
     } else {
         let next = stake::command(&run.environment, &format!("apply {}", run.number));
-        context.output.line(&format!("{}: {}\nnext: {next}", run.title(), printable(&message)))?;
+        let words = message.strip_prefix(&format!("run {}: ", run.number)).unwrap_or(&message);
+        context.output.line(&format!("{}: {}\nnext: {next}", run.title(), printable(words)))?;
     }
     Ok(Exit::Done)
 }

@@ -38,7 +38,12 @@ pub fn done(context: &Context, what: &str, answer: Answer) -> Result<Exit, Failu
     if context.output.json {
         context.output.json_line(&serde_json::json!({ "what": what, "done": message }))?;
     } else {
-        context.output.line(&format!("{what}: {}", printable(&message)))?;
+        // What it is about stands before it already.
+        let words = match message.split_once(": ") {
+            Some((run, words)) if run.starts_with("run ") => words,
+            _ => &message,
+        };
+        context.output.line(&format!("{what}: {}", printable(words)))?;
     }
     Ok(Exit::Done)
 }

@@ -67,6 +67,7 @@ pub fn planned() -> Run {
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        planner: None,
         home: None,
     }
 }

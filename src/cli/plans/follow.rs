@@ -120,7 +120,10 @@ pub fn words(run: &Run) -> Option<String> {
             let fix = "correct it and plan again, or approve it with --override --reason TEXT";
             format!("{title}: denied by policy: {}; {fix}", stake::denials(run))
         }
-        (Phase::Expired, _) => format!("{title}: expired: the plan is too old; plan again"),
+        (Phase::Expired, _) => match run.moved.as_slice() {
+            [] => format!("{title}: expired: the plan is too old; plan again"),
+            moved => format!("{title}: expired: {}; plan again", moved.join("; ")),
+        },
         (Phase::Discarded, _) => format!("{title}: discarded before it was done; plan again"),
         _ => return None,
     })

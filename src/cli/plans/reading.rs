@@ -48,8 +48,8 @@ pub fn text(of: &Reading<'_>, changes_only: bool, now: Timestamp, output: Output
         }
     }
     if !of.plan.checks.is_empty() {
-        text.push_str("\nchecks:\n");
-        for check in &of.plan.checks {
+        text.push_str(&format!("\nchecks: {}\n", of.plan.checks_passed()));
+        for check in of.plan.checks.iter().filter(|check| check.status != "pass") {
             let paint = if matches!(check.status.as_str(), "fail" | "error") { Paint::Fail } else { Paint::Dim };
             let status = output.paint(paint, &printable(&check.status));
             text.push_str(&format!("  {status}  {}\n", printable(&check.address)));
@@ -64,7 +64,7 @@ pub fn text(of: &Reading<'_>, changes_only: bool, now: Timestamp, output: Output
 fn head(of: &Reading<'_>, now: Timestamp, output: Output) -> String {
     let (run, plan) = (of.run, of.plan);
     let mut text = format!("{}: {}\n", output.paint(Paint::Bold, &run.title()), run.phase.label());
-    let by = run.record.as_ref().map_or(&run.asked_by, |record| &record.planned_by);
+    let by = run.planned_by();
     let age = run.planned_at.map_or_else(String::new, |at| format!(" {}", ago(at, now)));
     text.push_str(&format!("planned{age} by {} with Terraform {}", printable(by), printable(&plan.terraform_version)));
     text.push_str(&format!(", {} unchanged\n", plan.unchanged));

@@ -78,7 +78,7 @@ pub fn losses(run: &Run) -> String {
 /// What is approved: counts, the plan's age, losses, findings.
 pub fn at_stake(run: &Run, now: Timestamp) -> String {
     let counts = run.counts.unwrap_or_default();
-    let by = run.record.as_ref().map_or(&run.asked_by, |record| &record.planned_by);
+    let by = run.planned_by();
     let planned = run.planned_at.map_or_else(String::new, |at| format!(", planned {}", ago(at, now)));
     let mut text = format!("{}: {counts}{planned} by {}\n", run.title(), printable(by));
     text.push_str(&losses(run));

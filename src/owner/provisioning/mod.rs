@@ -346,9 +346,18 @@ async fn blocking<T: Send + 'static>(
 /// Who asks, as `user@host`.
 pub(super) fn asker() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let uid = rustix::process::getuid().as_raw();
+    let user = user.or_else(|| name_of(uid)).unwrap_or_else(|| format!("uid {uid}"));
     let host = rustix::system::uname();
     format!("{user}@{}", host.nodename().to_string_lossy())
+}
+
+/// A user's name, where the variables don't tell it: in a container, in cron.
+fn name_of(uid: u32) -> Option<String> {
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut entries = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|entry| entry.get(2).and_then(|field| field.parse().ok()) == Some(uid))?;
+    entry.first().map(|name| (*name).to_owned())
 }
 
 /// An environment in the words of the audit.

@@ -120,6 +120,15 @@ pub fn record_of(signed: &Signed) -> Result<PlanRecord, ProvisioningError> {
     read("record", "plan again", &signed.payload)
 }
 
+/// The name of whoever signed a record, among the approvers at the time `at`; `None` where nobody did, or nobody says whose
+/// the key is.
+#[must_use]
+pub fn planner(signed: &Signed, approvers: Option<&Approvers>, at: Timestamp) -> Option<String> {
+    let signature = signed.signature.as_deref()?;
+    let signer = signature::verify(signature, PLAN, signed.payload.as_bytes()).ok()?;
+    approvers?.who(PLAN, &signer.key, at).map(str::to_owned)
+}
+
 /// The approval in `signed`, whose signature isn't looked at. Fails where it is none, or of a form that isn't known.
 pub fn approval_of(signed: &Signed) -> Result<Approval, ProvisioningError> {
     let approval: Approval = read("approval", "ask for it anew", &signed.payload)?;

@@ -193,3 +193,15 @@ pub struct PlanCheck {
     /// What it says where it fails, printable and without secrets.
     pub problems: Vec<String>,
 }
+
+impl PlanOutline {
+    /// How many checks pass, in words: `24 of 25 pass`.
+    #[must_use]
+    pub fn checks_passed(&self) -> String {
+        let passed = self.checks.iter().filter(|check| check.status == "pass").count();
+        match self.checks.len() {
+            all if all == passed => format!("all {all} pass"),
+            all => format!("{passed} of {all} pass"),
+        }
+    }
+}

@@ -84,6 +84,19 @@ fn take(
     let run = (number, stored.run.id.clone());
     let case = case(store.environment(), (run.0, &run.1), &record, stored.run.denials(), &used, settings);
     let counted = counts(&case, &signed, approvers.as_ref(), now)?;
+    let overrides = make::approval_of(&signed)?.overrides_denials;
+    let twice = stored.run.approvals.iter().find(|one| {
+        let same = if counted.key.is_some() { one.key == counted.key } else { one.by == counted.by };
+        same && one.expires_at > now && (one.overrides_denials || !overrides) && one.id != counted.id
+    });
+    if let Some(before) = twice {
+        let message = format!("run {number}: {} has approved it already, until {}", before.by, before.expires_at);
+        let kept = store.approvals(number)?.into_iter();
+        let same = |signed: &Signed| make::approval_of(signed).is_ok_and(|approval| approval.id == before.id);
+        if let Some(signed) = kept.into_iter().find(same) {
+            return Ok(Approved { signed, id: before.id.clone(), message });
+        }
+    }
     store.add_approval(number, &counted.id, &signed)?;
     let settled = settle(store, &lock, &mut stored, settings, now)?;
     let approval = make::approval_of(&signed)?;
@@ -104,7 +117,7 @@ fn take(
         digests,
     })?;
     let message = match settled {
-        Ok(()) => format!("run {number}: approved by {}; `skydeck apply` applies it", counted.by),
+        Ok(()) => format!("run {number}: approved by {}; it can be applied", counted.by),
         Err(lacks) => format!("run {number}: approved by {}; {lacks}", counted.by),
     };
     LogWriter::open(&store.run_folder(number))?.append(stored.run.phase, LogLevel::Info, &message)?;

@@ -83,6 +83,7 @@ pub fn start(store: &Store, wish: Wish, asked_by: &str) -> Result<(u32, Ticket),
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        planner: None,
         home: None,
     };
     let mut log = LogWriter::open(&store.run_folder(number))?;
@@ -172,10 +173,10 @@ pub fn refuse_outdated(
     let Some((phase, words)) = outdated(store, &stored.run, settings, now)? else { return Ok(()) };
     stored.run.moved = vec![words.clone()];
     close(store, lock, stored, phase, &words)?;
-    Err(approve::ended(phase, format!("run {}: {words}", stored.run.number)))
+    Err(approve::ended(phase, format!("run {}: {}, {words}; plan again", stored.run.number, phase.label())))
 }
 
-/// Whether a plan can't be applied any more: as what it ends, and why.
+/// Whether a plan can't be applied any more: as what it ends, and what has moved.
 pub fn outdated(
     store: &Store,
     run: &Run,
@@ -187,17 +188,14 @@ pub fn outdated(
     if serial != run.state_serial {
         let number = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
         let (was, is) = (number(run.state_serial), number(serial));
-        return Ok(Some((
-            Phase::Stale,
-            format!("stale, the state has moved on since the plan (serial {was}, now {is}); plan again"),
-        )));
+        return Ok(Some((Phase::Stale, format!("the state has moved on since the plan (serial {was}, now {is})"))));
     }
     let most = settings.plan_max_age_h;
     let age = run.planned_at.map(|planned_at| now.duration_since(planned_at));
     if age.is_none_or(|age| age > SignedDuration::from_hours(i64::from(most))) {
         return Ok(Some((
             Phase::Expired,
-            format!("expired, the plan is older than {most} hours (provisioning.plan_max_age_h); plan again"),
+            format!("the plan is older than {most} hours (provisioning.plan_max_age_h)"),
         )));
     }
     Ok(None)
@@ -359,7 +357,7 @@ fn close(
 /// Writes to the audit trail what is done with a run. Without a name it is whoever asked for the run.
 pub fn tell(store: &Store, run: &Run, who: &str, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
     store.trail().append(Deed {
-        who: if who.is_empty() { run.asked_by.clone() } else { who.to_owned() },
+        who: if who.is_empty() { run.planned_by().to_owned() } else { who.to_owned() },
         event,
         emulated: run.emulated,
         run: Some(run.number),

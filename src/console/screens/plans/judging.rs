@@ -40,7 +40,7 @@ fn repeated(screen: &Plans, run: &Run, environment: &EnvironmentStatus, ctx: &Co
     let mut text = vec![(Weight::Plain, head(environment))];
     let counts = run.counts.unwrap_or_default();
     text.push((Weight::Plain, format!("Run {}, {}: {counts}", run.number, run.request.operation.label())));
-    let planned = run.planned_at.map(|at| format!("Planned {} ago, by {}.", age(at, ctx.now), run.asked_by));
+    let planned = run.planned_at.map(|at| format!("Planned {} ago, by {}.", age(at, ctx.now), run.planned_by()));
     text.extend(planned.map(|planned| (Weight::Plain, printable(&planned))));
     if !run.request.targets.is_empty() {
         text.push((Weight::Plain, format!("Only {}.", counted(run.request.targets.len(), "target"))));

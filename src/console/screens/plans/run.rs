@@ -84,7 +84,7 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
     let ago = |word: &str, at| format!("{word} {} ago", age(at, ctx.now));
     parts.push(match (run.phase, run.planned_at, run.ended_at) {
         (Phase::Planned | Phase::Approved, Some(at), _) => {
-            format!("{} by {}", ago("planned", at), printable(&run.asked_by))
+            format!("{} by {}", ago("planned", at), printable(run.planned_by()))
         }
         (phase, _, Some(at)) => ago(phase.label(), at),
         (phase, _, None) => {
@@ -104,7 +104,7 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
         parts.extend(count(&run.changed_outputs, "changed output"));
     }
     if !run.phase.waits() {
-        parts.push(format!("planned by {}", printable(&run.asked_by)));
+        parts.push(format!("planned by {}", printable(run.planned_by())));
     }
     parts
 }

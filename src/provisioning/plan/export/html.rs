@@ -73,10 +73,13 @@ pub fn html(report: &Report<'_>) -> String {
         }),
     );
     list(&mut page, "Destroyed or replaced", report.destroyed().map(summary));
+    if !report.plan.checks.is_empty() {
+        let _ = writeln!(page, "<p>Checks: {}.</p>", report.plan.checks_passed());
+    }
     list(
         &mut page,
-        "Checks",
-        report.plan.checks.iter().map(|check| {
+        "Checks that don't pass",
+        report.plan.checks.iter().filter(|check| check.status != "pass").map(|check| {
             format!(
                 "<code>{}</code> {} {}",
                 escaped(&check.address),

@@ -53,6 +53,40 @@ impl Page {
             self.left_out.push(format!("{left_out} {what}"));
         }
     }
+
+    /// A heading and its changes: where their differences find no room, each is named at least.
+    fn changes(&mut self, heading: &str, what: &str, changes: Vec<Item>) {
+        if changes.is_empty() {
+            return;
+        }
+        let _ = write!(self.text, "\n### {heading}\n\n");
+        let mut to_come: usize = changes.iter().map(|item| item.named.len()).sum();
+        let (mut unfolded, mut left_out) = (0, 0);
+        for item in changes {
+            to_come -= item.named.len();
+            let used = self.text.len() + RESERVE;
+            if used + item.whole.len() + to_come <= LONGEST {
+                self.text.push_str(&item.whole);
+            } else if used + item.named.len() <= LONGEST {
+                unfolded += 1;
+                self.text.push_str(&item.named);
+            } else {
+                left_out += 1;
+            }
+        }
+        if unfolded > 0 {
+            self.left_out.push(format!("the differences of {unfolded} {what}"));
+        }
+        if left_out > 0 {
+            self.left_out.push(format!("{left_out} {what}"));
+        }
+    }
+}
+
+/// A change with its differences, and without.
+struct Item {
+    whole: String,
+    named: String,
 }
 
 /// The report as Markdown of at most [`LONGEST`] bytes.
@@ -112,8 +146,8 @@ pub fn markdown(report: &Report<'_>) -> String {
         "checks",
         problems.map(|check| format!("- {}: {}\n", code(&check.address), escaped(&check.problems.join("; ")))),
     );
-    page.section("Changes", "changes", changes(&report.plan.changes, report.changes, PlanList::Changes));
-    page.section(
+    page.changes("Changes", "changes", changes(&report.plan.changes, report.changes, PlanList::Changes));
+    page.changes(
         "Changed behind Terraform's back",
         "of what was changed behind Terraform's back",
         changes(&report.plan.drift, report.drift, PlanList::Drift),
@@ -121,7 +155,7 @@ pub fn markdown(report: &Report<'_>) -> String {
     let outputs: Vec<DiffNode> = report.plan.outputs.clone();
     page.section(
         "Outputs",
-        "outputs",
+        if outputs.len() == 1 { "output" } else { "outputs" },
         (!outputs.is_empty()).then(|| fence(&lines(&outputs, LONGEST_VALUE, false))).into_iter(),
     );
 
@@ -137,14 +171,10 @@ pub fn markdown(report: &Report<'_>) -> String {
 }
 
 /// An item for each change, with its differences folded where they are given.
-fn changes<'a>(
-    changes: &'a [PlannedChange],
-    details: &'a [ChangeDetail],
-    list: PlanList,
-) -> impl Iterator<Item = String> + 'a {
+fn changes<'a>(changes: &'a [PlannedChange], details: &'a [ChangeDetail], list: PlanList) -> Vec<Item> {
     let given: std::collections::HashMap<usize, &ChangeDetail> =
         details.iter().filter(|detail| detail.list == list).map(|detail| (detail.index, detail)).collect();
-    changes.iter().enumerate().map(move |(at, change)| {
+    let item = |(at, change): (usize, &PlannedChange)| {
         let remarks = remarks(change);
         let remarks =
             if remarks.is_empty() { String::new() } else { format!(" · {}", unmentioned(&html_escaped(&remarks))) };
@@ -154,14 +184,17 @@ fn changes<'a>(
             html_escaped(&change.address),
             change.action.done()
         );
-        match given.get(&at) {
+        let named = format!("<p>{summary}</p>\n\n");
+        let whole = match given.get(&at) {
             Some(detail) => {
                 let body = fence(&lines(&detail.attributes, LONGEST_VALUE, false));
                 format!("<details><summary>{summary}</summary>\n\n{body}\n</details>\n\n")
             }
-            None => format!("<p>{summary}</p>\n\n"),
-        }
-    })
+            None => named.clone(),
+        };
+        Item { whole, named }
+    };
+    changes.iter().enumerate().map(item).collect()
 }
 
 /// Lines in a fence that none of them can close.

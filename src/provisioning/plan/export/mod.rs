@@ -82,7 +82,7 @@ impl Report<'_> {
 
     /// Who planned it: a label.
     fn planned_by(&self) -> &str {
-        self.run.record.as_ref().map_or(&self.run.asked_by, |record| &record.planned_by)
+        self.run.planned_by()
     }
 
     /// When and by whom and with what.

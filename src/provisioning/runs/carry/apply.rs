@@ -149,13 +149,12 @@ impl Carrier {
         self.store.use_up(record.run, verdict.approvals.iter().map(|approval| approval.id.as_str()))?;
         let by: Vec<_> = verdict.approvals.iter().map(|approval| approval.by.as_str()).collect();
         let words = if by.is_empty() { String::new() } else { format!("approved by {}", by.join(" and ")) };
-        let who = self.recorder.run().asked_by.clone();
         let mut digests = record.digests();
         digests.extend(verdict.approvers_digest.clone().map(|digest| ("approvers".to_owned(), digest)));
         for (i, approval) in verdict.approvals.iter().enumerate() {
             digests.insert(format!("approval {}", i + 1), approval.id.clone());
         }
-        self.tell(&who, AuditEvent::Applying, &words, digests)?;
+        self.tell("", AuditEvent::Applying, &words, digests)?;
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Carrier;
 use super::plan::StateMark;
+use crate::provisioning::approval::approvers::Approvers;
 use crate::provisioning::approval::digest;
 use crate::provisioning::approval::make::{self, SCHEMA};
 use crate::provisioning::approval::record::PlanRecord;
@@ -64,7 +65,10 @@ impl Carrier {
     fn record(&mut self, record: PlanRecord) -> Result<(), ProvisioningError> {
         let key = self.settings.signing_key.as_deref();
         let key = key.filter(|_| self.store.environment().kind() == EnvironmentKind::Cloud);
-        self.store.write_record(record.run, &make::sign_record(&record, key)?)?;
+        let signed = make::sign_record(&record, key)?;
+        self.store.write_record(record.run, &signed)?;
+        let approvers = Approvers::find(self.settings.approvers.as_deref())?;
+        self.recorder.run_mut().planner = make::planner(&signed, approvers.as_ref(), record.planned_at);
         let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
         self.tell("", AuditEvent::Planned, &counts, record.digests())?;
         if record.denials > 0 {
@@ -110,7 +114,7 @@ impl Carrier {
         digests: BTreeMap<String, String>,
     ) -> Result<(), ProvisioningError> {
         let run = self.recorder.run();
-        let who = if who.is_empty() { &run.asked_by } else { who };
+        let who = if who.is_empty() { run.planned_by() } else { who };
         self.store.trail().append(Deed {
             who: who.to_owned(),
             event,

@@ -35,6 +35,7 @@ fn run(changes: Vec<ResourceChange>) -> Run {
         findings: Vec::new(),
         approvals: Vec::new(),
         moved: Vec::new(),
+        planner: None,
         home: None,
     }
 }
