@@ -58,7 +58,7 @@ pub use crate::provisioning::status::{
     EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
     TerraformStatus,
 };
-pub use crate::provisioning::words::INSTALL;
+pub use crate::provisioning::words::{INSTALL, command};
 
 /// Attaches to the owner of the environment in `folders`; `None` where nobody runs it.
 pub async fn attach(folders: &Folders) -> Result<Option<OwnerClient>, AttachError> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::words::command;
 use crate::database::WatchError;
 use crate::settings::EnvironmentName;
 
@@ -54,7 +55,10 @@ pub enum ProvisioningError {
         reason: String,
     },
     /// There is no such run.
-    #[error("run {number}: the environment {environment} has none of that number; `skydeck runs` lists them")]
+    #[error(
+        "run {number}: the environment {environment} has none of that number; {} lists them",
+        command(environment, "runs")
+    )]
     NoRun {
         /// The number asked for.
         number: u32,

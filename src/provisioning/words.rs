@@ -3,11 +3,21 @@
 use super::policy::finding::Severity;
 use super::run::{ChangeAction, ChangeCounts, Operation, Phase, ResourceChange, Run, RunRequest};
 use super::status::{EnvironmentStatus, LockHolder, ProvisioningStatus, RunSummary, TerraformStatus};
+use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 
 /// How to come by Terraform, where it is missing or too old.
 pub const INSTALL: &str = "install Terraform 1.6 or newer (https://developer.hashicorp.com/terraform/install, or your \
                            system's packages) so that it is on the PATH";
+
+/// A command as it is typed for an environment: `` `skydeck --env local apply 7` ``.
+#[must_use]
+pub fn command(environment: &EnvironmentName, words: &str) -> String {
+    match environment.as_str() {
+        "demo" => format!("`skydeck {words}`"),
+        name => format!("`skydeck --env {name} {words}`"),
+    }
+}
 
 impl Operation {
     /// In a word: `plan`, `destroy`, `drift`.
@@ -264,6 +274,12 @@ impl ProvisioningStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_names_its_environment() {
+        assert_eq!(command(&EnvironmentName::demo(), "plan"), "`skydeck plan`");
+        assert_eq!(command(&"local".parse().expect("a name"), "apply 7"), "`skydeck --env local apply 7`");
+    }
 
     #[test]
     fn counts_are_short_and_a_lock_says_what_for() {

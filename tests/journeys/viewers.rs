@@ -59,8 +59,10 @@ fn two_consoles_see_the_same_and_survive_the_owner() {
 
     owner.signal(Signal::TERM);
     assert_eq!(owner.ended(), (Some(0), String::new()));
-    let gone = other.wait_for("OWNER GONE");
-    assert!(gone.contains("the owner has ended") && gone.contains("skydeck run"), "{gone}");
+    other.wait_for("OWNER GONE");
+    other.wait_until("why, and the next step", |text| {
+        text.contains("the owner has ended") && text.contains("skydeck run")
+    });
     other.press("1", "Next 4 hours");
     other.keys("]");
     other.wait_for("the owner of this environment has ended");

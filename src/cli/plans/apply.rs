@@ -10,7 +10,7 @@ use super::{make, stake, text};
 use crate::cli::args::Apply;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::owner::{Approval, FindingSeverity, Request, Run, Signed};
+use crate::owner::{Approval, FindingSeverity, Request, Run, Signed, command};
 use crate::settings::EnvironmentKind;
 
 /// Longest approval that is read, bytes.
@@ -81,7 +81,7 @@ fn read(path: &Path, ground: &Ground, asked: Option<u32>) -> Result<(u32, String
 
 /// Refuses what the owner would refuse too, before anything is asked.
 fn check(run: &Run, brings_approval: bool) -> Result<(), Failure> {
-    let approve = |arguments: &str| stake::command(&run.environment, &format!("approve {}{arguments}", run.number));
+    let approve = |arguments: &str| command(&run.environment, &format!("approve {}{arguments}", run.number));
     let overridden = run.approvals.iter().any(|approval| approval.overrides_denials);
     let is_denied = run.findings.iter().any(|finding| finding.severity == FindingSeverity::Deny);
     if is_denied && !overridden && !brings_approval {

@@ -12,7 +12,7 @@ use crate::cli::args::Approve;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::status::unexpected;
-use crate::owner::{Answer, FindingSeverity, Operation, Phase, Request, Run, RunSummary};
+use crate::owner::{Answer, FindingSeverity, Operation, Phase, Request, Run, RunSummary, command};
 use crate::station::text::printable;
 
 /// Approves a run's plan; without a number, the newest that waits.
@@ -59,9 +59,13 @@ pub async fn approve(context: &Context, asked: Approve) -> Result<Exit, Failure>
             "done": message, "approval": approval,
         }))?;
     } else {
-        let next = stake::command(&run.environment, &format!("apply {}", run.number));
         let words = message.strip_prefix(&format!("run {}: ", run.number)).unwrap_or(&message);
-        context.output.line(&format!("{}: {}\nnext: {next}", run.title(), printable(words)))?;
+        context.output.line(&format!("{}: {}", run.title(), printable(words)))?;
+        // Where another approval is needed, nothing can be applied yet.
+        if ground.run(run.number).await.is_ok_and(|run| run.phase == Phase::Approved) {
+            let next = command(&run.environment, &format!("apply {}", run.number));
+            context.output.line(&format!("next: {next}"))?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -77,7 +81,7 @@ pub async fn waiting(ground: &Ground, number: Option<u32>) -> Result<Run, Failur
             let is_plan = |run: &&RunSummary| run.phase.waits() && run.operation != Operation::RefreshOnly;
             let waiting = status.as_ref().and_then(|of| of.runs.iter().find(is_plan));
             let none = || {
-                let plan = stake::command(name, "plan");
+                let plan = command(name, "plan");
                 Failure::new(Exit::NotFound, format!("environment {name}: nothing is planned; {plan} makes a plan"))
             };
             waiting.ok_or_else(none)?.number
@@ -91,7 +95,7 @@ pub async fn waiting(ground: &Ground, number: Option<u32>) -> Result<Run, Failur
             Err(Failure::new(super::follow::exit(&run), words))
         }
         phase => {
-            let runs = stake::command(name, "runs");
+            let runs = command(name, "runs");
             let words = format!("{}: it is {}, not planned; {runs} lists them all", run.title(), phase.label());
             Err(Failure::new(Exit::NotFound, words))
         }

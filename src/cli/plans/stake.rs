@@ -17,14 +17,6 @@ pub fn is_prod(environment: &EnvironmentName) -> bool {
     environment.as_str() == "prod" || environment.as_str().starts_with("prod-")
 }
 
-/// A command as it is typed for that environment: `` `skydeck --env local apply 7` ``.
-pub fn command(environment: &EnvironmentName, words: &str) -> String {
-    match environment.as_str() {
-        "demo" => format!("`skydeck {words}`"),
-        name => format!("`skydeck --env {name} {words}`"),
-    }
-}
-
 /// Everything that policies say, the gravest first; nothing where they say nothing.
 pub fn findings(findings: &[Finding], output: Output) -> String {
     let mut text = String::new();
@@ -119,7 +111,5 @@ mod tests {
     fn prod_is_known_by_its_name_and_a_command_names_its_environment() {
         let is = |name: &str| is_prod(&name.parse().expect("a name"));
         assert_eq!(["prod", "prod-eu", "production", "staging"].map(is), [true, true, false, false]);
-        assert_eq!(command(&EnvironmentName::demo(), "plan"), "`skydeck plan`");
-        assert_eq!(command(&"local".parse().expect("a name"), "apply 7"), "`skydeck --env local apply 7`");
     }
 }

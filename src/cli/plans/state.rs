@@ -6,7 +6,7 @@ use super::text;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::status::unexpected;
-use crate::owner::{Answer, AskError, Request};
+use crate::owner::{Answer, AskError, Request, command};
 use crate::settings::{EnvironmentKind, EnvironmentName};
 
 /// Whether a name's providers are emulated.
@@ -49,7 +49,7 @@ pub async fn state(context: &Context, address: Option<String>) -> Result<Exit, F
 /// Why a resource can't be shown: mostly because it isn't there, which Terraform says at length.
 async fn not_shown(ground: &Ground, address: &str, error: AskError) -> Failure {
     let name = &ground.environment;
-    let list = stake::command(name, "state");
+    let list = command(name, "state");
     match ground.state().await {
         Ok(state) if !state.resources.iter().any(|resource| resource.address == address) => {
             let words = format!("{address}: the state of {name} has no such address; {list} lists them");

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::stake::{command, findings};
+use super::stake::findings;
 use crate::cli::output::{Output, Paint};
 use crate::cli::status::seconds;
 use crate::cli::table::{Align, table};
 use crate::owner::{
     ChangeAction, EnvironmentStatus, FindingSeverity, Operation, OutputValue, Phase, Progress, ProvisioningStatus,
-    ResourceChange, Run, RunSummary, StateView, TerraformStatus,
+    ResourceChange, Run, RunSummary, StateView, TerraformStatus, command,
 };
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::text::printable;

@@ -1,5 +1,6 @@
 //! Answers about plans that are kept, and about the audit trail.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Provisioner, blocking, tell};
@@ -10,6 +11,7 @@ use crate::provisioning::files;
 use crate::provisioning::plan::kept;
 use crate::provisioning::plan::model::PlanList;
 use crate::provisioning::plan::read::PlanReading;
+use crate::provisioning::runs::store::Store;
 use crate::settings::EnvironmentName;
 
 /// Most resources that one answer tells the differences of.
@@ -83,7 +85,12 @@ impl Provisioner {
         let store = self.store(environment)?;
         let here = {
             let store = store.clone();
-            blocking(move || store.trail().verify()).await?
+            blocking(move || {
+                let mut verdict = store.trail().verify()?;
+                verdict.faults.extend(untold(&store)?);
+                Ok(verdict)
+            })
+            .await?
         };
         let Some(sharing) = self.sharing(&store, &self.settings_of(environment)?)? else {
             return Ok(Answer::AuditVerdict { entries: here.entries, faults: here.faults });
@@ -92,4 +99,17 @@ impl Provisioner {
         let ours = here.faults.iter().map(|fault| format!("this machine's own trail: {fault}"));
         Ok(Answer::AuditVerdict { entries: shared.entries, faults: shared.faults.into_iter().chain(ours).collect() })
     }
+}
+
+/// Runs that were asked for here and that the trail knows nothing of.
+fn untold(store: &Store) -> Result<Vec<String>, ProvisioningError> {
+    let told: BTreeSet<u32> = store.trail().read(0, usize::MAX)?.iter().filter_map(|entry| entry.run).collect();
+    let mut faults = Vec::new();
+    for number in store.numbers()?.into_iter().rev().filter(|number| !told.contains(number)) {
+        // Runs of other machines are in their own trails, and those of an older skydeck in none.
+        if store.read(number).is_ok_and(|stored| stored.run.home.is_none() && !stored.run.id.is_empty()) {
+            faults.push(format!("run {number}: was asked for, and no entry says so; entries were removed"));
+        }
+    }
+    Ok(faults)
 }

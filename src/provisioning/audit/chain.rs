@@ -132,12 +132,14 @@ pub fn verify_chain(
     let mut verdict = Verdict::default();
     let mut seen = BTreeSet::new();
     let mut before = Link::start();
+    let mut unreadable = 0;
     for entry in &entries {
         let faults = &mut verdict.faults;
         let entry = match entry {
             Ok(entry) => entry,
             Err(reason) => {
-                faults.push(format!("entry {}: {reason}", before.number.saturating_add(1)));
+                unreadable += 1;
+                faults.push(format!("entry {}: {reason}", before.number.saturating_add(unreadable)));
                 continue;
             }
         };
@@ -152,6 +154,7 @@ pub fn verify_chain(
         faults.extend(misplaced(entry, &before, &numbers, &seen));
         seen.insert(number);
         before = Link::from(entry);
+        unreadable = 0;
     }
     verdict.head = entries.iter().flatten().last().map(|entry| entry.hash.clone());
     verdict

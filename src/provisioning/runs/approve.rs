@@ -16,6 +16,7 @@ use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::run::{LogLevel, Phase};
+use crate::provisioning::words::command;
 use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
 
@@ -70,8 +71,8 @@ fn take(
     let mut stored = store.read(number)?;
     if !stored.run.phase.waits() {
         let label = stored.run.phase.label();
-        let words =
-            format!("run {number}: can't be approved, it is {label}; only a planned run can, `skydeck plan` makes one");
+        let plan = command(store.environment(), "plan");
+        let words = format!("run {number}: can't be approved, it is {label}; only a planned run can, {plan} makes one");
         return Err(ended(stored.run.phase, words));
     }
     ask::refuse_outdated(store, &lock, &mut stored, settings, now)?;
@@ -118,7 +119,8 @@ fn take(
     })?;
     let message = match settled {
         Ok(()) => format!("run {number}: approved by {}; it can be applied", counted.by),
-        Err(lacks) => format!("run {number}: approved by {}; {lacks}", counted.by),
+        // They say who has approved it, and what is missing.
+        Err(lacks) => lacks,
     };
     LogWriter::open(&store.run_folder(number))?.append(stored.run.phase, LogLevel::Info, &message)?;
     Ok(Approved { signed, id: counted.id, message })

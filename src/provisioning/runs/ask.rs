@@ -20,6 +20,7 @@ use crate::provisioning::files;
 use crate::provisioning::run::{LogLevel, Phase, Run, RunRequest};
 use crate::provisioning::status::LockHolder;
 use crate::provisioning::terraform::lock;
+use crate::provisioning::words::command;
 use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
 
@@ -144,10 +145,12 @@ fn allowed(
         let label = phase.label();
         let words = if stored.run.planned_at.is_some() && phase.is_active() {
             format!(
-                "run {number}: its apply was asked for already, it is {label}; `skydeck runs {number}` shows how far it is"
+                "run {number}: its apply was asked for already, it is {label}; {} shows how far it is",
+                command(store.environment(), &format!("runs {number}"))
             )
         } else {
-            format!("run {number}: can't be applied, it is {label}; only a planned run can, `skydeck plan` makes one")
+            let plan = command(store.environment(), "plan");
+            format!("run {number}: can't be applied, it is {label}; only a planned run can, {plan} makes one")
         };
         return Err(approve::ended(phase, words));
     }

@@ -3,12 +3,15 @@
 //! Whatever is done is written to this data folder's own trail first, and from there into the shared one, in its order.
 //! How far that has come is remembered: what a crash or a dead network left untold is told with the next call.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::SharedError;
 use super::sync::Sharing;
 use crate::provisioning::audit::chain::{self, Deed, Verdict};
 use crate::provisioning::audit::entry::AuditEntry;
+use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 
 /// Entries of the store that are looked through for one that was told before its process ended.
@@ -50,6 +53,13 @@ impl Sharing {
         let lost = seen.filter(|head| !is_there(head));
         let last = entries.iter().flatten().last().map(|entry| Head { number: entry.number, hash: entry.hash.clone() });
         let mut verdict = chain::verify_chain(entries, &self.shared.environment);
+        let here = self.store.trail().read(0, usize::MAX)?.last().map_or(0, |entry| entry.number);
+        let told = self.told()?;
+        if told > here {
+            let words =
+                format!("this machine's own trail: entry {told} was told to the shared one, and isn't there any more");
+            verdict.faults.push(words);
+        }
         if let Some(head) = lost {
             let words = "was the last one when this machine looked, and isn't there as it was";
             verdict.faults.push(format!("entry {}: {words}", head.number));
@@ -59,10 +69,18 @@ impl Sharing {
         Ok(verdict)
     }
 
+    /// Number of the newest entry here that the store has; 0 before the first.
+    fn told(&self) -> Result<u64, ProvisioningError> {
+        Ok(files::read(&self.told_path())?.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    }
+
+    fn told_path(&self) -> PathBuf {
+        self.store.folder().join("told")
+    }
+
     pub(super) async fn tell_all(&self) -> Result<u32, SharedError> {
-        let path = self.store.folder().join("told");
-        let told: u64 = files::read(&path)?.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        let entries = self.store.trail().read(told, usize::MAX)?;
+        let path = self.told_path();
+        let entries = self.store.trail().read(self.told()?, usize::MAX)?;
         if entries.is_empty() {
             return Ok(0);
         }

@@ -21,6 +21,7 @@ use super::record::Recorder;
 use super::seen;
 use super::store::Store;
 use crate::provisioning::approval::check::Verdict;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::run::{Diagnostic, LogLevel, Operation, Phase, RunRequest};
 use crate::provisioning::terraform::command::{Caller, Providers};
@@ -150,7 +151,14 @@ impl Carrier {
             },
             Ok(Looked::Holds(held)) => match use_up(&held.verdict).await {
                 Ok(()) => self.apply_steps(turn, &held).await,
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    // Another machine was faster: how the run ends is that one's to tell.
+                    let words = error.to_string();
+                    self.tell("", AuditEvent::Refused, &words, held.record.digests())?;
+                    self.recorder.diagnose(ours(&words))?;
+                    self.recorder.fail(false)?;
+                    return Ok(Phase::Failed);
+                }
             },
             Err(stop) => Err(stop),
         };
