@@ -131,7 +131,10 @@ fn stage(name: StageName, lamp: Lamp, headline: String, detail: String) -> Stage
 fn not_provisioned(name: StageName, parts: &Parts) -> Stage {
     let detail = match name {
         StageName::Event if parts.unannounced() > 0 => format!("{} unannounced", parts.unannounced()),
-        StageName::Pipe if parts.loader.waiting > 0 => format!("{} notices wait", thousands(parts.loader.waiting)),
+        StageName::Pipe if parts.loader.waiting > 0 => match parts.loader.waiting {
+            1 => "1 notice waits".to_owned(),
+            waiting => format!("{} notices wait", thousands(waiting)),
+        },
         _ => String::new(),
     };
     let headline = match name {
@@ -197,7 +200,7 @@ fn hub(parts: &Parts, lag: Option<f64>) -> Stage {
             StageName::Hub,
             lamp,
             per_second(parts.feed.rate_per_s),
-            format!("{devices} device{}", if devices == 1 { "" } else { "s" }),
+            counted(u64::try_from(devices).unwrap_or(u64::MAX), "device"),
         )
     }
 }
@@ -226,8 +229,12 @@ fn route(parts: &Parts, now: Timestamp) -> Stage {
     let lamp = if unrouted > 0 { Lamp::Warning } else { Lamp::Ok };
     Stage {
         last_error: (unrouted > 0).then(|| {
+            let (messages, they) = match unrouted {
+                1 => ("1 message is".to_owned(), "it waits a day for one, then it is"),
+                n => (format!("{} messages are", thousands(n)), "they wait a day for one, then they are"),
+            };
             format!(
-                "{unrouted} messages are taken by no route; they wait a day for one, then they are kept in the container `unrouted`: look at the routes, and at their `type` and content type"
+                "{messages} taken by no route; {they} kept in the container `unrouted`: look at the routes, and at `type` and content type of what comes"
             )
         }),
         ..stage(StageName::Route, lamp, headline, detail)
@@ -248,7 +255,7 @@ fn blob(parts: &Parts, lag: Option<f64>) -> Stage {
         batch.last.as_ref().map_or_else(String::new, |(_, _, bytes, _)| format!("last {}", bytes_in_words(*bytes)));
     let headline = match parts.rates.batches {
         Some(rate) => format!("{:.0}/min", rate * 60.0),
-        None => format!("{} files", thousands(files)),
+        None => counted(files, "file"),
     };
     Stage { rate_per_s: parts.rates.batches, lag_s: lag, last_error, ..stage(StageName::Blob, lamp, headline, detail) }
 }
@@ -263,10 +270,16 @@ fn event(parts: &Parts, lag: Option<f64>) -> Stage {
         (false, true) => Lamp::Ok,
         (false, false) => Lamp::Unknown,
     };
-    let aside = (queue.set_aside > 0)
-        .then(|| format!("{} notices couldn't be read and are kept aside in the queue's database", queue.set_aside));
+    let aside = (queue.set_aside > 0).then(|| match queue.set_aside {
+        1 => "1 notice couldn't be read and is kept aside in the queue's database".to_owned(),
+        n => format!("{} notices couldn't be read and are kept aside in the queue's database", thousands(n)),
+    });
     let lost = (unannounced > 0).then(|| {
-        format!("{unannounced} blobs were announced nowhere; refresh their pipes once container and subscription are applied")
+        let (blobs, their) = match unannounced {
+            1 => ("1 blob was".to_owned(), "its pipe"),
+            n => (format!("{} blobs were", thousands(n)), "their pipes"),
+        };
+        format!("{blobs} announced nowhere; refresh {their} once container and subscription are applied")
     });
     Stage {
         rate_per_s: parts.rates.notices,
@@ -305,7 +318,7 @@ fn table(parts: &Parts, now: Timestamp) -> Stage {
     let lamp = if rows > 0 { Lamp::Ok } else { Lamp::Unknown };
     let newest = parts.measurements().and_then(|pipe| pipe.counts.newest_row_at);
     let headline = newest.map_or_else(|| "no row yet".to_owned(), |at| format!("row {}", age(now, at)));
-    let detail = format!("{} rows", thousands(rows));
+    let detail = counted(rows, "row");
     Stage { rate_per_s: parts.rates.rows, ..stage(StageName::Table, lamp, headline, detail) }
 }
 
@@ -340,6 +353,11 @@ fn per_second(rate: f64) -> String {
     if rate >= 0.095 { format!("{rate:.1}/s") } else { format!("{:.1}/min", rate * 60.0) }
 }
 
+/// `1 file`, `10,080 files`.
+fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -370,6 +388,7 @@ mod tests {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(10_080), "10,080");
         assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!([0, 1, 2].map(|n| counted(n, "row")), ["0 rows", "1 row", "2 rows"]);
         assert_eq!(bytes_in_words(812), "812 B");
         assert_eq!(bytes_in_words(8_294), "8.1 KiB");
         assert_eq!(per_second(1.0), "1.0/s");

@@ -189,7 +189,7 @@ impl EnvironmentStatus {
         }
     }
 
-    /// What matters most of it, in a few words: `APPLYING 12/46`, `PLANNED`, `locked by …`, `drifted (2)`.
+    /// What matters most of it, in a few words: `APPLYING 12/46`, `PLANNED`, `APPROVED`, `locked by …`, `drifted (2)`.
     #[must_use]
     pub fn standing(&self) -> String {
         if let Some(run) = self.active() {
@@ -198,8 +198,11 @@ impl EnvironmentStatus {
         if let Some(lock) = &self.lock {
             return format!("locked by {}", lock.who);
         }
-        if self.runs.first().is_some_and(|run| run.phase == Phase::Planned && run.operation != Operation::RefreshOnly) {
-            return "PLANNED".into();
+        if let Some(run) = self.runs.first()
+            && run.phase.waits()
+            && (run.phase == Phase::Approved || run.operation != Operation::RefreshOnly)
+        {
+            return run.standing().to_uppercase();
         }
         match (self.drift, self.resources) {
             (Some((drifted @ 1.., _)), _) => format!("drifted ({drifted})"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Exportable, Format, chart, table};
+use super::{Exportable, Format, chart, plan, table};
 
 /// Files of one name and instant at most, before it is given up.
 const MOST_COPIES: u32 = 1000;
@@ -53,6 +53,9 @@ fn content(item: &Exportable, format: Format) -> Result<Vec<u8>, ExportError> {
         (Exportable::Chart(drawing), Format::Svg) => {
             chart::svg(drawing).map(String::into_bytes).map_err(|error| error.to_string())
         }
+        (Exportable::Plan(report), format) => plan::text(report, format)
+            .map(String::into_bytes)
+            .ok_or_else(|| "a plan can be written as Markdown, HTML or JSON".to_owned()),
         (Exportable::Table(_), _) => Err("a table can be written as CSV or JSON".to_owned()),
         (Exportable::Chart(_), _) => Err("a chart can be written as PNG or SVG".to_owned()),
     };

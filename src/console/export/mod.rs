@@ -1,17 +1,19 @@
-//! What is shown, as files: tables as CSV and JSON, charts as PNG and SVG.
+//! What is shown, as files: tables as CSV and JSON, charts as PNG and SVG, a plan as Markdown, HTML and JSON.
 //!
-//! A screen hands over an [`Exportable`], a value; the console's runner has [`write`] make the file. `table` and
-//! `chart` make bytes and touch no file; `file` names and writes them, and never overwrites one. The font that
-//! drawings are lettered in is carried in `fonts/`, with its licence.
+//! A screen hands over an [`Exportable`], a value; the console's runner has [`write`] make the file. `table`, `chart` and
+//! `plan` make bytes and touch no file; `file` names and writes them, and never overwrites one. The font that drawings
+//! are lettered in is carried in `fonts/`, with its licence.
 
 mod chart;
 mod file;
+mod plan;
 mod table;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use file::{ExportError, write};
+pub use plan::PlanReport;
 
 /// Something a screen shows and that can be written to a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,8 @@ pub enum Exportable {
     Table(Table),
     /// Lines and bands over time.
     Chart(Chart),
+    /// A plan, whole.
+    Plan(PlanReport),
 }
 
 impl Exportable {
@@ -29,6 +33,7 @@ impl Exportable {
         match self {
             Self::Table(table) => &table.name,
             Self::Chart(chart) => &chart.name,
+            Self::Plan(plan) => &plan.name,
         }
     }
 
@@ -38,6 +43,7 @@ impl Exportable {
         match self {
             Self::Table(_) => &[Format::Csv, Format::Json],
             Self::Chart(_) => &[Format::Png, Format::Svg],
+            Self::Plan(_) => &[Format::Markdown, Format::Html, Format::Json],
         }
     }
 }
@@ -47,12 +53,16 @@ impl Exportable {
 pub enum Format {
     /// Comma-separated values (RFC 4180), a header line first.
     Csv,
-    /// An array of objects.
+    /// A table's rows as an array of objects; a plan as one object.
     Json,
     /// A bitmap.
     Png,
     /// A vector drawing.
     Svg,
+    /// For a pull request's comment.
+    Markdown,
+    /// One file for a browser.
+    Html,
 }
 
 impl Format {
@@ -64,6 +74,8 @@ impl Format {
             Self::Json => "json",
             Self::Png => "png",
             Self::Svg => "svg",
+            Self::Markdown => "md",
+            Self::Html => "html",
         }
     }
 }

@@ -87,6 +87,7 @@ impl ExportChoice {
             let kind = match item {
                 Exportable::Table(_) => "table",
                 Exportable::Chart(_) => "chart",
+                Exportable::Plan(_) => "plan",
             };
             let name = crate::station::text::printable(item.name());
             vec![Cell::from(name), format.extension().to_uppercase().into(), Cell::styled(kind, theme.dim)]

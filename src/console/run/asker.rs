@@ -40,6 +40,11 @@ impl Asker {
         Self { client, inner, commands, asked: None, round: 0, in_flight: None, news: false, next: Instant::now() }
     }
 
+    /// Whom it asks.
+    pub const fn client(&self) -> &OwnerClient {
+        &self.client
+    }
+
     /// The operator did something: where the screen wants something else now, it is asked at once.
     pub fn wants(&mut self, screen: ScreenName, wants: Vec<Request>) {
         let wanted = (screen, wants);

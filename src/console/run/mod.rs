@@ -5,6 +5,7 @@
 //! - `input` – from what the terminal tells to actions
 //! - `clipboard` – the desktop's, or the terminal's own
 //! - `panic` – what a panic does to the terminal
+//! - `report` – a plan's differences, all of them, before it is written
 //! - `signals` – those that end it, and a new size
 
 mod asker;
@@ -12,6 +13,7 @@ mod clipboard;
 mod input;
 mod painter;
 mod panic;
+mod report;
 mod signals;
 
 use std::io::{self, IsTerminal as _};
@@ -284,17 +286,25 @@ impl Console {
         true
     }
 
-    /// Writes an export on a thread that may block, and says what came of it.
+    /// Writes an export on a thread that may block, and says what came of it. A plan is asked for whole before.
     fn write(&self, item: export::Exportable, format: export::Format) {
         let folder = self.settings.export_dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let at = self.app.context().pipeline_now();
-        let inner = self.inner.clone();
-        tokio::task::spawn_blocking(move || {
-            let said = match export::write(&item, format, &folder, at) {
+        let (inner, client) = (self.inner.clone(), self.asker.client().clone());
+        tokio::spawn(async move {
+            let say = |words: String| drop(inner.send(Inner::Said(words)));
+            let item = match item {
+                export::Exportable::Plan(report) => match report::whole(&client, report, say).await {
+                    Ok(report) => export::Exportable::Plan(report),
+                    Err(words) => return say(words),
+                },
+                other => other,
+            };
+            let written = tokio::task::spawn_blocking(move || match export::write(&item, format, &folder, at) {
                 Ok(path) => format!("written: {}", path.display()),
                 Err(error) => error.to_string(),
-            };
-            drop(inner.send(Inner::Said(said)));
+            });
+            say(written.await.unwrap_or_else(|error| format!("export not written: {error}; try another format")));
         });
     }
 

@@ -51,8 +51,11 @@ pub fn scrolled(
         let lines = parts.iter().flat_map(|(text, style)| {
             // An indent stays, on every line.
             let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
-            let lines =
-                if text.is_empty() { vec![String::new()] } else { wrap(text, room.saturating_sub(indent.len()), most) };
+            let lines = if text.trim().is_empty() {
+                vec![String::new()]
+            } else {
+                wrap(text, room.saturating_sub(indent.len()), most)
+            };
             lines.into_iter().map(move |line| (format!("{indent}{line}"), *style))
         });
         lines.collect()

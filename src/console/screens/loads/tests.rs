@@ -113,7 +113,7 @@ fn filter_and_failed_only_hold_for_the_export_too() {
     with_context(&snapshot(), 100, 30, |ctx| {
         let rows = |ctx: &Context<'_>| match screen.exports(ctx).swap_remove(0) {
             Exportable::Table(table) => table.rows.len(),
-            Exportable::Chart(_) => 0,
+            Exportable::Chart(_) | Exportable::Plan(_) => 0,
         };
         assert_eq!(rows(ctx), 2);
         let filter = Filter::parse("/13/56").expect("an expression");

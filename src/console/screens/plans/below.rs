@@ -122,7 +122,9 @@ fn change(list: PlanList, index: usize, run: &Run, held: &Held, details: &Detail
     }
     match details.get(&(run.environment.clone(), run.number), list, index) {
         Some(Ok(detail)) => {
-            let mut lines = diff::lines(&detail.attributes, unchanged);
+            // What was asked to be seen is seen, also where it doesn't change.
+            let secrets = if detail.revealed { details.secrets(list, index) } else { Vec::new() };
+            let mut lines = diff::lines_and(&detail.attributes, unchanged, &secrets);
             if lines.is_empty() {
                 lines.push(DiffLine::words(Tone::Dim, "no attribute changes"));
             }

@@ -2,13 +2,11 @@
 
 use super::question::{Question, Weight};
 use super::words::counted;
-use super::{Focus, Plans, judging};
+use super::{Focus, Plans, details, judging};
 use crate::console::Action;
 use crate::console::screens::Context;
 use crate::console::widgets::value::{age, date_time_zone};
-use crate::owner::{
-    Content, DiffNode, EnvironmentStatus, LockHolder, Operation, Phase, Request, RunRequest, RunSummary, Shown,
-};
+use crate::owner::{EnvironmentStatus, LockHolder, Operation, Phase, Request, RunRequest, RunSummary};
 use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
 
@@ -165,19 +163,10 @@ fn nothing_secret(screen: &Plans, ctx: &Context<'_>) -> Option<String> {
     let Some(run) = screen.shown_run(ctx) else { return nothing() };
     let Some((list, index)) = screen.picked_change(ctx) else { return nothing() };
     match screen.details.get(&(run.environment.clone(), run.number), list, index) {
-        Some(Ok(detail)) if detail.revealed || holds_secrets(&detail.attributes) => None,
+        Some(Ok(detail)) if detail.revealed || details::holds_secrets(&detail.attributes) => None,
         Some(Ok(_)) => Some("nothing in it is secret".into()),
         _ => Some("its difference isn't here".into()),
     }
-}
-
-fn holds_secrets(nodes: &[DiffNode]) -> bool {
-    nodes.iter().any(|node| match &node.content {
-        Content::Value { before, after } => {
-            [before, after].into_iter().any(|shown| matches!(shown, Some(Shown::Sensitive)))
-        }
-        Content::Parts { parts, .. } => holds_secrets(parts),
-    })
 }
 
 fn no_state(screen: &Plans, ctx: &Context<'_>) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::plan::PlanKey;
-use crate::owner::{Answer, AskError, ChangeDetail, PlanList, Request};
+use crate::owner::{Answer, AskError, ChangeDetail, Content, DiffNode, PlanList, Request, Shown};
 use crate::station::text::printable;
 
 /// Resources asked for at once: the next few are likely to be looked at.
@@ -20,6 +20,16 @@ pub struct Details {
     failure: Option<(PlanList, usize, String)>,
     /// The one whose secrets stand in clear.
     revealed: Option<ChangeDetail>,
+}
+
+/// Whether any of these values is masked.
+pub fn holds_secrets(nodes: &[DiffNode]) -> bool {
+    nodes.iter().any(|node| match &node.content {
+        Content::Value { before, after } => {
+            [before, after].into_iter().any(|shown| matches!(shown, Some(Shown::Sensitive)))
+        }
+        Content::Parts { parts, .. } => holds_secrets(parts),
+    })
 }
 
 fn is_it(detail: &ChangeDetail, list: PlanList, index: usize) -> bool {
@@ -101,6 +111,14 @@ impl Details {
         }
         let failure = self.failure.as_ref().filter(|(of, at, _)| (*of, *at) == (list, index));
         failure.map(|(_, _, failure)| Err(failure.as_str()))
+    }
+
+    /// The names of a resource's attributes that hold secrets.
+    pub fn secrets(&self, list: PlanList, index: usize) -> Vec<&str> {
+        let masked = self.held.iter().find(|detail| is_it(detail, list, index));
+        let attributes = masked.map_or(&[][..], |detail| &detail.attributes);
+        let secret = attributes.iter().filter(|node| holds_secrets(std::slice::from_ref(node)));
+        secret.map(|node| node.name.as_str()).collect()
     }
 
     /// Whether a resource's secrets stand in clear now.

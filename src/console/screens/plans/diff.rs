@@ -135,13 +135,25 @@ fn value_tone(shown: &Shown) -> Tone {
 
 /// The lines of attributes, in their order; those that stay as they are only where they are asked for.
 pub fn lines(nodes: &[DiffNode], unchanged: bool) -> Vec<DiffLine> {
+    lines_and(nodes, unchanged, &[])
+}
+
+/// The same, and whole attributes of these names, whether they change or not.
+pub fn lines_and(nodes: &[DiffNode], unchanged: bool, names: &[&str]) -> Vec<DiffLine> {
     let mut lines = Vec::new();
-    level(nodes, "attribute", unchanged, &mut Vec::new(), &mut lines);
+    level(nodes, ("attribute", names), unchanged, &mut Vec::new(), &mut lines);
     lines
 }
 
-fn level(nodes: &[DiffNode], noun: &str, unchanged: bool, path: &mut Vec<usize>, lines: &mut Vec<DiffLine>) {
-    let is_shown = |node: &&DiffNode| unchanged || node.difference != Difference::Same;
+fn level(
+    nodes: &[DiffNode],
+    (noun, named): (&str, &[&str]),
+    unchanged: bool,
+    path: &mut Vec<usize>,
+    lines: &mut Vec<DiffLine>,
+) {
+    let is_named = |node: &DiffNode| named.contains(&node.name.as_str());
+    let is_shown = |node: &&DiffNode| unchanged || node.difference != Difference::Same || is_named(node);
     let names = nodes.iter().filter(is_shown).map(|node| width(&printable(&node.name)));
     let padded = names.max().unwrap_or(0).min(WIDEST_NAME);
     let depth = path.len();
@@ -163,7 +175,7 @@ fn level(nodes: &[DiffNode], noun: &str, unchanged: bool, path: &mut Vec<usize>,
             path: path.clone(),
         });
         if let Content::Parts { of, parts } = &node.content {
-            level(parts, noun_of(*of), unchanged, path, lines);
+            level(parts, (noun_of(*of), &[]), unchanged || is_named(node), path, lines);
         }
         path.pop();
     }

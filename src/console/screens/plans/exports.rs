@@ -1,9 +1,9 @@
-//! Runs, changes, log, state and outputs as tables for files.
+//! Runs, changes, log, state and outputs as tables for files; the plan as a report.
 
 use jiff::Timestamp;
 
 use super::{Plans, listing, words};
-use crate::console::export::{Cell, Exportable, Table};
+use crate::console::export::{Cell, Exportable, PlanReport, Table};
 use crate::console::screens::Context;
 use crate::owner::{EnvironmentStatus, Phase, PlanList, Progress, Run, RunSummary};
 
@@ -39,6 +39,7 @@ pub fn all(screen: &Plans, ctx: &Context<'_>) -> Vec<Exportable> {
         return all;
     }
     if let Some(run) = screen.shown_run(ctx) {
+        all.extend(screen.held.whole().map(|(run, plan)| Exportable::Plan(PlanReport::of(run, plan))));
         let places = screen.held.rows(ctx.filter);
         let rows: Vec<_> = places.changes().filter_map(|(list, index)| change(screen, run, list, index)).collect();
         let columns = [

@@ -14,8 +14,10 @@ use crate::console::widgets::value::wrap;
 use crate::owner::{Finding, FindingSeverity, Phase, Run};
 use crate::station::text::printable;
 
-/// Lines a finding has in the list at most.
+/// Lines a finding has at most in a list that is longer than its pane.
 const MOST_LINES: usize = 3;
+/// Lines a finding has at most where there is room for all of them.
+const MOST_LINES_IN_ROOM: usize = 8;
 /// Columns of a severity's word and the space behind it.
 const WORD: u16 = 5;
 
@@ -48,14 +50,18 @@ pub fn reading(finding: &Finding, theme: &Theme) -> Reading {
     Reading::paragraphs(format!("{} · {}", finding.severity.label(), finding.policy), text)
 }
 
-/// The lines of a list `room` columns wide: the place of each line's finding, and the line.
-fn lines(findings: &[Finding], room: u16) -> Vec<(usize, String)> {
-    let columns = usize::from(room.saturating_sub(WORD));
-    let of = |(place, finding): (usize, &Finding)| {
-        let lines = wrap(&printable(&finding.message), columns, MOST_LINES);
-        lines.into_iter().map(move |line| (place, line))
+/// The lines of a list in that room: the place of each line's finding, and the line.
+fn lines(findings: &[Finding], room: Rect) -> Vec<(usize, String)> {
+    let columns = usize::from(room.width.saturating_sub(WORD));
+    let of = |most: usize| {
+        let lines = move |(place, finding): (usize, &Finding)| {
+            let lines = wrap(&printable(&finding.message), columns, most);
+            lines.into_iter().map(move |line| (place, line))
+        };
+        findings.iter().enumerate().flat_map(lines).collect::<Vec<_>>()
     };
-    findings.iter().enumerate().flat_map(of).collect()
+    let all = of(MOST_LINES_IN_ROOM);
+    if all.len() <= usize::from(room.height) { all } else { of(MOST_LINES) }
 }
 
 fn first(lines: &[(usize, String)], selected: usize, height: usize) -> usize {
@@ -66,7 +72,7 @@ fn first(lines: &[(usize, String)], selected: usize, height: usize) -> usize {
 /// The finding at a click in the pane at `area`.
 pub fn clicked(findings: &[Finding], selected: usize, area: Rect, row: u16) -> Option<usize> {
     let inner = area.inner(ratatui::layout::Margin::new(1, 1));
-    let lines = lines(findings, inner.width);
+    let lines = lines(findings, inner);
     let offset = usize::from(row.checked_sub(inner.y)?);
     (row < inner.bottom()).then(|| lines.get(first(&lines, selected, inner.height.into()) + offset))?.map(|line| line.0)
 }
@@ -95,7 +101,7 @@ pub fn render(
         }
         return;
     }
-    let lines = lines(findings, inner.width);
+    let lines = lines(findings, inner);
     let selected = selection.row.min(findings.len() - 1);
     let height = usize::from(inner.height);
     let first = first(&lines, selected, height);

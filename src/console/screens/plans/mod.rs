@@ -256,6 +256,9 @@ impl Screen for Plans {
             if reading.update(action, ctx) {
                 return Outcome::done();
             }
+            if action == Action::Unchanged && self.read_again(ctx) {
+                return Outcome::done();
+            }
             if !commands::is_command(action) && action != Action::Jump {
                 return Outcome::Ignored;
             }
@@ -362,7 +365,8 @@ impl Screen for Plans {
             return vec![Action::Open, Action::Back];
         }
         if self.reading.is_some() {
-            return vec![Action::Back, Action::Copy];
+            let jump = self.focus == Focus::Findings && self.disabled(Action::Jump, ctx).is_none();
+            return jump.then_some(Action::Jump).into_iter().chain([Action::Back, Action::Copy]).collect();
         }
         commands::hints(self, ctx)
     }

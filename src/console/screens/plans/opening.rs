@@ -28,6 +28,22 @@ impl Plans {
         Outcome::done()
     }
 
+    /// Reads the difference that is read with what stays as it is, or again without; `false` where something else is read.
+    pub(super) fn read_again(&mut self, ctx: &Context<'_>) -> bool {
+        if self.listing.is_some() || self.focused(ctx) != Focus::Changes {
+            return false;
+        }
+        let was = self.diff.unchanged;
+        self.diff.unchanged = !was;
+        let again = self.read_change(ctx);
+        if again.is_none() {
+            self.diff.unchanged = was;
+            return false;
+        }
+        self.reading = again;
+        true
+    }
+
     fn why_it_came_to_nothing(&self, ctx: &Context<'_>) -> Option<Reading> {
         let run = self.shown_run(ctx)?;
         match &run.failure {

@@ -129,9 +129,15 @@ impl Held {
         &self.shown
     }
 
+    /// The run and its plan, where the plan itself has come.
+    pub fn whole(&self) -> Option<(&Run, &Arc<PlanOutline>)> {
+        let run = self.run.as_deref()?;
+        Some((run, self.plan_of(run)?))
+    }
+
     /// Whether the plan itself has come, so that there are differences to be asked for.
     pub fn is_whole(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| self.plan_of(run).is_some())
+        self.whole().is_some()
     }
 
     /// Why the plan of `run` isn't here.

@@ -85,8 +85,9 @@ impl Reading {
         let deposed = |key: &String| format!("deposed {}: replaced before, and still to be destroyed", printable(key));
         text.extend(change.deposed.as_ref().map(|key| (deposed(key), theme.warn)));
         text.extend(change.cause.as_ref().map(|cause| (printable(cause), theme.text)));
-        if !change.replace_paths.is_empty() {
-            let paths = printable(&change.replace_paths.join(", "));
+        let paths = printable(&change.replace_paths.join(", "));
+        // The cause names them mostly.
+        if !paths.is_empty() && !change.cause.as_ref().is_some_and(|cause| cause.contains(&paths)) {
             text.push((format!("forces replacement: {paths}"), theme.fail));
         }
         if let (Some(progress), false) = (of.progress, drifted) {

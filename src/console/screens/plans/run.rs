@@ -83,7 +83,9 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
     parts.extend(run.counts.map(|counts| counts.to_string()));
     let ago = |word: &str, at| format!("{word} {} ago", age(at, ctx.now));
     parts.push(match (run.phase, run.planned_at, run.ended_at) {
-        (Phase::Planned | Phase::Approved, Some(at), _) => ago("planned", at),
+        (Phase::Planned | Phase::Approved, Some(at), _) => {
+            format!("{} by {}", ago("planned", at), printable(&run.asked_by))
+        }
         (phase, _, Some(at)) => ago(phase.label(), at),
         (phase, _, None) => {
             let since = run.steps.last().filter(|step| step.phase == phase).map(|step| step.started_at);
@@ -101,7 +103,9 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
     if run.changes.is_empty() {
         parts.extend(count(&run.changed_outputs, "changed output"));
     }
-    parts.push(format!("by {}", printable(&run.asked_by)));
+    if !run.phase.waits() {
+        parts.push(format!("planned by {}", printable(&run.asked_by)));
+    }
     parts
 }
 

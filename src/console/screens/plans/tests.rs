@@ -296,7 +296,7 @@ fn what_is_shown_is_exported() {
             screen.exports(ctx).iter().map(|item| item.name().to_owned()).collect::<Vec<_>>()
         })
     };
-    assert_eq!(names(&[]), ["changes", "runs", "run-log"]);
+    assert_eq!(names(&[]), ["plan-demo-9", "changes", "runs", "run-log"]);
     assert_eq!(names(&[Action::ShowState]), ["state"]);
     assert_eq!(names(&[Action::ShowOutputs]), ["outputs"]);
 }
