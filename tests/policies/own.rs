@@ -130,7 +130,8 @@ fn a_result_of_an_unknown_shape_denies_and_says_which() {
 
 #[test]
 fn a_rule_that_says_nothing_is_well() {
-    for rule in ["deny contains \"x\" if false", "deny := [\"x\"] if false", "other := 5", "warn := []"] {
+    let words = "# What we deny, warn of and info.\nhelper := \"deny_all\"";
+    for rule in [words, "deny contains \"x\" if false", "deny := [\"x\"] if false", "other := 5", "warn := []"] {
         assert_eq!(judged(&[("mine.rego", &format!("package mine\n{rule}\n"))]), Vec::<String>::new(), "{rule}");
     }
 }
@@ -243,6 +244,10 @@ test_long if count(names.deny) == 1 with input as {"name": "abc"}
 todo_test_later if false
 
 test_odd if to_number("x") == 1
+
+# A text that looks like one:
+text := `
+test_text if`
 "#,
         ),
     ]);

@@ -103,7 +103,7 @@ fn rules(engine: &Engine, source: &Source, package: &str) -> Vec<Rule> {
     for name in NAME.iter().flat_map(|name| name.captures_iter(&source.text)) {
         let path = format!("{package}.{}", &name[0]);
         let known = found.iter().any(|rule: &Rule| rule.path == path);
-        if known || !engine.has_declared_rule_rooted_at(&source.name, &path).unwrap_or(true) {
+        if known || !engine.has_declared_rule_rooted_at(&source.name, &name[0]).unwrap_or(true) {
             continue;
         }
         let severity = match &name[1] {

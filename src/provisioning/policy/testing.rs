@@ -68,7 +68,7 @@ fn run(sources: &[Source], report: &mut TestReport) {
         for named in TEST.iter().flat_map(|pattern| pattern.captures_iter(&source.text)).filter_map(|at| at.get(1)) {
             // A test of several bodies is one; a name within a body is none.
             let (name, path) = (named.as_str(), format!("{package}.{}", named.as_str()));
-            let is_rule = asked.has_declared_rule_rooted_at(&source.name, &path).unwrap_or(true);
+            let is_rule = asked.has_declared_rule_rooted_at(&source.name, name).unwrap_or(true);
             if name == std::mem::replace(&mut last, name) || !is_rule {
                 continue;
             }
