@@ -1,5 +1,7 @@
 //! What an approval is bound to: each of it moved, and nothing is applied.
 
+use skydeck::local_cloud::cloud::Cloud;
+
 use crate::place::{Home, Place, has_terraform};
 
 /// A plan of `environment`, approved.
@@ -110,4 +112,69 @@ fn an_approval_expires() {
     let said = ada.run(&["apply", "--env", "staging", "--yes"]);
     assert!(matches!(said.code, Some(5 | 6)), "{said:?}");
     assert!(!state(&place), "something was applied");
+}
+
+/// A group and an account in it, with a tag.
+const ACCOUNT: &str = r#"terraform {
+  required_providers {
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 4.81"
+    }
+  }
+  backend "local" {}
+}
+
+provider "azurerm" {
+  storage_use_azuread = true
+  features {}
+}
+
+resource "azurerm_resource_group" "sky" {
+  name     = "rg-sky"
+  location = "Switzerland North"
+  tags     = { step = "STEP" }
+}
+
+resource "azurerm_storage_account" "sky" {
+  name                      = "stsky"
+  resource_group_name       = azurerm_resource_group.sky.name
+  location                  = azurerm_resource_group.sky.location
+  account_tier              = "Standard"
+  account_replication_type  = "LRS"
+  shared_access_key_enabled = false
+
+  allow_nested_items_to_be_public = false
+}
+"#;
+
+#[test]
+fn what_was_changed_behind_terraform_after_the_approval_makes_it_stale() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = place.home("ada");
+    place.write("module/main.tf", &ACCOUNT.replace("STEP", "one"));
+    ada.run(&["plan", "--env", "demo"]).ends_with(3);
+    ada.run(&["apply", "--env", "demo", "--yes"]).ends_with(0);
+    place.write("module/main.tf", &ACCOUNT.replace("STEP", "two"));
+    ada.run(&["plan", "--env", "demo"]).ends_with(3);
+    ada.run(&["approve", "--env", "demo", "--yes"]).ends_with(0);
+    let state = || std::fs::read_to_string(ada.runs("demo").join("terraform.tfstate")).expect("a state");
+    let before = state();
+
+    let cloud = Cloud::open(&ada.runs("demo").with_file_name("cloud")).expect("the cloud that was applied to");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let resources = || runtime.block_on(cloud.resources()).expect("read");
+    let mut account = resources().into_iter().find(|of| of.kind == "azurerm_storage_account").expect("an account");
+    account.attributes["account_replication_type"] = "GRS".into();
+    runtime.block_on(cloud.put(account)).expect("changed");
+
+    let said = ada.run(&["apply", "--env", "demo", "--yes"]).ends_with(6);
+    assert!(said.err.contains("azurerm_storage_account.sky"), "{said:?}");
+    ada.run(&["runs", "2", "--env", "demo"]).ends_with(0).says("azurerm_storage_account.sky");
+    assert_eq!(state(), before, "something was applied");
+    let group = resources().into_iter().find(|of| of.kind == "azurerm_resource_group").expect("a group");
+    assert_eq!(group.attributes["tags"]["step"], "one", "something was applied");
 }

@@ -1,5 +1,8 @@
 //! The audit trail, cut, reordered and edited.
 
+use std::fs;
+use std::path::PathBuf;
+
 use crate::place::{Place, has_terraform};
 
 #[test]
@@ -30,4 +33,51 @@ fn a_trail_that_was_touched_is_found_out() {
     }
     std::fs::write(&path, whole).expect("written");
     home.run(&["audit", "verify", "--env", "local"]).ends_with(0);
+}
+
+#[test]
+fn a_shared_trail_that_was_touched_is_found_out() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    place.let_sign("grace", "skydeck-approval");
+    let (ada, grace) = (place.home("ada"), place.home("grace"));
+    ada.run(&["plan", "--env", "staging"]).ends_with(3);
+    grace.run(&["approve", "--env", "staging", "--yes"]).ends_with(0);
+    ada.run(&["apply", "--env", "staging", "--yes"]).ends_with(0);
+    for home in [&ada, &grace] {
+        home.run(&["audit", "verify", "--env", "staging"]).ends_with(0).says("unbroken");
+    }
+    let entries = fs::read_dir(place.path().join("store/staging/audit")).expect("a trail");
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    entries.sort();
+    let whole: Vec<Vec<u8>> = entries.iter().map(|path| fs::read(path).expect("read")).collect();
+    let last = entries.len() - 1;
+    assert!(last >= 4, "{entries:?}");
+    let edited = String::from_utf8(whole[1].clone()).expect("UTF-8").replacen("ada", "eve", 1);
+    assert_ne!(edited.as_bytes(), whole[1], "nothing was edited");
+    let touches: [(&str, Vec<(usize, Option<&[u8]>)>); 5] = [
+        ("one removed", vec![(2, None)]),
+        ("one edited", vec![(1, Some(edited.as_bytes()))]),
+        ("two swapped", vec![(1, Some(&whole[2])), (2, Some(&whole[1]))]),
+        ("the first removed", vec![(0, None)]),
+        ("the last removed", vec![(last, None)]),
+    ];
+    for (what, touched) in touches {
+        for (at, bytes) in touched {
+            match bytes {
+                Some(bytes) => fs::write(&entries[at], bytes).expect("written"),
+                None => fs::remove_file(&entries[at]).expect("removed"),
+            }
+        }
+        for home in [&ada, &grace] {
+            let said = home.run(&["audit", "verify", "--env", "staging"]);
+            assert_eq!(said.code, Some(1), "{what}: {said:?}");
+        }
+        for (path, bytes) in entries.iter().zip(&whole) {
+            fs::write(path, bytes).expect("as it was");
+        }
+    }
+    ada.run(&["audit", "verify", "--env", "staging"]).ends_with(0).says("unbroken");
 }

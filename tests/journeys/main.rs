@@ -4,6 +4,7 @@
 //! - `terminal` – a pseudo-terminal: keys in, a screen out
 //! - `walk` – the first start, every screen, keys, exports
 //! - `failed_file` – a file that can't be loaded, from its alarm to its line
+//! - `approving` – a plan read, denied, corrected, approved by name, applied; a secret revealed
 //! - `endings` – quit, signals, panics: the terminal is given back
 //! - `viewers` – several at one owner; one that only looks
 //! - `plans` – plan and apply; an apply goes on without its console
@@ -12,6 +13,7 @@
 #![cfg(all(unix, feature = "console"))]
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
+mod approving;
 mod endings;
 mod failed_file;
 mod place;
