@@ -309,6 +309,12 @@ impl Phase {
         !self.is_end() && !self.waits()
     }
 
+    /// Where a run goes back to that could neither be applied nor be refused: its plan waits as before.
+    #[must_use]
+    pub const fn before_apply(approved: bool) -> Self {
+        if approved { Self::Approved } else { Self::Planned }
+    }
+
     /// Whether it has a plan that waits for somebody.
     #[must_use]
     pub const fn waits(self) -> bool {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::place::{Place, has_terraform};
 
+/// Which object of the trail, and what stands in it then; nothing is that it is gone.
+type Touch<'a> = (usize, Option<&'a [u8]>);
+
 #[test]
 fn a_trail_that_was_touched_is_found_out() {
     if !has_terraform() {
@@ -57,7 +60,7 @@ fn a_shared_trail_that_was_touched_is_found_out() {
     assert!(last >= 4, "{entries:?}");
     let edited = String::from_utf8(whole[1].clone()).expect("UTF-8").replacen("ada", "eve", 1);
     assert_ne!(edited.as_bytes(), whole[1], "nothing was edited");
-    let touches: [(&str, Vec<(usize, Option<&[u8]>)>); 5] = [
+    let touches: [(&str, Vec<Touch<'_>>); 5] = [
         ("one removed", vec![(2, None)]),
         ("one edited", vec![(1, Some(edited.as_bytes()))]),
         ("two swapped", vec![(1, Some(&whole[2])), (2, Some(&whole[1]))]),

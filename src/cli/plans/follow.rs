@@ -6,7 +6,7 @@ use super::ground::Ground;
 use super::stake;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::Signals;
-use crate::owner::{FindingSeverity, Operation, Phase, Request, Run, RunLogLine};
+use crate::owner::{FindingSeverity, Operation, Phase, Request, Run, RunLogLine, command};
 use crate::station::text::printable;
 
 /// What is waited for.
@@ -20,7 +20,8 @@ pub enum Until {
 
 impl Until {
     const fn is_reached(self, phase: Phase) -> bool {
-        phase.is_end() || (matches!(self, Self::Planned) && phase.waits())
+        // An apply whose look before it came to nothing waits again.
+        phase.is_end() || phase.waits()
     }
 }
 
@@ -79,17 +80,36 @@ pub fn line_text(line: &RunLogLine) -> String {
 pub fn exit(run: &Run) -> Exit {
     match run.phase {
         Phase::Planned if run.request.operation == Operation::RefreshOnly && run.drift.is_empty() => Exit::Done,
+        // The look before an apply came to nothing.
+        Phase::Planned | Phase::Approved if run.failure.is_some() => failed(run),
         Phase::Planned | Phase::Approved if is_denied(run) => Exit::Denied,
         Phase::Planned | Phase::Approved => Exit::Pending,
         Phase::Applied | Phase::Unchanged => Exit::Done,
         Phase::Stale => Exit::Stale,
         Phase::Expired => Exit::NotApproved,
-        Phase::Failed => match &run.failure {
-            Some(failure) if failure.lock.is_some() => Exit::Locked,
-            Some(failure) if failure.interrupted => Exit::Interrupted,
-            _ => Exit::Failed,
-        },
+        Phase::Failed => failed(run),
         _ => Exit::Failed,
+    }
+}
+
+fn failed(run: &Run) -> Exit {
+    match &run.failure {
+        Some(failure) if failure.lock.is_some() => Exit::Locked,
+        Some(failure) if failure.interrupted => Exit::Interrupted,
+        _ => Exit::Failed,
+    }
+}
+
+/// What has moved, in a line that can be read.
+fn moved_words(run: &Run, moved: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = moved.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    match moved.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!(
+            "{shown}, and {more} more ({} shows them)",
+            command(&run.environment, &format!("runs {}", run.number))
+        ),
     }
 }
 
@@ -103,9 +123,9 @@ fn is_denied(run: &Run) -> bool {
 pub fn words(run: &Run) -> Option<String> {
     let title = run.title();
     Some(match (run.phase, &run.failure) {
-        (Phase::Failed, Some(failure)) => {
+        (Phase::Failed | Phase::Planned | Phase::Approved, Some(failure)) => {
             let first = failure.diagnostics.iter().find(|diagnostic| diagnostic.error);
-            let lock = failure.lock.as_ref().map(|lock| format!("{} holds the state lock {}", lock.who, lock.id));
+            let lock = failure.lock.as_ref().map(|_| "the state is locked".to_owned());
             let cause = lock.or_else(|| first.map(|diagnostic| diagnostic.summary.clone()));
             let cause =
                 cause.unwrap_or_else(|| if failure.interrupted { "interrupted" } else { "no reason given" }.into());
@@ -114,7 +134,7 @@ pub fn words(run: &Run) -> Option<String> {
         (Phase::Failed, None) => format!("{title}: failed; `skydeck runs {} --log` shows why", run.number),
         (Phase::Stale, _) => match run.moved.as_slice() {
             [] => format!("{title}: stale: the state has moved on since the plan; plan again"),
-            moved => format!("{title}: stale: {}; plan again", moved.join("; ")),
+            moved => format!("{title}: stale: {}; plan again", moved_words(run, moved)),
         },
         (Phase::Planned | Phase::Approved, _) if is_denied(run) => {
             let fix = "correct it and plan again, or approve it with --override --reason TEXT";
@@ -180,6 +200,6 @@ mod tests {
         };
         run.failure.as_mut().expect("it failed").lock = Some(lock);
         assert_eq!(exit(&run), Exit::Locked);
-        assert!(words(&run).is_some_and(|words| words.contains("grace holds the state lock 9b2a")));
+        assert!(words(&run).is_some_and(|words| words.contains("the state is locked")));
     }
 }

@@ -1,7 +1,6 @@
 //! `skydeck state` and `skydeck outputs`: what the state holds.
 
 use super::ground::Ground;
-use super::stake;
 use super::text;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};

@@ -245,8 +245,12 @@ impl Provisioner {
         let store = self.store(environment)?;
         let rehearsal = Rehearsal::of(environment, &self.folders(environment)?).await?;
         let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
-        let masks = store.local_state()?.map(|state| state.secrets()).unwrap_or_default();
         let caller = self.initialised(&store, providers).await?;
+        let state = match store.workspace().local_state() {
+            Some(_) => store.local_state()?,
+            None => caller.pulled_state().await?,
+        };
+        let masks = state.map(|state| state.secrets()).unwrap_or_default();
         let shown = caller.ask(&["state", "show", "-no-color", address]).await?;
         Ok(Answer::StateShow { text: masks.apply(&text::plain(&shown)) })
     }

@@ -2,6 +2,7 @@
 
 use crate::provisioning::run::{Diagnostic, Phase, Progress, Run};
 use crate::provisioning::status::LockHolder;
+use crate::provisioning::words::command;
 
 /// What to do after `run` failed in `phase`.
 #[must_use]
@@ -14,8 +15,10 @@ pub fn after(
 ) -> String {
     if let Some(lock) = lock {
         return format!(
-            "{} holds the state lock; wait until that has ended, or take the lock with `skydeck unlock` once you know that it is left behind",
-            if lock.who.is_empty() { "somebody else" } else { &lock.who }
+            "{} holds the state lock {}; wait until that has ended, or take the lock with {} once you know that it is left behind",
+            if lock.who.is_empty() { "somebody else" } else { &lock.who },
+            lock.id,
+            command(&run.environment, "unlock")
         );
     }
     let says = |words: &str| diagnostics.iter().any(|d| d.summary.contains(words) || d.detail.contains(words));
@@ -26,7 +29,8 @@ pub fn after(
             "make room on that disk, then plan again to see what is left; what was done is in the state".to_owned()
         }
         Phase::Applying => applying(run, interrupted),
-        _ if interrupted => "plan again when you want to".to_owned(),
+        _ if interrupted && phase != Phase::Checking => "plan again when you want to".to_owned(),
+        Phase::Checking => "nothing was changed, and the plan still waits; apply it again".to_owned(),
         Phase::CheckingFormat => "run `terraform fmt -recursive` in the module's folder, then plan again".to_owned(),
         Phase::Initialising if run.emulated && says("was not found in any of the search locations") => {
             "demo and local have the emulated providers azurerm and snowflake only, and download none; take the other provider out of the module, or plan for a cloud environment".to_owned()

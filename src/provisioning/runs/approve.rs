@@ -15,7 +15,10 @@ use crate::provisioning::approval::record::Signed;
 use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
+use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{LogLevel, Phase};
+use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::words::command;
 use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
@@ -40,6 +43,13 @@ pub fn approve(
     now: Timestamp,
 ) -> Result<Approved, ProvisioningError> {
     take(store, number, settings, now, |record| {
+        // What is secret in the plan is secret in a reason too, as far as it is known here.
+        let masks = match files::read(&store.plan_json(number))? {
+            Some(text) => PlanReading::read(text.as_bytes())?.masks().clone(),
+            None => Masks::default(),
+        };
+        let reason = wish.reason.map(|reason| masks.apply(reason));
+        let wish = &Wish { reason: reason.as_deref(), ..*wish };
         let key = settings.signing_key.as_deref();
         let key = key.filter(|_| store.environment().kind() == EnvironmentKind::Cloud);
         make::approve(record, wish, now, key)

@@ -125,6 +125,7 @@ pub fn apply(
     files::remove(&store.mark(number))?;
     let ticket = Ticket::take(store, &lock, number, Job::Apply)?;
     stored.run.phase = Phase::Queued;
+    stored.run.failure = None;
     // Wherever it was planned: from now on its process is here.
     stored.run.home = None;
     store.write(&mut stored)?;

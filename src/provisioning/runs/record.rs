@@ -259,8 +259,24 @@ impl Recorder {
         self.save()
     }
 
+    /// Lets the plan wait again, after a look before the apply that came to nothing, with the diagnostics of that step.
+    pub fn step_back(&mut self, interrupted: bool) -> Result<(), ProvisioningError> {
+        self.stored.run.phase = Phase::Checking;
+        let said = self.note_failure(interrupted);
+        let is_approved = !self.stored.run.approvals.is_empty();
+        self.rest(Phase::before_apply(is_approved))?;
+        said
+    }
+
     /// Ends the run as failed in its phase, with the diagnostics of the step at hand.
     pub fn fail(&mut self, interrupted: bool) -> Result<(), ProvisioningError> {
+        // A log that can't be written, on a full disk say, keeps the run from nothing.
+        let said = self.note_failure(interrupted);
+        self.rest(Phase::Failed)?;
+        said
+    }
+
+    fn note_failure(&mut self, interrupted: bool) -> Result<(), ProvisioningError> {
         let phase = self.stored.run.phase;
         if phase == Phase::Applying {
             let reason =
@@ -282,7 +298,6 @@ impl Recorder {
         let what = if interrupted { "interrupted" } else { "failed" };
         let said = self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()));
         self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
-        self.rest(Phase::Failed)?;
         said
     }
 }

@@ -76,9 +76,14 @@ pub fn bury(store: &Store, _lock: &StoreLock) -> Result<(), ProvisioningError> {
                 let words = format!("{}; {}", failure.diagnostics[0].summary, failure.advice);
                 LogWriter::open(&store.run_folder(number))?.append(Phase::Failed, LogLevel::Error, &words)?;
             }
-            store.forget_plan(number)?;
-            let words = format!("{}: its process was gone", seen.run.phase.label());
-            ask::tell(store, &seen.run, "", AuditEvent::Ended, &words)?;
+            if seen.run.phase.is_end() {
+                store.forget_plan(number)?;
+                let words = format!("{}: its process was gone", seen.run.phase.label());
+                ask::tell(store, &seen.run, "", AuditEvent::Ended, &words)?;
+            } else {
+                files::remove(&store.fresh_plan(number))?;
+                ask::tell(store, &seen.run, "", AuditEvent::Refused, "not checked: its process was gone")?;
+            }
             store.write(&mut seen)?;
             files::remove(&stream(store, number))?;
         }
@@ -96,6 +101,7 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
         run.runner_pid = None;
         return run;
     }
+    let was_to_be_applied = phase == Phase::Checking || (phase == Phase::Queued && run.record.is_some());
     if phase == Phase::Applying {
         replay(store, &mut run);
         settle(&mut run, false, "the runner ended before it was done");
@@ -113,6 +119,7 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
         (Phase::Applying, _) => {
             "what was done is in the state; plan again to see what is left, and unlock the state if a lock is left behind".to_owned()
         }
+        _ if was_to_be_applied => "nothing was changed, and the plan still waits; apply it again".to_owned(),
         _ => "nothing was changed; plan again".to_owned(),
     };
     let room =
@@ -124,6 +131,10 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
     let diagnostics = vec![Diagnostic { error: true, summary, detail, address: None, place: None }];
     run.failure = Some(Failure { phase, interrupted: false, diagnostics, advice, lock: None });
     run.phase = Phase::Failed;
+    if was_to_be_applied {
+        run.phase = Phase::before_apply(!run.approvals.is_empty());
+        run.ended_at = None;
+    }
     run
 }
 

@@ -205,6 +205,8 @@ fn event(raw: Raw) -> Event {
         | "provision_complete"
         | "provision_errored"
         | "change_summary"
+        | "state_lock_acquire"
+        | "state_lock_release"
         | "ephemeral_op_start"
         | "ephemeral_op_progress"
         | "ephemeral_op_complete"

@@ -168,7 +168,7 @@ impl Question {
     /// The line of what is typed, with a block for the cursor where it goes.
     fn input(&self, line: Line, text: &str, room: usize, theme: &Theme) -> (String, Style) {
         let is_here = self.at == line;
-        let (mark, block) = if is_here { (">", "▏") } else { (" ", "") };
+        let (mark, block) = (">", if is_here { "▏" } else { "" });
         let style = if is_here { theme.key } else { theme.dim };
         (format!("{mark} {}{block}", fit_end(text, room)), style)
     }

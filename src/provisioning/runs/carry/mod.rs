@@ -23,6 +23,7 @@ use super::store::Store;
 use crate::provisioning::approval::check::Verdict;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
 use crate::provisioning::run::{Diagnostic, LogLevel, Operation, Phase, RunRequest};
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::Terraform;
@@ -33,6 +34,7 @@ use crate::settings::ProvisioningSettings;
 pub struct Carrier {
     store: Store,
     ticket: Ticket,
+    job: Job,
     recorder: Recorder,
     settings: ProvisioningSettings,
     /// Turns true when the run is to end.
@@ -68,7 +70,7 @@ impl Carrier {
         ticket.write(&Holder { run: number, job, pid: Some(pid) })?;
         recorder.run_mut().runner_pid = Some(pid);
         recorder.save()?;
-        Ok(Self { store: store.clone(), ticket, recorder, settings, interrupt })
+        Ok(Self { store: store.clone(), ticket, job, recorder, settings, interrupt })
     }
 
     const fn request(&self) -> &RunRequest {
@@ -160,7 +162,7 @@ impl Carrier {
                     return Ok(Phase::Failed);
                 }
             },
-            Err(stop) => Err(stop),
+            Err(stop) => return self.step_back(stop),
         };
         let outcome = self.stand(outcome, adopt).await;
         // A failed apply has changed the state as well. Whoever sees this run at its end sees the others as they are then.
@@ -170,8 +172,30 @@ impl Carrier {
         self.conclude(outcome)
     }
 
-    /// Ends the run as failed before it could begin.
+    /// The look before an apply came to nothing: nothing was changed, and the plan waits as before.
+    fn step_back(&mut self, stop: Stop) -> Result<Phase, ProvisioningError> {
+        let interrupted = match stop {
+            Stop::Failed { interrupted } => interrupted,
+            Stop::Error(error) => {
+                self.recorder.diagnose(ours(&error.to_string()))?;
+                false
+            }
+        };
+        files::remove(&self.store.fresh_plan(self.recorder.run().number))?;
+        self.recorder.step_back(interrupted)?;
+        let run = self.recorder.run();
+        let why = run.failure.as_ref().and_then(|failure| failure.diagnostics.first());
+        let words = why.map_or_else(|| "interrupted".to_owned(), |why| format!("not checked: {}", why.summary));
+        ask::tell(&self.store, run, "", AuditEvent::Refused, &words)?;
+        Ok(run.phase)
+    }
+
+    /// Ends the run as failed before it could begin. One that was to be applied waits again.
     pub fn fail(&mut self, error: &dyn std::error::Error) -> Result<(), ProvisioningError> {
+        if self.job == Job::Apply && matches!(self.recorder.run().phase, Phase::Queued | Phase::Checking) {
+            self.recorder.diagnose(ours(&error.to_string()))?;
+            return self.recorder.step_back(false);
+        }
         self.recorder.diagnose(ours(&error.to_string()))?;
         self.tell_end("failed");
         self.recorder.fail(false)
