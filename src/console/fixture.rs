@@ -449,6 +449,7 @@ pub fn answer(request: &Request) -> Answer {
         Request::StartRun { .. }
         | Request::ApplyRun { .. }
         | Request::CancelRun { .. }
+        | Request::EndElsewhere { .. }
         | Request::Unlock { .. }
         | Request::Run { .. }
         | Request::RunLog { .. }

@@ -20,6 +20,7 @@ use crate::ingestion::feed::{Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
 use crate::ingestion::warehouse::{TableRow, Warehouse};
+use crate::settings::EnvironmentName;
 use crate::station::forecast::MAX_LEAD_MINUTES;
 use crate::station::{Prediction, Variable};
 
@@ -57,6 +58,8 @@ pub struct Desk {
     pub loader: Loader,
     /// The warehouse.
     pub warehouse: Warehouse,
+    /// The environment that is owned.
+    pub environment: EnvironmentName,
     /// Runs; absent in an owner that was started without them.
     pub provisioner: Option<Provisioner>,
     /// Rung when a command changed something that snapshots show.
@@ -87,13 +90,13 @@ impl Desk {
             Request::PausePipe { pipe, paused } => {
                 self.loader.set_paused(&pipe, paused).await.map_err(refused)?;
                 let word = if paused { "paused" } else { "resumed" };
-                tracing::info!(target: "audit", "pipe {pipe} {word}");
+                self.tell(&format!("pipe {pipe} {word}"));
                 Ok(self.done(format!("pipe {pipe} {word}")))
             }
             Request::RefreshPipe { pipe } => {
                 let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
                 self.settle_unannounced(&pipe).await?;
-                tracing::info!(target: "audit", "pipe {pipe} refreshed, {queued} files queued");
+                self.tell(&format!("pipe {pipe} refreshed, {queued} files queued"));
                 Ok(self.done(format!(
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
                 )))
@@ -118,6 +121,16 @@ impl Desk {
         self.log.settle(container).await.map_err(refused)?;
         self.batches.send_if_modified(|status| status.unannounced.remove(container).is_some());
         Ok(())
+    }
+
+    /// Writes to the audit trail what was commanded. It is done by then, whether that can be written or not.
+    fn tell(&self, words: &str) {
+        tracing::info!(target: "audit", "{words}");
+        if let Some(provisioner) = &self.provisioner
+            && let Err(error) = provisioner.note(&self.environment, words)
+        {
+            tracing::error!(target: "owner", "audit trail: {error}");
+        }
     }
 
     fn set_speed(&self, speed: u32) -> Outcome {

@@ -130,6 +130,13 @@ pub enum Request {
         /// The run.
         number: u32,
     },
+    /// End a run in the stead of a machine that is gone; whoever asks knows that nobody is at work on it any more.
+    EndElsewhere {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
     /// Take the state lock from whoever holds it.
     Unlock {
         /// Whose ground.
@@ -263,6 +270,7 @@ impl Request {
                 | Self::StartRun { .. }
                 | Self::ApplyRun { .. }
                 | Self::CancelRun { .. }
+                | Self::EndElsewhere { .. }
                 | Self::Unlock { .. }
                 | Self::RevealChange { .. }
                 | Self::Approve { .. }

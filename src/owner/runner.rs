@@ -19,6 +19,7 @@ use crate::provisioning::runs::carry::Carrier;
 use crate::provisioning::runs::log::LogWriter;
 use crate::provisioning::runs::store::Store;
 use crate::provisioning::shared::layout::Purpose;
+use crate::provisioning::shared::publish::Published;
 use crate::provisioning::shared::sync::Sharing;
 use crate::provisioning::terraform::command::Providers;
 use crate::settings::{EnvironmentName, Folders, Settings};
@@ -112,17 +113,23 @@ fn sharing(
     Ok(Sharing::open(&Store::of(environment, &folders.data), &settings.provisioning, &asker())?)
 }
 
-/// Tells the other machines how a run stands. What can't be sent now is sent by the next refresh.
+/// Tells the other machines how a run stands. What can't be sent now is sent by the next refresh; the log says so.
 async fn publish(environment: &EnvironmentName, settings: &Settings, folders: &Folders, number: u32) {
-    let outcome = match sharing(environment, settings, folders) {
-        Ok(Some(sharing)) => sharing.publish(number).await.map(|_| ()).map_err(ProvisioningError::from),
-        Ok(None) => Ok(()),
+    let published = match sharing(environment, settings, folders) {
+        Ok(Some(sharing)) => sharing.publish(number).await.map_err(ProvisioningError::from),
+        Ok(None) => return,
         Err(error) => Err(error),
     };
-    let Err(error) = outcome else { return };
-    tracing::warn!(target: "provisioning", "run {number}: {error}");
+    let words = match published {
+        Ok(Published { taken_over: Some(home), .. }) => {
+            format!("carried on by {home}; what this machine says of it isn't shared")
+        }
+        Ok(Published { held_back: Some(words), .. }) => format!("its plan isn't shared with other machines: {words}"),
+        Ok(_) => return,
+        Err(error) => format!("not shared with other machines yet: {error}"),
+    };
+    tracing::warn!(target: "provisioning", "run {number}: {words}");
     let store = Store::of(environment, &folders.data);
-    let words = format!("not shared with other machines yet: {error}");
     let log = store.read(number).and_then(|stored| {
         LogWriter::open(&store.run_folder(number))?.append(stored.run.phase, LogLevel::Warning, &words)
     });

@@ -267,6 +267,7 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        environment: environment.clone(),
         provisioner,
         changed: Pulse::default(),
     };

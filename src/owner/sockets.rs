@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -26,7 +26,8 @@ impl SocketFolder {
     /// Makes one in the folder `temporary`, and removes what killed processes of this user have left there.
     pub(super) fn make(temporary: &Path) -> io::Result<Self> {
         remove_left_behind(temporary);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(temporary)?;
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(temporary)?;
         // It has its name once it is locked: nobody takes a folder that is being made for one left behind.
         let unlocked = folder.path().join("unlocked");
         let held = File::create_new(&unlocked)?;

@@ -28,6 +28,11 @@ fn author_approver_and_ci_see_one_run_on_three_machines() {
     }
     ada.run(&["audit", "verify", "--env", "staging"]).ends_with(0);
     ada.run(&["plan", "--env", "staging"]).ends_with(0);
+    // Once more, on the state that there is now.
+    place.write("module/environments/staging.tfvars", "size = \"large\"\n");
+    ci.run(&["plan", "--env", "staging"]).ends_with(3);
+    grace.run(&["approve", "--env", "staging", "--yes"]).ends_with(0);
+    ada.run(&["apply", "--env", "staging", "--yes"]).ends_with(0);
 }
 
 #[test]

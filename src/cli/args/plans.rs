@@ -83,11 +83,16 @@ pub enum Plans {
     /// Discard a plan, or interrupt a run that is at work
     ///
     /// A queued or planned run is discarded. One at work gets one interrupt, and ends by itself.
-    #[command(after_help = "Examples:\n  skydeck discard\n  skydeck discard 7")]
+    #[command(
+        after_help = "Examples:\n  skydeck discard\n  skydeck discard 7\n  skydeck --env staging discard 12 --gone"
+    )]
     Discard {
         /// The run; the newest that hasn't ended without it
         #[arg(value_name = "RUN")]
         run: Option<u32>,
+        /// End a run at work elsewhere, whose machine is gone for good: look first that nobody holds the state's lock
+        #[arg(long, requires = "run")]
+        gone: bool,
     },
     /// What the state holds: its addresses, or one resource
     #[command(

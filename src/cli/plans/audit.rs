@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Paint;
 use crate::cli::status::unexpected;
 use crate::cli::table::{Align, table};
-use crate::owner::{Answer, AuditEntry, AuditEvent, Request};
+use crate::owner::{Answer, AuditEntry, Request};
 use crate::station::text::printable;
 
 /// Lists the trail's newest entries after a number, or verifies all of it.
@@ -43,7 +43,7 @@ fn text(entries: &[AuditEntry]) -> String {
             entry.number.to_string(),
             instant(entry.at),
             printable(&entry.who),
-            event(entry.event).to_owned(),
+            entry.event.label().to_owned(),
             entry.run.map_or_else(|| "-".to_owned(), |run| run.to_string()),
             printable(&entry.words),
         ]
@@ -57,22 +57,6 @@ fn text(entries: &[AuditEntry]) -> String {
         ("", Align::Left),
     ];
     table(&columns, &entries.iter().map(row).collect::<Vec<_>>())
-}
-
-/// What was done, as the JSON names it.
-const fn event(event: AuditEvent) -> &'static str {
-    match event {
-        AuditEvent::Asked => "asked",
-        AuditEvent::Planned => "planned",
-        AuditEvent::Denied => "denied",
-        AuditEvent::Approved => "approved",
-        AuditEvent::ApplyAsked => "apply-asked",
-        AuditEvent::Refused => "refused",
-        AuditEvent::Applying => "applying",
-        AuditEvent::Ended => "ended",
-        AuditEvent::Revealed => "revealed",
-        AuditEvent::Unlocked => "unlocked",
-    }
 }
 
 async fn verify(context: &Context, ground: &Ground) -> Result<Exit, Failure> {

@@ -8,7 +8,8 @@ use crate::owner::{Answer, Request};
 use crate::station::text::printable;
 
 /// Ends a run; without a number, the newest that hasn't ended.
-pub async fn discard(context: &Context, number: Option<u32>) -> Result<Exit, Failure> {
+/// `gone` ends one in the stead of a machine that is gone.
+pub async fn discard(context: &Context, number: Option<u32>, gone: bool) -> Result<Exit, Failure> {
     let ground = Ground::of(context).await?;
     ground.refresh().await;
     let number = match number {
@@ -25,7 +26,9 @@ pub async fn discard(context: &Context, number: Option<u32>) -> Result<Exit, Fai
         }
     };
     let title = ground.run(number).await?.title();
-    let request = Request::CancelRun { environment: ground.environment.clone(), number };
+    let environment = ground.environment.clone();
+    let request =
+        if gone { Request::EndElsewhere { environment, number } } else { Request::CancelRun { environment, number } };
     done(context, &title, ground.ask(request).await?)
 }
 

@@ -50,19 +50,7 @@ impl Ground {
             }
             None => From::Folders(Box::new(context.provisioner.clone())),
         };
-        let ground = Self { environment, from, makes: Some(context.provisioner.clone()) };
-        ground.look_elsewhere().await;
-        Ok(ground)
-    }
-
-    /// Takes in what other machines did in an environment of the cloud. Where that can't be, what is known here is shown.
-    async fn look_elsewhere(&self) {
-        if self.environment.kind() != EnvironmentKind::Cloud {
-            return;
-        }
-        if let Err(error) = self.ask(Request::RefreshRuns { environment: self.environment.clone() }).await {
-            eprintln!("skydeck: {error}; what follows is what this machine knows");
-        }
+        Ok(Self { environment, from, makes: Some(context.provisioner.clone()) })
     }
 
     /// One that asks this owner.

@@ -6,8 +6,9 @@ use super::{Provisioner, asker, blocking, shown};
 use crate::owner::protocol::Answer;
 use crate::owner::runner::Job;
 use crate::provisioning::approval::make::{self, Wish};
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::run::RunRequest;
+use crate::provisioning::run::{Phase, RunRequest};
 use crate::provisioning::runs::approve::{self, Approved};
 use crate::provisioning::runs::ask;
 use crate::provisioning::runs::store::Store;
@@ -65,7 +66,9 @@ impl Provisioner {
         if let Some(sharing) = &sharing {
             let run = store.read(number)?.run;
             if let Some(home) = run.home.as_ref().filter(|_| run.phase.is_active()) {
-                let words = format!("run {number}: is at work on {home}; end it there");
+                let words = format!(
+                    "run {number}: is at work on {home}; end it there, or, where that machine is gone, with `skydeck --env {environment} discard {number} --gone`"
+                );
                 return Err(ProvisioningError::Refused(words));
             }
             if run.phase.waits() {
@@ -79,6 +82,26 @@ impl Provisioner {
         };
         tracing::info!(target: "audit", "{message}, in {}, asked for by {asked_by}", shown(environment));
         publish(sharing.as_ref(), number).await;
+        Ok(Answer::Done { message })
+    }
+
+    /// Ends a run whose machine is gone.
+    pub(super) async fn end_elsewhere(
+        &self,
+        environment: &EnvironmentName,
+        number: u32,
+    ) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let Some(sharing) = self.update(&store, &self.settings_of(environment)?, number).await? else {
+            let words = format!("run {number}: runs of {environment} are carried out here; discard it without --gone");
+            return Err(ProvisioningError::Refused(words));
+        };
+        sharing.end_instead(number, Phase::Failed).await?;
+        let message = format!("run {number}: ended in the stead of a machine that is gone");
+        super::tell(&store, AuditEvent::Ended, Some(number), &message)?;
+        tracing::info!(target: "audit", "{message}, in {}, asked for by {}", shown(environment), asker());
+        publish(Some(&sharing), number).await;
+        self.watching.ring();
         Ok(Answer::Done { message })
     }
 

@@ -98,6 +98,11 @@ impl Provisioner {
         self.store(environment)?.make()
     }
 
+    /// Writes to an environment's audit trail what was commanded.
+    pub fn note(&self, environment: &EnvironmentName, words: &str) -> Result<(), ProvisioningError> {
+        tell(&self.store(environment)?, AuditEvent::Commanded, None, words)
+    }
+
     /// Waits until something of a run, a lock or a state has changed since the last call. The first call answers at
     /// once. For one waiter.
     pub async fn changed(&self) {
@@ -110,6 +115,7 @@ impl Provisioner {
             Request::StartRun { environment, run } => self.start(&environment, run).await,
             Request::ApplyRun { environment, number } => self.apply(&environment, number).await,
             Request::CancelRun { environment, number } => self.cancel(&environment, number).await,
+            Request::EndElsewhere { environment, number } => self.end_elsewhere(&environment, number).await,
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
             Request::Run { environment, number } => self.run(&environment, number).await,
             Request::RunLog { environment, number, after, limit } => self.log(&environment, number, after, limit).await,

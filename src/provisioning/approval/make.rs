@@ -72,7 +72,7 @@ pub fn approve(
         )));
     }
     if key.is_none() && check::is_prod(&record.environment) {
-        return Err(refused(format!(
+        return Err(ProvisioningError::NotApproved(format!(
             "approval: {} asks for a signature and there is no key; set provisioning.signing_key",
             record.environment
         )));

@@ -59,4 +59,26 @@ pub enum AuditEvent {
     Revealed,
     /// The state's lock was taken from whoever held it.
     Unlocked,
+    /// Something of the running pipeline was commanded: a pipe paused, resumed or asked to look again.
+    Commanded,
+}
+
+impl AuditEvent {
+    /// In a word, as the JSON names it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Planned => "planned",
+            Self::Denied => "denied",
+            Self::Approved => "approved",
+            Self::ApplyAsked => "apply-asked",
+            Self::Refused => "refused",
+            Self::Applying => "applying",
+            Self::Ended => "ended",
+            Self::Revealed => "revealed",
+            Self::Unlocked => "unlocked",
+            Self::Commanded => "commanded",
+        }
+    }
 }

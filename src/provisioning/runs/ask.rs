@@ -182,7 +182,8 @@ pub fn outdated(
     settings: &ProvisioningSettings,
     now: Timestamp,
 ) -> Result<Option<(Phase, String)>, ProvisioningError> {
-    let serial = store.local_serial()?;
+    // A state that is kept elsewhere is looked at before the apply, with the fresh plan.
+    let serial = if store.workspace().is_embedded() { store.local_serial()? } else { run.state_serial };
     if serial != run.state_serial {
         let number = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
         let (was, is) = (number(run.state_serial), number(serial));
@@ -202,8 +203,12 @@ pub fn outdated(
     Ok(None)
 }
 
-/// Ends runs whose plan was made on another state than there is now; `but` is left alone.
+/// Ends runs whose plan was made on another state than there is now; `but` is left alone. A state that is kept elsewhere
+/// is looked at when they are applied.
 pub fn make_stale(store: &Store, but: u32) -> Result<(), ProvisioningError> {
+    if !store.workspace().is_embedded() {
+        return Ok(());
+    }
     let lock = store.lock()?;
     let serial = store.local_serial()?;
     for number in store.numbers()?.into_iter().filter(|number| *number != but) {

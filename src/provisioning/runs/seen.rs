@@ -10,10 +10,12 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::ask;
 use super::log::LogWriter;
 use super::queue::{self, Holder, Worker};
 use super::record::{Follower, settle};
 use super::store::{Store, StoreLock, Stored};
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
@@ -74,6 +76,9 @@ pub fn bury(store: &Store, _lock: &StoreLock) -> Result<(), ProvisioningError> {
                 let words = format!("{}; {}", failure.diagnostics[0].summary, failure.advice);
                 LogWriter::open(&store.run_folder(number))?.append(Phase::Failed, LogLevel::Error, &words)?;
             }
+            store.forget_plan(number)?;
+            let words = format!("{}: its process was gone", seen.run.phase.label());
+            ask::tell(store, &seen.run, "", AuditEvent::Ended, &words)?;
             store.write(&mut seen)?;
             files::remove(&stream(store, number))?;
         }

@@ -122,9 +122,16 @@ impl Store {
         self.run_folder(number).join("plan.json")
     }
 
+    /// The plan that is made before an apply, to be held against the run's own.
+    #[must_use]
+    pub fn fresh_plan(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("fresh")
+    }
+
     /// Removes a run's plan in every form that holds secrets.
     pub fn forget_plan(&self, number: u32) -> Result<(), ProvisioningError> {
-        [self.plan(number), self.plan_json(number)].iter().try_for_each(|path| files::remove(path))
+        let plans = [self.plan(number), self.plan_json(number), self.fresh_plan(number)];
+        plans.iter().try_for_each(|path| files::remove(path))
     }
 
     /// The record of what a run's plan is bound to; absent before the plan.

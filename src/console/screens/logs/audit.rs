@@ -260,7 +260,7 @@ impl Audit {
                 Cell::styled(entry.number.to_string(), ctx.theme.dim),
                 Cell::styled(time, ctx.theme.dim),
                 printable(&entry.who).into(),
-                Cell::styled(label(entry.event), style(entry.event, ctx.theme)),
+                Cell::styled(entry.event.label(), style(entry.event, ctx.theme)),
                 Cell::from(entry.run.map(|run| run.to_string()).unwrap_or_default()),
                 printable(&entry.words).into(),
             ]
@@ -278,7 +278,7 @@ impl Audit {
                 Text(entry.environment.to_string()),
                 Text(if entry.emulated { "EMULATED" } else { "" }.to_owned()),
                 Text(entry.who.clone()),
-                Text(label(entry.event).to_owned()),
+                Text(entry.event.label().to_owned()),
                 entry.run.map_or(Absent, |run| Integer(run.into())),
                 Text(entry.words.clone()),
                 Text(entry.previous.clone()),
@@ -302,22 +302,7 @@ impl Audit {
 /// An entry in a line: what the filter is held against.
 fn line(entry: &AuditEntry) -> String {
     let run = entry.run.map_or_else(String::new, |run| format!("run {run} "));
-    format!("{} {} {} {run}{}", entry.number, entry.who, label(entry.event), entry.words)
-}
-
-const fn label(event: AuditEvent) -> &'static str {
-    match event {
-        AuditEvent::Asked => "asked",
-        AuditEvent::Planned => "planned",
-        AuditEvent::Denied => "denied",
-        AuditEvent::Approved => "approved",
-        AuditEvent::ApplyAsked => "apply asked",
-        AuditEvent::Refused => "refused",
-        AuditEvent::Applying => "applying",
-        AuditEvent::Ended => "ended",
-        AuditEvent::Revealed => "revealed",
-        AuditEvent::Unlocked => "unlocked",
-    }
+    format!("{} {} {} {run}{}", entry.number, entry.who, entry.event.label(), entry.words)
 }
 
 const fn style(event: AuditEvent, theme: &Theme) -> Style {
@@ -325,9 +310,7 @@ const fn style(event: AuditEvent, theme: &Theme) -> Style {
         AuditEvent::Denied | AuditEvent::Refused => theme.fail,
         AuditEvent::Revealed | AuditEvent::Unlocked => theme.warn,
         AuditEvent::Approved => theme.ok,
-        AuditEvent::Asked | AuditEvent::Planned | AuditEvent::ApplyAsked | AuditEvent::Applying | AuditEvent::Ended => {
-            theme.text
-        }
+        _ => theme.text,
     }
 }
 
@@ -343,7 +326,7 @@ fn render_entry(buffer: &mut Buffer, area: Rect, entry: &AuditEntry, ctx: &Conte
     let mut told = vec![
         (at, theme.dim),
         (printable(&entry.who), theme.text),
-        (format!("{}{run}{emulated}", label(entry.event)), style(entry.event, theme)),
+        (format!("{}{run}{emulated}", entry.event.label()), style(entry.event, theme)),
         (String::new(), theme.text),
         (printable(&entry.words), theme.text),
         (String::new(), theme.text),

@@ -105,7 +105,7 @@ impl Carrier {
 
     /// A plan of the same request, made now. Only its reading is kept.
     async fn fresh(&mut self, turn: &Turn, caller: &Caller, request: &RunRequest) -> Result<PlanReading, Stop> {
-        let plan = self.store.run_folder(self.recorder.run().number).join("fresh");
+        let plan = self.store.fresh_plan(self.recorder.run().number);
         let reading = match self.make_plan(turn, caller, request, &plan).await {
             Ok(_) => self.read_plan(caller, &plan).await,
             Err(stop) => Err(stop),
@@ -133,8 +133,8 @@ impl Carrier {
         let moved = moved.iter().map(|line| masks.apply(line)).collect();
         self.recorder.run_mut().moved = moved;
         self.store.forget_plan(number)?;
+        self.tell_end(&words);
         self.recorder.rest(phase)?;
-        self.tell_end(&format!("{}: {words}", phase.label()));
         Ok(phase)
     }
 
@@ -150,7 +150,12 @@ impl Carrier {
         let by: Vec<_> = verdict.approvals.iter().map(|approval| approval.by.as_str()).collect();
         let words = if by.is_empty() { String::new() } else { format!("approved by {}", by.join(" and ")) };
         let who = self.recorder.run().asked_by.clone();
-        self.tell(&who, AuditEvent::Applying, &words, record)?;
+        let mut digests = record.digests();
+        digests.extend(verdict.approvers_digest.clone().map(|digest| ("approvers".to_owned(), digest)));
+        for (i, approval) in verdict.approvals.iter().enumerate() {
+            digests.insert(format!("approval {}", i + 1), approval.id.clone());
+        }
+        self.tell(&who, AuditEvent::Applying, &words, digests)?;
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());

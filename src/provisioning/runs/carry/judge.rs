@@ -1,5 +1,7 @@
 //! What follows a plan: it is kept to be read, judged by the policies, and recorded with everything that it is bound to.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Carrier;
@@ -64,13 +66,13 @@ impl Carrier {
         let key = key.filter(|_| self.store.environment().kind() == EnvironmentKind::Cloud);
         self.store.write_record(record.run, &make::sign_record(&record, key)?)?;
         let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
-        self.tell("", AuditEvent::Planned, &counts, &record)?;
+        self.tell("", AuditEvent::Planned, &counts, record.digests())?;
         if record.denials > 0 {
             let denied = self.recorder.run().findings.iter().filter(|finding| finding.severity == Severity::Deny);
             let mut policies: Vec<_> = denied.map(|finding| finding.policy.clone()).collect();
             policies.dedup();
             let words = format!("by {}", policies.join(", "));
-            self.tell("", AuditEvent::Denied, &words, &record)?;
+            self.tell("", AuditEvent::Denied, &words, record.digests())?;
         }
         self.recorder.run_mut().record = Some(record);
         Ok(())
@@ -99,13 +101,13 @@ impl Carrier {
         Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
     }
 
-    /// Writes to the audit trail, with what a plan is bound to. Without a name it is whoever asked for the run.
+    /// Writes to the audit trail, with digests of what it is about. Without a name it is whoever asked for the run.
     pub(super) fn tell(
         &self,
         who: &str,
         event: AuditEvent,
         words: &str,
-        record: &PlanRecord,
+        digests: BTreeMap<String, String>,
     ) -> Result<(), ProvisioningError> {
         let run = self.recorder.run();
         let who = if who.is_empty() { &run.asked_by } else { who };
@@ -115,7 +117,7 @@ impl Carrier {
             emulated: run.emulated,
             run: Some(run.number),
             words: self.recorder.masks().apply(words),
-            digests: record.digests(),
+            digests,
         })?;
         Ok(())
     }

@@ -93,8 +93,8 @@ impl Carrier {
             _ = interrupt.wait_for(|asked| *asked) => {
                 self.recorder.say(LogLevel::Info, "discarded while it waited")?;
                 self.store.forget_plan(number)?;
-                self.recorder.rest(Phase::Discarded)?;
                 self.tell_end("discarded while it waited");
+                self.recorder.rest(Phase::Discarded)?;
                 Ok(None)
             }
             turn = waiting => {
@@ -139,8 +139,8 @@ impl Carrier {
             self.recorder.say(LogLevel::Warning, &words)?;
             self.store.forget_plan(self.recorder.run().number)?;
             self.recorder.run_mut().moved = vec![words.clone()];
-            self.recorder.rest(phase)?;
             self.tell_end(&words);
+            self.recorder.rest(phase)?;
             return Ok(phase);
         }
         let outcome = match self.look(turn, variables, providers).await {
@@ -165,9 +165,8 @@ impl Carrier {
     /// Ends the run as failed before it could begin.
     pub fn fail(&mut self, error: &dyn std::error::Error) -> Result<(), ProvisioningError> {
         self.recorder.diagnose(ours(&error.to_string()))?;
-        self.recorder.fail(false)?;
         self.tell_end("failed");
-        Ok(())
+        self.recorder.fail(false)
     }
 
     /// Gives the ticket back.
@@ -198,10 +197,11 @@ impl Carrier {
         }
         match outcome {
             Ok(phase) => {
-                self.recorder.rest(phase)?;
+                // Whoever sees its end finds it in the trail.
                 if phase.is_end() {
                     self.tell_end(phase.label());
                 }
+                self.recorder.rest(phase)?;
                 Ok(phase)
             }
             Err(stop) => {
@@ -210,8 +210,8 @@ impl Carrier {
                     Stop::Failed { interrupted } => (interrupted, Ok(())),
                     Stop::Error(error) => (false, self.recorder.diagnose(ours(&error.to_string()))),
                 };
-                self.recorder.fail(interrupted)?;
                 self.tell_end(if interrupted { "interrupted" } else { "failed" });
+                self.recorder.fail(interrupted)?;
                 noted?;
                 Ok(Phase::Failed)
             }
