@@ -193,3 +193,11 @@ pub struct PlanCheck {
     /// What it says where it fails, printable and without secrets.
     pub problems: Vec<String>,
 }
+
+impl PlanCheck {
+    /// Whether it doesn't hold, or couldn't be looked at.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        matches!(self.status.as_str(), "fail" | "error")
+    }
+}
