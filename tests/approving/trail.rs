@@ -57,7 +57,9 @@ fn a_shared_trail_that_was_touched_is_found_out() {
     assert!(last >= 4, "{entries:?}");
     let edited = String::from_utf8(whole[1].clone()).expect("UTF-8").replacen("ada", "eve", 1);
     assert_ne!(edited.as_bytes(), whole[1], "nothing was edited");
-    let touches: [(&str, Vec<(usize, Option<&[u8]>)>); 5] = [
+    // Which objects, and what stands in them then.
+    type Touched<'a> = Vec<(usize, Option<&'a [u8]>)>;
+    let touches: [(&str, Touched<'_>); 5] = [
         ("one removed", vec![(2, None)]),
         ("one edited", vec![(1, Some(edited.as_bytes()))]),
         ("two swapped", vec![(1, Some(&whole[2])), (2, Some(&whole[1]))]),
