@@ -516,5 +516,5 @@ fn the_plans_are_told_apart_without_colour_and_in_every_theme() {
     in_every_theme(RICH, &[select.as_slice(), &[Action::Unchanged]].concat(), &["unchanged too"]);
     // What is denied, and the question before it is approved all the same.
     in_every_theme(DENIED, &[], &["1 DENY", "DENY "]);
-    in_every_theme(DENIED, &[Action::ApproveRun], &["Approve the plan", "must be there", "type `demo`"]);
+    in_every_theme(DENIED, &[Action::ApproveRun], &["Approve the plan", "must be there", "type `demo`", "esc back"]);
 }
