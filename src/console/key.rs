@@ -53,6 +53,14 @@ impl From<KeyEvent> for Key {
     }
 }
 
+impl Key {
+    /// Whether it writes a character where a line is typed.
+    #[must_use]
+    pub fn is_typed(self) -> bool {
+        matches!(self.code, KeyCode::Char(_)) && self.modifiers.difference(KeyModifiers::SHIFT).is_empty()
+    }
+}
+
 impl FromStr for Key {
     type Err = UnknownKey;
 

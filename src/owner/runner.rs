@@ -12,10 +12,9 @@ use tokio::sync::watch;
 
 use super::provisioning::asker;
 use super::rehearsal::Rehearsal;
-use crate::provisioning::approval::check::Verdict;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::run::{LogLevel, Phase};
-use crate::provisioning::runs::carry::Carrier;
+use crate::provisioning::runs::carry::{Carrier, Moment};
 use crate::provisioning::runs::log::LogWriter;
 use crate::provisioning::runs::store::Store;
 use crate::provisioning::shared::layout::Purpose;
@@ -87,14 +86,15 @@ async fn carry(
         Job::Plan => carrier.plan(&turn, &variables, providers, adopt).await?,
         Job::Apply => {
             let sharing = sharing(environment, settings, folders)?;
-            let use_up = async |verdict: &Verdict| match &sharing {
-                Some(sharing) => {
+            let share = async |moment: Moment<'_>| match (&sharing, moment) {
+                (Some(sharing), Moment::Using(verdict)) => {
                     let ids: Vec<_> = verdict.approvals.iter().map(|approval| approval.id.clone()).collect();
                     Ok(sharing.use_once(number, Purpose::Apply, &ids).await?)
                 }
-                None => Ok(()),
+                (Some(sharing), Moment::Begun) => Ok(sharing.publish(number).await.map(|_| ())?),
+                (None, _) => Ok(()),
             };
-            let phase = carrier.apply(&turn, &variables, providers, use_up, adopt).await?;
+            let phase = carrier.apply(&turn, &variables, providers, share, adopt).await?;
             if let (Some(sharing), Phase::Stale | Phase::Expired) = (&sharing, phase) {
                 sharing.use_once(number, Purpose::End, &[]).await?;
             }

@@ -1,4 +1,5 @@
-//! A plan read, refused because a policy denies it, corrected, approved by typing the name, and applied.
+//! A plan read, refused because a policy denies it, corrected, approved by typing the name, and applied; a secret revealed;
+//! a plan of somebody else approved.
 
 use std::fs;
 
@@ -178,4 +179,69 @@ fn a_secret_is_seen_after_a_question_until_one_moves_on_and_the_trail_has_it() {
             .expect("a trail")
             .contains(secret)
     );
+}
+
+/// A module that needs no provider but Terraform's own, for an environment of the cloud.
+const SHARED: &str = r#"terraform {
+  backend "local" {}
+}
+
+variable "size" {
+  type = string
+}
+
+resource "terraform_data" "roof" {
+  input = var.size
+}
+"#;
+
+#[test]
+fn what_somebody_else_has_planned_is_read_and_approved() {
+    if !crate::terraform_peer::is_here() {
+        return;
+    }
+    let (shared, ada, grace) = (Place::new(), Place::new(), Place::new());
+    let path = |name: &str| shared.path().join(name).display().to_string();
+    for folder in ["module/backend", "module/environments", "store"] {
+        fs::create_dir_all(shared.path().join(folder)).expect("made");
+    }
+    let key = ada.run(&["secrets", "plan-key", "--out", &path("plan.key")]).out();
+    let recipient = key.split_whitespace().find(|word| word.starts_with("age1")).expect("a recipient");
+    let settings = format!(
+        "[provisioning]\nmodule = {:?}\nrun_store = \"file://{}\"\nplan_recipient = {recipient:?}\nplan_identity = \"file:{}\"\n",
+        path("module"),
+        path("store"),
+        path("plan.key"),
+    );
+    for (name, text) in [
+        ("module/main.tf", SHARED.to_owned()),
+        ("module/backend/staging.tfvars", format!("path = {:?}\n", path("staging.tfstate"))),
+        ("module/environments/staging.tfvars", "size = \"small\"\n".to_owned()),
+        ("shared.toml", settings),
+    ] {
+        fs::write(shared.path().join(name), text).expect("written");
+    }
+    let config = path("shared.toml");
+    let planned = ada.command(&["plan", "--env", "staging", "--config", &config]).env("USER", "ada").output();
+    assert_eq!(planned.expect("it runs").status.code(), Some(3));
+
+    let mut console = Terminal::start_with(&grace, &["--config", &config], (120, 40), &[ONE_DAY, ("USER", "grace")]);
+    console.wait_for("▸1 Overview");
+    console.press("2", "Environments & runs");
+    console.press("G", "plan 1 · staging · +1 ~0 -/+0 -0");
+    console.wait_for("by ada@");
+    console.wait_for("+ input   \"small\"");
+    console.press("A", "staging: run 1 isn't approved; approve it first (a)");
+    console.press("a", "Environment staging.");
+    console.press("looks right\r", "◆ approved");
+    console.keys("Q");
+    assert_eq!(console.ended(), 0);
+
+    // Whoever planned applies what the other one approved.
+    let applied = ada.command(&["apply", "--env", "staging", "--yes", "--config", &config]).env("USER", "ada").output();
+    let applied = applied.expect("it runs");
+    assert_eq!(applied.status.code(), Some(0), "{}", String::from_utf8_lossy(&applied.stderr));
+    let audit = ada.command(&["audit", "--env", "staging", "--config", &config]).output().expect("it runs");
+    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert!(audit.contains("grace@") && audit.contains("looks right"), "{audit}");
 }

@@ -93,6 +93,9 @@ pub enum Plans {
         /// End a run at work elsewhere, whose machine is gone for good: look first that nobody holds the state's lock
         #[arg(long, requires = "run")]
         gone: bool,
+        /// With --gone: ask nothing
+        #[arg(long, requires = "gone")]
+        yes: bool,
     },
     /// What the state holds: its addresses, or one resource
     #[command(

@@ -47,7 +47,7 @@ pub async fn run(context: &Context, command: Plans) -> Result<Exit, Failure> {
         Plans::Destroy { targets, detach } => make::destroy(context, targets, detach).await,
         Plans::Drift { detach } => make::drift(context, detach).await,
         Plans::Runs { run, log } => runs::runs(context, run, log).await,
-        Plans::Discard { run, gone } => discard::discard(context, run, gone).await,
+        Plans::Discard { run, gone, yes } => discard::discard(context, run, gone.then_some(yes)).await,
         Plans::State { address } => state::state(context, address).await,
         Plans::Outputs => state::outputs(context).await,
         Plans::Unlock { id, yes } => unlock::unlock(context, &id, yes).await,

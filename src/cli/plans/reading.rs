@@ -50,7 +50,7 @@ pub fn text(of: &Reading<'_>, changes_only: bool, now: Timestamp, output: Output
     if !of.plan.checks.is_empty() {
         text.push_str(&format!("\nchecks: {}\n", of.plan.checks_passed()));
         for check in of.plan.checks.iter().filter(|check| check.status != "pass") {
-            let paint = if matches!(check.status.as_str(), "fail" | "error") { Paint::Fail } else { Paint::Dim };
+            let paint = if check.fails() { Paint::Fail } else { Paint::Dim };
             let status = output.paint(paint, &printable(&check.status));
             text.push_str(&format!("  {status}  {}\n", printable(&check.address)));
             for problem in &check.problems {

@@ -462,22 +462,59 @@ fn a_run_that_was_asked_for_is_said() {
     assert!(text(&app).contains("run 12 was asked for"));
 }
 
-#[test]
-fn the_plans_are_told_apart_without_colour_and_in_every_theme() {
+/// Looks at the Plans after `actions` in every theme and depth of colour: the words stay, and each of `signs` is there.
+/// Without colour none is left, and with colour what is denied doesn't look like what isn't.
+#[track_caller]
+fn in_every_theme(run: u32, actions: &[Action], signs: &[&str]) {
     use crate::console::theme::ColorDepth;
-    use fixture::provisioning::{FAILED, status};
+    use ratatui::style::Color;
     let mut snapshot = fixture::snapshot();
-    snapshot.provisioning = status(FAILED);
+    snapshot.provisioning = fixture::provisioning::status(run);
     let mut app = app_of(snapshot, 120, 40);
     open(&mut app, ScreenName::Plans);
+    for action in actions {
+        app.update(*action);
+        feed(&mut app);
+    }
     let plain = text(&app);
+    for sign in signs {
+        assert!(plain.contains(sign), "{sign}\n{plain}");
+    }
+    let named = |color: Color| !matches!(color, Color::Rgb(..) | Color::Indexed(_));
     for name in Theme::names(None) {
-        for depth in [ColorDepth::None, ColorDepth::Sixteen, ColorDepth::True] {
+        for depth in [ColorDepth::None, ColorDepth::Sixteen, ColorDepth::Indexed, ColorDepth::True] {
             app.view.theme = Theme::load(&name, None, depth).expect("a built-in theme");
             assert_eq!(text(&app), plain, "the words don't hang on colours");
+            let mut buffer = Buffer::empty(Rect::from((ratatui::layout::Position::ORIGIN, app.view.size)));
+            frame::render(&app, &mut buffer);
+            for cell in &buffer.content {
+                let colours = [cell.fg, cell.bg];
+                let is_right = match depth {
+                    ColorDepth::None => colours == [Color::Reset, Color::Reset],
+                    ColorDepth::Sixteen => colours.into_iter().all(named),
+                    ColorDepth::Indexed | ColorDepth::True => true,
+                };
+                assert!(is_right, "{name} at {depth:?}: {colours:?}");
+                let vanishes = cell.symbol() != " " && cell.fg == cell.bg && cell.fg != Color::Reset;
+                assert!(!vanishes, "{name} at {depth:?}: {:?} can't be seen", cell.symbol());
+            }
         }
     }
-    for sign in ["✖ failed", "✓ 0.3 s", "○ not begun", "apply ✖", "EMULATED"] {
-        assert!(plain.contains(sign), "{sign}");
-    }
+}
+
+#[test]
+fn the_plans_are_told_apart_without_colour_and_in_every_theme() {
+    use fixture::provisioning::{DENIED, FAILED, RICH};
+    in_every_theme(FAILED, &[], &["✖ failed", "✓ 0.3 s", "○ not begun", "apply ✖", "EMULATED"]);
+    // A plan with everything in it, its difference, its findings.
+    let select = [Action::FocusNext, Action::Top, Action::Down, Action::Down, Action::Down];
+    in_every_theme(
+        RICH,
+        &select,
+        &["▲ planned", "WARN ", "-/+", "+/-", "≠1", "# forces replacement", "(sensitive, changes)"],
+    );
+    in_every_theme(RICH, &[select.as_slice(), &[Action::Unchanged]].concat(), &["unchanged too"]);
+    // What is denied, and the question before it is approved all the same.
+    in_every_theme(DENIED, &[], &["1 DENY", "DENY "]);
+    in_every_theme(DENIED, &[Action::ApproveRun], &["Approve the plan", "must be there", "type `demo`", "esc back"]);
 }

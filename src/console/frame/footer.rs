@@ -106,12 +106,16 @@ fn hint_width((key, hint): &(String, String)) -> usize {
 fn hints(app: &App, room: usize) -> Vec<(String, String)> {
     let context = app.context();
     let hint = |action: Action| {
-        let key = app.keymap().first_key(app.up(), action)?;
+        // While a line is typed, a letter is a letter.
+        let keys = app.keymap().keys(app.up(), action);
+        let key = keys.into_iter().find(|key| !app.is_typing() || !key.is_typed())?.to_string();
         let here = app.screen().meaning(action, &context).map(|(hint, _)| hint);
         Some((key, here.unwrap_or(action.info()?.hint).to_owned()))
     };
     let mut wanted: Vec<Action> = Vec::new();
-    for action in app.screen().hints(&context).into_iter().chain(ALWAYS) {
+    // A question takes every other action.
+    let always: &[Action] = if app.screen().modal() { &[Action::Quit] } else { &ALWAYS };
+    for action in app.screen().hints(&context).into_iter().chain(always.iter().copied()) {
         if !wanted.contains(&action) && hint(action).is_some() {
             wanted.push(action);
         }

@@ -205,3 +205,11 @@ impl PlanOutline {
         }
     }
 }
+
+impl PlanCheck {
+    /// Whether it doesn't hold, or couldn't be looked at.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        matches!(self.status.as_str(), "fail" | "error")
+    }
+}

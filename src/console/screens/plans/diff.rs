@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_by_name_is_shown_though_it_stays() {
+        let nodes = plan::account().attributes;
+        let stays = nodes.iter().find(|node| node.difference == Difference::Same).expect("something stays");
+        let hidden = |text: &str| text.lines().last().unwrap_or_default().trim().to_owned();
+        let without = drawn(&nodes, false);
+        assert!(!without.contains(&stays.name), "{without}");
+        let lines = lines_and(&nodes, false, &[&stays.name]);
+        let with = lines.iter().map(DiffLine::text).collect::<Vec<_>>().join("\n");
+        assert!(with.contains(&stays.name) && hidden(&with) != hidden(&without), "{with}");
+    }
+
+    #[test]
     fn an_attribute_is_found_by_its_path_and_read_whole() {
         let nodes = plan::account().attributes;
         let lines = lines(&nodes, false);

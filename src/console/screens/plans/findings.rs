@@ -14,10 +14,8 @@ use crate::console::widgets::value::wrap;
 use crate::owner::{Finding, FindingSeverity, Phase, Run};
 use crate::station::text::printable;
 
-/// Lines a finding has at most in a list that is longer than its pane.
-const MOST_LINES: usize = 3;
-/// Lines a finding has at most where there is room for all of them.
-const MOST_LINES_IN_ROOM: usize = 8;
+/// Lines a finding has at most: as many as let all of them be seen at once, but so many in any case.
+const MOST_LINES: std::ops::RangeInclusive<usize> = 3..=8;
 /// Columns of a severity's word and the space behind it.
 const WORD: u16 = 5;
 
@@ -60,8 +58,8 @@ fn lines(findings: &[Finding], room: Rect) -> Vec<(usize, String)> {
         };
         findings.iter().enumerate().flat_map(lines).collect::<Vec<_>>()
     };
-    let all = of(MOST_LINES_IN_ROOM);
-    if all.len() <= usize::from(room.height) { all } else { of(MOST_LINES) }
+    let fits = |most: usize| Some(of(most)).filter(|lines| lines.len() <= usize::from(room.height));
+    MOST_LINES.rev().find_map(fits).unwrap_or_else(|| of(*MOST_LINES.start()))
 }
 
 fn first(lines: &[(usize, String)], selected: usize, height: usize) -> usize {

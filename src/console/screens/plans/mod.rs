@@ -365,8 +365,14 @@ impl Screen for Plans {
             return vec![Action::Open, Action::Back];
         }
         if self.reading.is_some() {
-            let jump = self.focus == Focus::Findings && self.disabled(Action::Jump, ctx).is_none();
-            return jump.then_some(Action::Jump).into_iter().chain([Action::Back, Action::Copy]).collect();
+            let own = match self.focused(ctx) {
+                Focus::Findings if self.disabled(Action::Jump, ctx).is_none() => Some(Action::Jump),
+                Focus::Changes if self.listing.is_none() && self.picked_change(ctx).is_some() => {
+                    Some(Action::Unchanged)
+                }
+                _ => None,
+            };
+            return own.into_iter().chain([Action::Back, Action::Copy]).collect();
         }
         commands::hints(self, ctx)
     }

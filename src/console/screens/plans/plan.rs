@@ -116,6 +116,7 @@ impl Held {
 
     fn show(&mut self, plan: Arc<PlanOutline>) {
         self.trees = Trees::of(&plan);
+        self.folds.look_at(&plan);
         (self.shown, self.generation) = (plan, self.generation + 1);
     }
 

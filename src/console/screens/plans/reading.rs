@@ -13,13 +13,16 @@ use crate::console::screens::Context;
 use crate::console::theme::Theme;
 use crate::console::widgets::pane;
 use crate::console::widgets::table::Selection;
-use crate::console::widgets::value::{fit_end, split, wrap};
+use crate::console::widgets::value::{fit_end, split, width, wrap};
 use crate::owner::{Answer, AskError, Diagnostic, PlanList, PlannedChange, Progress, Request, Run};
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 
 /// Lines one paragraph is broken into at most.
 const MOST_LINES: usize = 400;
+
+/// Between what was and what is.
+const ARROW: &str = " → ";
 
 /// A change, as far as it is known.
 pub struct Changed<'a> {
@@ -109,7 +112,8 @@ impl Reading {
             text.push((format!("→ {}", printable(&failure.advice)), theme.notice));
         }
         text.push((String::new(), theme.text));
-        text.extend(difference.iter().map(|line| (line.text(), line.tone.style(theme))));
+        let tone = |line: &DiffLine| if line.forces { theme.fail } else { line.tone.style(theme) };
+        text.extend(difference.iter().map(|line| (line.text(), tone(line))));
         let revealed = if of.revealed { " · REVEALED" } else { "" };
         Self::verbatim(format!("{} · {}{revealed}", run.title(), change.address), text)
     }
@@ -188,8 +192,8 @@ impl Reading {
                 lines.push(Line::default());
             }
             if self.verbatim {
-                let broken = split(text, room, MOST_LINES);
-                lines.extend(broken.into_iter().map(|part| Line::styled(part, *style)));
+                let broken = sides(text, room).into_iter().flat_map(|side| split(&side, room, MOST_LINES));
+                lines.extend(broken.map(|part| Line::styled(part, *style)));
                 continue;
             }
             // Breaking at words would lose the indent that Terraform writes.
@@ -220,6 +224,17 @@ impl Reading {
     pub fn copy(&self) -> String {
         let lines: Vec<&str> = self.paragraphs.iter().map(|(text, _)| text.as_str()).collect();
         format!("{}\n{}", self.title, lines.join("\n"))
+    }
+}
+
+/// What was and what is, on a line each where both together are too wide; what is stands where its name does.
+fn sides(text: &str, room: usize) -> Vec<String> {
+    match text.split_once(ARROW) {
+        Some((before, after)) if width(text) > room => {
+            let indent = text.len() - text.trim_start().len();
+            vec![before.to_owned(), format!("{:indent$} {ARROW}{after}", "")]
+        }
+        _ => vec![text.to_owned()],
     }
 }
 

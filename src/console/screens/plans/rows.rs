@@ -103,6 +103,8 @@ pub struct Folds {
     turned: HashSet<Branch>,
     /// What was last asked of all modules at once.
     all: Option<bool>,
+    /// Whether no check fails, so that they needn't be read through.
+    nothing_fails: bool,
     /// Rises with every change.
     pub generation: u64,
 }
@@ -112,8 +114,9 @@ impl Folds {
         let by_default = match branch {
             // Variables are looked up, not read through.
             Branch::Variables => false,
+            Branch::Checks => !self.nothing_fails,
             Branch::Module(..) => self.all.unwrap_or(true),
-            Branch::Drift | Branch::Outputs | Branch::Checks => true,
+            Branch::Drift | Branch::Outputs => true,
         };
         by_default != self.turned.contains(branch)
     }
@@ -126,6 +129,12 @@ impl Folds {
                 self.turned.insert(branch.clone());
             }
         }
+    }
+
+    /// Another plan is shown: its checks are unfolded where one fails.
+    pub fn look_at(&mut self, plan: &PlanOutline) {
+        self.nothing_fails = !plan.checks.iter().any(|check| check.fails());
+        self.generation += 1;
     }
 
     /// Folds every module, or unfolds them where that was done before.

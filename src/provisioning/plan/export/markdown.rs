@@ -140,7 +140,7 @@ pub fn markdown(report: &Report<'_>) -> String {
             format!("- `{}` {}{why}\n", sign(change), code(&change.address))
         }),
     );
-    let problems = report.plan.checks.iter().filter(|check| matches!(check.status.as_str(), "fail" | "error"));
+    let problems = report.plan.checks.iter().filter(|check| check.fails());
     page.section(
         "Checks that fail",
         "checks",

@@ -138,12 +138,8 @@ impl Carrier {
         Ok(phase)
     }
 
-    /// `terraform apply` of the saved plan, once its approvals are used up.
-    pub(super) async fn apply_steps(
-        &mut self,
-        turn: &Turn,
-        Held { caller, verdict, record }: &Held,
-    ) -> Result<Phase, Stop> {
+    /// Uses the approvals up, and begins.
+    pub(super) fn begin_apply(&mut self, Held { verdict, record, .. }: &Held) -> Result<(), ProvisioningError> {
         self.recorder.end(true);
         self.recorder.begin(Phase::Applying)?;
         self.store.use_up(record.run, verdict.approvals.iter().map(|approval| approval.id.as_str()))?;
@@ -154,7 +150,11 @@ impl Carrier {
         for (i, approval) in verdict.approvals.iter().enumerate() {
             digests.insert(format!("approval {}", i + 1), approval.id.clone());
         }
-        self.tell("", AuditEvent::Applying, &words, digests)?;
+        self.tell("", AuditEvent::Applying, &words, digests)
+    }
+
+    /// `terraform apply` of the saved plan.
+    pub(super) async fn apply_steps(&mut self, turn: &Turn, Held { caller, record, .. }: &Held) -> Result<Phase, Stop> {
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());

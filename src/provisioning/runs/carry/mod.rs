@@ -41,6 +41,15 @@ pub struct Carrier {
     interrupt: watch::Receiver<bool>,
 }
 
+/// What other machines are told in an apply.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment<'a> {
+    /// The plan and the approvals that it relies on are about to be used; refused where another machine was faster.
+    Using(&'a Verdict),
+    /// Applying has begun.
+    Begun,
+}
+
 /// How a step failed.
 enum Stop {
     /// Terraform said so, or was interrupted.
@@ -126,15 +135,15 @@ impl Carrier {
         self.conclude(outcome)
     }
 
-    /// Applies the plan, after a look at whether it still holds and is approved. `use_up` is called with what it relies
-    /// on before anything is applied. Answers how the run ended. Where everything that the module describes is applied
+    /// Applies the plan, after a look at whether it still holds and is approved. `share` tells the other machines of each
+    /// [`Moment`]. Answers how the run ended. Where everything that the module describes is applied
     /// then, `adopt` is called before that is told.
     pub async fn apply(
         &mut self,
         turn: &Turn,
         variables: &BTreeMap<String, Value>,
         providers: Providers,
-        use_up: impl AsyncFnOnce(&Verdict) -> Result<(), ProvisioningError>,
+        share: impl AsyncFn(Moment<'_>) -> Result<(), ProvisioningError>,
         adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
     ) -> Result<Phase, ProvisioningError> {
         let outdated = ask::outdated(&self.store, self.recorder.run(), &self.settings, Timestamp::now())?;
@@ -151,8 +160,16 @@ impl Carrier {
                 Ok(phase) => return Ok(phase),
                 Err(error) => Err(error.into()),
             },
-            Ok(Looked::Holds(held)) => match use_up(&held.verdict).await {
-                Ok(()) => self.apply_steps(turn, &held).await,
+            Ok(Looked::Holds(held)) => match share(Moment::Using(&held.verdict)).await {
+                Ok(()) => match self.begin_apply(&held) {
+                    Ok(()) => {
+                        if let Err(error) = share(Moment::Begun).await {
+                            self.recorder.say(LogLevel::Warning, &error.to_string())?;
+                        }
+                        self.apply_steps(turn, &held).await
+                    }
+                    Err(error) => Err(error.into()),
+                },
                 Err(error) => {
                     // Another machine was faster: how the run ends is that one's to tell.
                     let words = error.to_string();

@@ -154,6 +154,21 @@ fn secrets_are_revealed_once_asked_and_until_something_else_is_selected() {
 }
 
 #[test]
+fn a_difference_that_is_read_whole_shows_what_stays_on_the_same_key() {
+    let mut screen = on("staging", STAGED);
+    screen.pick_finding(1);
+    acted(&mut screen, Action::Jump);
+    acted(&mut screen, Action::Open);
+    let folded = drawn(&mut screen, 100, 60);
+    assert!(folded.contains("esc returns") && folded.contains("hidden (u shows)"), "{folded}");
+    acted(&mut screen, Action::Unchanged);
+    let whole = drawn(&mut screen, 100, 60);
+    assert!(whole.contains("esc returns") && !whole.contains("hidden (u shows)"), "{whole}");
+    acted(&mut screen, Action::Unchanged);
+    assert_eq!(drawn(&mut screen, 100, 60), folded);
+}
+
+#[test]
 fn approving_repeats_what_is_destroyed_and_what_the_policies_say() {
     let mut screen = on("staging", STAGED);
     acted(&mut screen, Action::ApproveRun);
