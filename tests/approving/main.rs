@@ -5,6 +5,7 @@ mod approvers;
 mod holding;
 mod place;
 mod policies;
+mod sharing;
 mod trail;
 
 #[path = "../peers/terraform.rs"]
