@@ -10,7 +10,7 @@ mod watching; // noticing that something changed
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +24,7 @@ use super::runner::Job;
 use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::run::RunLogLine;
 use crate::provisioning::runs::queue::Ticket;
 use crate::provisioning::runs::seen::{self, Living};
 use crate::provisioning::runs::store::Store;
@@ -118,9 +119,11 @@ impl Provisioner {
             Request::EndElsewhere { environment, number } => self.end_elsewhere(&environment, number).await,
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
             Request::Run { environment, number } => self.run(&environment, number).await,
-            Request::RunLog { environment, number, after, limit } => self.log(&environment, number, after, limit).await,
+            Request::RunLog { environment, number, after, limit } => {
+                self.log(&environment, number, (after, limit), log::read).await
+            }
             Request::RunLogPage { environment, number, after, limit } => {
-                self.log_page(&environment, number, after, limit).await
+                self.log(&environment, number, (after, limit), log::page).await
             }
             Request::Approve { environment, number, reason, override_denials } => {
                 self.approve(&environment, number, reason.as_deref(), override_denials).await
@@ -198,33 +201,18 @@ impl Provisioner {
         .await
     }
 
+    /// Lines of a run's log after a number, as `read` picks them.
     async fn log(
         &self,
         environment: &EnvironmentName,
         number: u32,
-        after: u64,
-        limit: usize,
+        (after, limit): (u64, usize),
+        read: fn(&Path, u64, usize) -> Result<Vec<RunLogLine>, ProvisioningError>,
     ) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         blocking(move || {
             store.read(number)?;
-            let lines = log::read(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
-            Ok(Answer::RunLog { lines })
-        })
-        .await
-    }
-
-    async fn log_page(
-        &self,
-        environment: &EnvironmentName,
-        number: u32,
-        after: u64,
-        limit: usize,
-    ) -> Result<Answer, ProvisioningError> {
-        let store = self.store(environment)?;
-        blocking(move || {
-            store.read(number)?;
-            let lines = log::page(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
+            let lines = read(&record::log_of(&store, number), after, limit.min(MOST_LINES))?;
             Ok(Answer::RunLog { lines })
         })
         .await

@@ -86,22 +86,12 @@ impl LogWriter {
 
 /// The newest `limit` lines after number `after`, oldest first. A line that is being written isn't there yet.
 pub fn read(path: &Path, after: u64, limit: usize) -> Result<Vec<RunLogLine>, ProvisioningError> {
-    let failed = |error: std::io::Error| ProvisioningError::file(path, &error);
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
     let mut found = std::collections::VecDeque::new();
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line.map_err(failed)?;
-        let Ok(line) = serde_json::from_slice::<RunLogLine>(&line) else { continue };
-        if line.number > after {
-            if found.len() == limit {
-                found.pop_front();
-            }
-            found.push_back(line);
+    for line in lines(path, after)? {
+        if found.len() == limit {
+            found.pop_front();
         }
+        found.push_back(line?);
     }
     found.truncate(limit);
     Ok(found.into())
@@ -109,21 +99,24 @@ pub fn read(path: &Path, after: u64, limit: usize) -> Result<Vec<RunLogLine>, Pr
 
 /// The oldest `limit` lines after number `after`, oldest first. A line that is being written isn't there yet.
 pub fn page(path: &Path, after: u64, limit: usize) -> Result<Vec<RunLogLine>, ProvisioningError> {
-    let failed = |error: std::io::Error| ProvisioningError::file(path, &error);
+    lines(path, after)?.take(limit).collect()
+}
+
+/// The lines after a number, oldest first; none where there is no file.
+fn lines(
+    path: &Path,
+    after: u64,
+) -> Result<impl Iterator<Item = Result<RunLogLine, ProvisioningError>> + '_, ProvisioningError> {
     let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(ProvisioningError::file(path, &error)),
     };
-    let mut found = Vec::new();
-    for line in BufReader::new(file).split(b'\n') {
-        if found.len() >= limit {
-            break;
-        }
-        let line = line.map_err(failed)?;
-        found.extend(serde_json::from_slice::<RunLogLine>(&line).ok().filter(|line| line.number > after));
-    }
-    Ok(found)
+    let lines = file.into_iter().flat_map(|file| BufReader::new(file).split(b'\n'));
+    Ok(lines.filter_map(move |line| match line {
+        Ok(line) => serde_json::from_slice::<RunLogLine>(&line).ok().filter(|line| line.number > after).map(Ok),
+        Err(error) => Some(Err(ProvisioningError::file(path, &error))),
+    }))
 }
 
 /// Number of the last line; 0 before the first. Reads the file's end only.
