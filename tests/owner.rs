@@ -185,6 +185,9 @@ async fn an_old_failure_raises_nothing_after_a_restart_and_a_paused_pipe_does() 
     wait_for(&client, "the paused pipe's alarm", |s| raised(s, "notice-age")).await;
     client.ask(Request::PausePipe { pipe: pipe(), paused: false }).await.expect("resumed");
     wait_for(&client, "both alarms gone", |s| !raised(s, "notice-age") && !raised(s, "load-errors")).await;
+    // The clock goes on from the newest stamp: one has to be later than the hour in which the failure is news.
+    let loaded = rows(&client.snapshots().borrow(), "WEATHER_PIPE_DQ_DEMO");
+    wait_for(&client, "a later row", |s| rows(s, "WEATHER_PIPE_DQ_DEMO") > loaded).await;
     running.shutdown().await;
 
     let again = start(root.path(), settings).await.expect("starts again");
