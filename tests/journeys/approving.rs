@@ -228,6 +228,8 @@ fn what_somebody_else_has_planned_is_read_and_approved() {
     let mut console = Terminal::start_with(&grace, &["--config", &config], (120, 40), &[ONE_DAY, ("USER", "grace")]);
     console.wait_for("▸1 Overview");
     console.press("2", "Environments & runs");
+    // The frame is there before it is known which environments there are.
+    console.wait_for("▸ staging");
     console.press("G", "plan 1 · staging · +1 ~0 -/+0 -0");
     console.wait_for("by ada@");
     console.wait_for("+ input   \"small\"");
