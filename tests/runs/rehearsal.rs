@@ -1,6 +1,7 @@
 //! The carried module on the emulated providers, through runs: applied whole, changed by a setting, drifted, destroyed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use skydeck::local_cloud::cloud::{Cloud, Fault};
 use skydeck::local_cloud::topology::read;
@@ -159,12 +160,15 @@ async fn a_runner_killed_with_its_providers_leaves_a_state_that_can_be_planned_o
     cloud.set_fault("azurerm_iothub", "*", Some(slow)).await.expect("set");
     let number = place.plan(plan()).await.number;
     place.begin_apply(number).await;
-    let at_work = |progress: &Progress| matches!(progress, Progress::Running { .. });
+    // Alone at work: whatever else is being made at the kill is made, and in no state to be planned on.
     let run = place
-        .wait_for(number, "the hub being made", |run| {
-            run.phase == Phase::Applying && at_work(&change(run, HUB).progress)
+        .wait_for(number, "the hub alone being made", |run| {
+            let at_work = run.changes.iter().filter(|one| matches!(one.progress, Progress::Running { .. }));
+            run.phase == Phase::Applying && at_work.map(|one| one.address.as_str()).eq([HUB])
         })
         .await;
+    // What the last one made allowed to begin is made too by then, and the hub isn't.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let runner = i32::try_from(run.runner_pid.expect("its process")).expect("a process id");
     let runner = rustix::process::Pid::from_raw(runner).expect("a process id");
     let sockets = sockets_of(&place);
