@@ -39,6 +39,8 @@ pub enum Takes {
     Secret,
 }
 
+/// What a host's name is.
+const HOST_NAME: &str = "a host's name or address: 1 to 253 letters, digits and any of -.";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
 
@@ -60,11 +62,31 @@ pub const KEYS: &[Key] = &[
     key("source.backlog_days", Takes::Whole(0, 20)),
     key("agent.outbox_max_rows", Takes::Whole(1000, 10_000_000)),
     key("agent.in_flight", Takes::Whole(1, 4096)),
+    key("agent.measure_every_s", Takes::Whole(1, 3600)),
     key("agent.nowcast_every_min", Takes::Whole(10, 240)),
     key("agent.health_every_min", Takes::Whole(1, 1440)),
     key("agent.max_backoff_s", Takes::Whole(1, 3600)),
+    key("camera.command", Takes::Text(is_line, "a program and its arguments, one of them {file}")),
+    key("camera.every_min", Takes::Whole(1, 1440)),
+    key("camera.spool_mib", Takes::Whole(1, 100_000)),
+    key("link.hub", Takes::Text(is_host_name, HOST_NAME)),
+    key("link.gateway", Takes::Text(is_host_name, HOST_NAME)),
+    key("link.port", Takes::Whole(1, 65_535)),
+    key("link.https_port", Takes::Whole(1, 65_535)),
+    key("link.transport", Takes::OneOf(&["auto", "mqtt", "websocket"])),
+    key("link.key", Takes::Secret),
+    key("link.connection_string", Takes::Secret),
+    key("link.certificate", Takes::Path),
+    key("link.certificate_key", Takes::Path),
+    key("link.ca", Takes::Path),
+    key("link.token_life_s", Takes::Whole(10, 86_400)),
+    key("link.warn_expiry_days", Takes::Whole(1, 365)),
+    key("link.max_per_s", Takes::Whole(1, 100_000)),
+    key("link.max_per_day", Takes::Whole(1, 1_000_000_000)),
+    key("link.budget_mib_per_day", Takes::Number(0.1, 1_000_000.0)),
     key("hub.listen", Takes::Address),
     key("hub.port", Takes::Whole(0, 65_535)),
+    key("hub.https_port", Takes::Whole(0, 65_535)),
     key("hub.name", Takes::Text(is_hub_name, "3 to 50 letters, digits and -")),
     key("ingestion.batch_window_s", Takes::Whole(60, 720)),
     key("ingestion.batch_max_mib", Takes::Whole(10, 500)),
@@ -209,6 +231,10 @@ fn is_device_id(text: &str) -> bool {
 
 fn is_hub_name(text: &str) -> bool {
     (3..=50).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn is_host_name(text: &str) -> bool {
+    (1..=253).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
 }
 
 fn is_name(text: &str) -> bool {

@@ -19,6 +19,10 @@ pub struct Settings {
     pub source: SourceSettings,
     /// The edge agent.
     pub agent: AgentSettings,
+    /// The camera.
+    pub camera: CameraSettings,
+    /// The link to a hub.
+    pub link: LinkSettings,
     /// The local hub.
     pub hub: HubSettings,
     /// Routing and loading.
@@ -118,6 +122,8 @@ pub struct AgentSettings {
     pub outbox_max_rows: u64,
     /// Messages sent and not yet acknowledged at most, 1 to 4096.
     pub in_flight: u16,
+    /// Least seconds between two measurements, 1 to 3600; absent takes every reading the source has.
+    pub measure_every_s: Option<u32>,
     /// Minutes of pipeline time between nowcasts, 10 to 240.
     pub nowcast_every_min: u32,
     /// Minutes of pipeline time between health messages, 1 to 1440.
@@ -131,9 +137,98 @@ impl Default for AgentSettings {
         Self {
             outbox_max_rows: 518_400,
             in_flight: 1024,
+            measure_every_s: None,
             nowcast_every_min: 10,
             health_every_min: 10,
             max_backoff_s: 60,
+        }
+    }
+}
+
+/// The camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CameraSettings {
+    /// A program and its arguments that takes one picture and writes it, a JPEG, to `{file}`; absent is no camera.
+    pub command: Option<String>,
+    /// Minutes between pictures, 1 to 1440; absent takes one only when asked.
+    pub every_min: Option<u32>,
+    /// MiB of pictures kept until they are uploaded, 1 to 100,000.
+    pub spool_mib: u32,
+}
+
+impl Default for CameraSettings {
+    fn default() -> Self {
+        Self { command: None, every_min: None, spool_mib: 512 }
+    }
+}
+
+/// By which way the link goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkTransport {
+    /// MQTT, and WebSocket where that can't be reached.
+    Auto,
+    /// MQTT over TLS only.
+    Mqtt,
+    /// MQTT over WebSocket only.
+    Websocket,
+}
+
+/// The link to a hub.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkSettings {
+    /// The hub's host name; absent is the environment's own hub.
+    pub hub: Option<String>,
+    /// Name or address that is connected to in the hub's stead: a gateway's. Absent is the hub itself.
+    pub gateway: Option<String>,
+    /// TCP port of MQTT.
+    pub port: u16,
+    /// TCP port of WebSocket and file upload.
+    pub https_port: u16,
+    /// By which way.
+    pub transport: LinkTransport,
+    /// The device's key, base64: a reference.
+    pub key: Option<String>,
+    /// The device's connection string: a reference. It gives hub, device, key and gateway where they aren't set.
+    pub connection_string: Option<String>,
+    /// The device's certificate with its chain, PEM, in the key's stead.
+    pub certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM, readable by the agent alone.
+    pub certificate_key: Option<PathBuf>,
+    /// Certificates that may sign the hub's, PEM; absent is the system's.
+    pub ca: Option<PathBuf>,
+    /// Seconds that a SAS token is good for, 10 to 86,400.
+    pub token_life_s: u32,
+    /// Days before a certificate's end from which it is warned of, 1 to 365.
+    pub warn_expiry_days: u32,
+    /// Messages a second at most, 1 to 100,000; absent is 100 to an outside hub, and no bound to the local one.
+    pub max_per_s: Option<u32>,
+    /// Messages a day (UTC) at most, 1 to 1,000,000,000; absent is 400,000 to an outside hub, none to the local one.
+    pub max_per_day: Option<u32>,
+    /// MiB a day (UTC) that may be sent, 0.1 to 1,000,000; absent is no bound: the link isn't metered.
+    pub budget_mib_per_day: Option<f64>,
+}
+
+impl Default for LinkSettings {
+    fn default() -> Self {
+        Self {
+            hub: None,
+            gateway: None,
+            port: 8883,
+            https_port: 443,
+            transport: LinkTransport::Auto,
+            key: None,
+            connection_string: None,
+            certificate: None,
+            certificate_key: None,
+            ca: None,
+            token_life_s: 3600,
+            warn_expiry_days: 30,
+            max_per_s: None,
+            max_per_day: None,
+            budget_mib_per_day: None,
         }
     }
 }
@@ -144,15 +239,17 @@ impl Default for AgentSettings {
 pub struct HubSettings {
     /// Address the hub listens on. Anything but loopback is reachable from the network.
     pub listen: IpAddr,
-    /// TCP port; 0 takes a free one.
+    /// TCP port of MQTT; 0 takes a free one.
     pub port: u16,
+    /// TCP port of HTTPS (service side, WebSocket, file upload); 0 takes a free one.
+    pub https_port: u16,
     /// The hub's name in blob names, 3 to 50 characters of letters, digits and `-`.
     pub name: String,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { listen: IpAddr::from([127, 0, 0, 1]), port: 0, name: "skydeck-hub".into() }
+        Self { listen: IpAddr::from([127, 0, 0, 1]), port: 0, https_port: 0, name: "skydeck-hub".into() }
     }
 }
 

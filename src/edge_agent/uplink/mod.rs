@@ -9,6 +9,7 @@
 //! Asleep when there is nothing to send: woken by the outbox's status, the hub, or the keep-alive.
 
 mod connection;
+pub mod control;
 pub mod sas;
 pub mod topic;
 mod words;
