@@ -13,7 +13,7 @@ use super::Front;
 use super::errors::ApiError;
 use super::policies::Policy;
 use super::server::Caller;
-use crate::local_cloud::hub::access::Signature;
+use crate::local_cloud::hub::Signature;
 
 /// Lets those through whose policy reaches the registry.
 pub(super) async fn registry(State(front): State<Arc<Front>>, request: Request<Body>, next: Next) -> Response {
@@ -47,8 +47,9 @@ impl Front {
         let signature = signature(headers)?.ok_or_else(|| ApiError::unauthorized("Authorization is missing"))?;
         let policy = signature.policy().and_then(Policy::named);
         let policy = policy.ok_or_else(|| ApiError::unauthorized("skn must name iothubowner or service"))?;
-        let is_own = |resource: &str| self.is_own_name(resource);
-        signature.verify_any(&self.policies.keys(policy), is_own, self.now()).map_err(ApiError::unauthorized)?;
+        let [primary, secondary] = self.policies.keys(policy);
+        let verify = |key| signature.verify_for(|resource| self.is_own_name(resource), key, self.now());
+        verify(primary).or_else(|why| verify(secondary).map_err(|_| why)).map_err(ApiError::unauthorized)?;
         Ok(policy)
     }
 

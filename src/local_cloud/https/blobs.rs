@@ -45,14 +45,15 @@ pub(super) async fn serve(
         return Err(BlobError::new(StatusCode::NOT_FOUND, "ContainerNotFound", message));
     }
     let component = query.get("comp").map(String::as_str);
-    match (request.method().clone(), component) {
-        (Method::PUT, None) => put_blob(&front, &place, request).await,
+    let (head, body) = request.into_parts();
+    match (head.method, component) {
+        (Method::PUT, None) => put_blob(&front, &place, &head.headers, body).await,
         (Method::PUT, Some("block")) => {
             let id = query.get("blockid").map_or("", String::as_str);
-            put_block(&front, &place, id, request).await
+            put_block(&front, &place, id, &head.headers, body).await
         }
-        (Method::PUT, Some("blocklist")) => put_block_list(&front, &place, request).await,
-        (method @ (Method::GET | Method::HEAD), None) => get_blob(&front, &place, &method, request.headers()).await,
+        (Method::PUT, Some("blocklist")) => put_block_list(&front, &place, &head.headers, body).await,
+        (method @ (Method::GET | Method::HEAD), None) => get_blob(&front, &place, &method, &head.headers).await,
         _ => Err(BlobError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "UnsupportedHttpVerb",
@@ -65,14 +66,13 @@ fn place(uri: &Uri) -> Option<Place> {
     Place::of(&percent_decode_str(uri.path().strip_prefix('/')?).decode_utf8().ok()?)
 }
 
-async fn put_blob(front: &Front, place: &Place, request: Request<Body>) -> Result<Response, BlobError> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if !header("x-ms-blob-type").is_some_and(|kind| kind.eq_ignore_ascii_case("BlockBlob")) {
+async fn put_blob(front: &Front, place: &Place, headers: &HeaderMap, body: Body) -> Result<Response, BlobError> {
+    if !headers.get("x-ms-blob-type").is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"BlockBlob")) {
         let message = "x-ms-blob-type must be BlockBlob";
         return Err(BlobError::new(StatusCode::BAD_REQUEST, "InvalidHeaderValue", message));
     }
-    let only_new = only_new(request.headers());
-    let mut body = Incoming::new(request, MAX_BODY)?;
+    let only_new = only_new(headers);
+    let mut body = Incoming::new(headers, body, MAX_BODY)?;
     let mut writer = front.containers.create(&place.container, &place.blob);
     while let Some(piece) = body.next().await? {
         writer.write(&piece).await.map_err(BlobError::server)?;
@@ -83,8 +83,14 @@ async fn put_blob(front: &Front, place: &Place, request: Request<Body>) -> Resul
     created(front, place).await
 }
 
-async fn put_block(front: &Front, place: &Place, id: &str, request: Request<Body>) -> Result<Response, BlobError> {
-    let mut body = Incoming::new(request, MAX_BODY)?;
+async fn put_block(
+    front: &Front,
+    place: &Place,
+    id: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, BlobError> {
+    let mut body = Incoming::new(headers, body, MAX_BODY)?;
     let mut block = front.blocks.create(place, id, body.left).await?;
     while let Some(piece) = body.next().await? {
         block.write(&piece).await?;
@@ -93,9 +99,9 @@ async fn put_block(front: &Front, place: &Place, id: &str, request: Request<Body
     Ok(StatusCode::CREATED.into_response())
 }
 
-async fn put_block_list(front: &Front, place: &Place, request: Request<Body>) -> Result<Response, BlobError> {
-    let only_new = only_new(request.headers());
-    let mut body = Incoming::new(request, MAX_LIST)?;
+async fn put_block_list(front: &Front, place: &Place, headers: &HeaderMap, body: Body) -> Result<Response, BlobError> {
+    let only_new = only_new(headers);
+    let mut body = Incoming::new(headers, body, MAX_LIST)?;
     let mut list = Vec::new();
     while let Some(piece) = body.next().await? {
         list.extend_from_slice(&piece);
@@ -185,8 +191,8 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn new(request: Request<Body>, max: u64) -> Result<Self, BlobError> {
-        let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    fn new(headers: &HeaderMap, body: Body, max: u64) -> Result<Self, BlobError> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let left = length.ok_or_else(|| {
             BlobError::new(StatusCode::LENGTH_REQUIRED, "MissingContentLengthHeader", "say how long the body is")
         })?;
@@ -194,7 +200,7 @@ impl Incoming {
             let message = format!("a body of {left} bytes; at most {max} are taken, put larger blobs by blocks");
             return Err(BlobError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", message));
         }
-        Ok(Self { stream: request.into_body().into_data_stream(), left })
+        Ok(Self { stream: body.into_data_stream(), left })
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, BlobError> {

@@ -13,11 +13,8 @@ use serde_json::{Value, json};
 use super::errors::ApiError;
 use super::server::Caller;
 use super::uploads::{MAX_OPEN, Place, is_blob_name};
-use super::{Front, json_body};
+use super::{Front, authority, json_body};
 use crate::station::text::printable;
-
-/// HTTPS's own port, which host names go without.
-const HTTPS: u16 = 443;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,13 +69,9 @@ async fn open(front: &Front, device_id: &str, blob_name: &str, caller: &Caller) 
         let message = format!("{MAX_OPEN} uploads of {device_id} are open; say of one how it went");
         ApiError::new(StatusCode::FORBIDDEN, "DeviceMaximumActiveFileUploadLimitExceeded", message)
     })?;
-    let host = match caller.reached.port() {
-        HTTPS => caller.reached.ip().to_canonical().to_string(),
-        port => std::net::SocketAddr::new(caller.reached.ip().to_canonical(), port).to_string(),
-    };
     Ok(Json(json!({
         "correlationId": begun.correlation_id,
-        "hostName": host,
+        "hostName": authority(caller.reached),
         "containerName": place.container,
         "blobName": place.blob,
         "sasToken": begun.token,

@@ -14,12 +14,10 @@ mod policies;
 mod query;
 mod server;
 mod service;
-#[cfg(test)]
-mod tests;
 mod uploads;
 mod websocket;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +31,9 @@ use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use jiff::Timestamp;
-use rustls::ServerConfig;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use policies::{Policy, PolicyError};
@@ -69,52 +65,81 @@ struct Front {
     shutdown: CancellationToken,
 }
 
+/// What the HTTPS side needs beside the hub.
+#[derive(Debug, Clone)]
+pub struct HttpsConfig {
+    /// TCP port, on the hub's address; 0 takes a free one.
+    pub port: u16,
+    /// Where uploaded files go.
+    pub containers: Containers,
+}
+
 /// The keys of the service side, for who runs the hub.
 #[derive(Clone)]
 pub(super) struct Keys(Arc<Policies>);
 
 impl Keys {
-    /// Reads the keys in the hub's `folder`, or makes them.
-    pub(super) fn load_or_make(folder: &Path) -> Result<Self, PolicyError> {
-        Policies::load_or_make(folder).map(|policies| Self(Arc::new(policies)))
-    }
-
-    /// The connection string of a policy, for a hub reached at `host` (with its port, unless that is 443).
-    pub(super) fn connection_string(&self, policy: Policy, host: &str) -> SecretString {
-        self.0.connection_string(policy, host)
+    /// The connection string of a policy, for a hub that listens at `address`.
+    pub(super) fn connection_string(&self, policy: Policy, address: SocketAddr) -> SecretString {
+        let host = if address.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { address.ip() };
+        self.0.connection_string(policy, &authority(SocketAddr::new(host, address.port())))
     }
 }
 
-/// What the HTTPS side is started with.
+/// `HOST:PORT`, without the port where it is HTTPS's own.
+fn authority(address: SocketAddr) -> String {
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+    let text = address.to_string();
+    text.strip_suffix(":443").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// The HTTPS side, ready to serve.
 pub(super) struct Https {
-    pub(super) listener: TcpListener,
-    pub(super) address: SocketAddr,
-    /// The newest certificate.
-    pub(super) tls: watch::Receiver<Arc<ServerConfig>>,
-    pub(super) hub: Hub,
-    pub(super) keys: Keys,
-    pub(super) ground: Ground,
-    /// Where blobs go.
-    pub(super) containers: Containers,
-    pub(super) shutdown: CancellationToken,
+    front: Arc<Front>,
+    listener: TcpListener,
 }
 
 impl Https {
-    /// Serves until `shutdown`; answers once every connection has ended. `folder` is the hub's.
-    pub(super) async fn run(self, folder: &Path) {
+    /// `folder` is the hub's: the policies' keys and the blocks of uploads lie in it.
+    pub(super) fn new(
+        hub: Hub,
+        folder: &Path,
+        listener: TcpListener,
+        containers: Containers,
+        ground: Ground,
+        shutdown: CancellationToken,
+    ) -> Result<Self, PolicyError> {
+        let policies = Arc::new(Policies::load_or_make(folder)?);
+        let address = listener.local_addr().unwrap_or_else(|_| hub.address());
         let front = Arc::new(Front {
-            hub: self.hub.clone(),
-            ground: self.ground,
-            containers: self.containers,
-            uploads: Uploads::new(Arc::clone(&self.keys.0)),
-            policies: self.keys.0,
+            hub,
+            ground,
+            containers,
+            uploads: Uploads::new(Arc::clone(&policies)),
+            policies,
             blocks: Blocks::new(folder.join("blocks")),
             commits: tokio::sync::Mutex::default(),
-            address: self.address,
-            shutdown: self.shutdown.clone(),
+            address,
+            shutdown,
         });
-        let Self { listener, tls, hub, shutdown, .. } = self;
-        server::Server { listener, tls, hub, router: router(front), shutdown }.run().await;
+        Ok(Self { front, listener })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.front.address
+    }
+
+    /// The policies' keys.
+    pub(super) fn keys(&self) -> Keys {
+        Keys(Arc::clone(&self.front.policies))
+    }
+
+    /// Serves until the shutdown; answers once every connection has ended.
+    pub(super) async fn run(self) {
+        let Self { front, listener } = self;
+        let (hub, shutdown) = (front.hub.clone(), front.shutdown.clone());
+        server::Server { listener, hub, router: router(front), shutdown }.run().await;
     }
 }
 

@@ -11,10 +11,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -53,9 +52,7 @@ pub(super) struct Caller {
 /// What listens.
 pub(super) struct Server {
     pub(super) listener: TcpListener,
-    /// The newest certificate.
-    pub(super) tls: watch::Receiver<Arc<ServerConfig>>,
-    /// Whose faults connections have.
+    /// Whose certificate is shown, and whose faults connections have.
     pub(super) hub: Hub,
     pub(super) router: Router,
     pub(super) shutdown: CancellationToken,
@@ -96,7 +93,7 @@ impl Server {
         // Small answers shouldn't wait for more; a socket that can't is served all the same.
         drop(tcp.set_nodelay(true));
         let reached = tcp.local_addr().unwrap_or(peer);
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls.borrow()));
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.hub.tls().borrow()));
         let (tcp, router) = (self.hub.fault_board().over(tcp), self.router.clone());
         let shutdown = self.shutdown.clone();
         async move {

@@ -105,9 +105,9 @@ struct Asked {
 }
 
 pub(super) async fn query(State(front): State<Arc<Front>>, request: Request<Body>) -> Answer {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let most = header("x-ms-max-item-count").filter(|text| !text.is_empty());
-    let most: usize = match most {
+    let headers = request.headers().clone();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let most: usize = match header("x-ms-max-item-count").filter(|text| !text.is_empty()) {
         Some(text) => text
             .parse()
             .ok()
@@ -121,7 +121,7 @@ pub(super) async fn query(State(front): State<Arc<Front>>, request: Request<Body
     let query = TwinQuery::parse(&query)
         .map_err(|why| ApiError::new(StatusCode::BAD_REQUEST, "IotHubQueryNotSupported", why))?;
     let twins = front.hub.twins().await?;
-    let mut found = twins.iter().filter(|twin| twin.device.device_id > after).map(|twin| twin.rest_json());
+    let mut found = twins.iter().filter(|twin| twin.device.device_id.as_str() > after).map(|twin| twin.rest_json());
     let page: Vec<Value> = found.by_ref().filter(|twin| query.takes(twin)).take(most).collect();
     let mut headers = HeaderMap::new();
     headers.insert(ITEM_TYPE, HeaderValue::from_static("Twin"));
