@@ -1,0 +1,20 @@
+//! The Python of `tests/peers/install.sh`, with Microsoft's clients in it.
+
+use std::path::{Path, PathBuf};
+
+/// The interpreter. Where it isn't installed, says so; fails where it must be.
+pub fn interpreter() -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python");
+    if python.exists() {
+        return Some(python);
+    }
+    skip("Microsoft's clients not installed, run tests/peers/install.sh");
+    None
+}
+
+/// Says that a test is skipped, and why; fails where nothing may be.
+pub fn skip(why: &str) {
+    let words = format!("skipped: {why}");
+    assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
+    eprintln!("{words}");
+}
