@@ -16,7 +16,7 @@
 //! named on the wire · `twins`, `downlink` what the hub sends · `replies` the sending half · `service` what operators
 //! do · `shared` what connections share · `faults` what a scenario lets go wrong.
 
-mod access;
+pub(super) mod access;
 pub mod bag;
 mod doorman;
 mod downlink;
@@ -53,7 +53,7 @@ use crate::ingestion::enqueued::EnqueuedLog;
 use crate::ingestion::topology::Ground;
 use doorman::Doorman;
 pub use faults::Faults;
-pub use service::{InvokeError, MethodAnswer, Statistics};
+pub use service::{InvokeError, MAX_LIST, MethodAnswer, Statistics};
 use shared::Shared;
 
 /// Where the hub listens and what it is called.
@@ -173,6 +173,12 @@ impl Hub {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its name, as devices and tokens say it.
+    #[must_use]
+    pub fn host_name(&self) -> &str {
+        &self.shared.host_name
     }
 
     /// Connections, messages and failures; changes once for each group of messages.
