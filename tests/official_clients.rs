@@ -5,6 +5,8 @@
 
 #[path = "peers/python.rs"]
 mod python;
+#[path = "peers/skip.rs"]
+mod skip;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -47,7 +49,8 @@ impl House {
         match hub.serve_https(https, ground, shutdown.clone()).await {
             Ok(_) => Some(Self { hub, folder, containers, shutdown }),
             Err(HubError::Listen { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                python::skip("ports below 1024 aren't to be had, run as root or lower net.ipv4.ip_unprivileged_port_start");
+                let why = "ports below 1024 aren't to be had, run as root or lower net.ipv4.ip_unprivileged_port_start";
+                skip::skip(why);
                 shutdown.cancel();
                 None
             }

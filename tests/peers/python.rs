@@ -8,13 +8,6 @@ pub fn interpreter() -> Option<PathBuf> {
     if python.exists() {
         return Some(python);
     }
-    skip("Microsoft's clients not installed, run tests/peers/install.sh");
+    crate::skip::skip("Microsoft's clients not installed, run tests/peers/install.sh");
     None
-}
-
-/// Says that a test is skipped, and why; fails where nothing may be.
-pub fn skip(why: &str) {
-    let words = format!("skipped: {why}");
-    assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "{words}");
-    eprintln!("{words}");
 }

@@ -47,9 +47,8 @@ impl Front {
         let signature = signature(headers)?.ok_or_else(|| ApiError::unauthorized("Authorization is missing"))?;
         let policy = signature.policy().and_then(Policy::named);
         let policy = policy.ok_or_else(|| ApiError::unauthorized("skn must name iothubowner or service"))?;
-        let [primary, secondary] = self.policies.keys(policy);
-        let verify = |key| signature.verify_for(|resource| self.is_own_name(resource), key, self.now());
-        verify(primary).or_else(|why| verify(secondary).map_err(|_| why)).map_err(ApiError::unauthorized)?;
+        let is_own = |resource: &str| self.is_own_name(resource);
+        signature.verify_any(&self.policies.keys(policy), is_own, self.now()).map_err(ApiError::unauthorized)?;
         Ok(policy)
     }
 

@@ -46,7 +46,7 @@ pub(super) async fn check(
     certificates: &[CertificateDer<'static>],
     shared: &Shared,
 ) -> Result<Admitted, Refusal> {
-    use ConnectAckReason::{BadUserNameOrPassword, IdentifierRejected};
+    use ConnectAckReason::{BadUserNameOrPassword, IdentifierRejected, NotAuthorized, ServiceUnavailable};
     let host_name = shared.host_name.as_str();
     let device_id: &str = &connect.client_id;
     if !is_device_id(device_id) {
@@ -71,34 +71,48 @@ pub(super) async fn check(
         }
         None => None,
     };
-    prove(shared, device_id, signature.as_ref(), certificates).await
+    let device = shared.registry.get(device_id).await;
+    let device = device.map_err(|error| refusal(ServiceUnavailable, error.to_string()))?;
+    admit(device, signature.as_ref(), certificates, shared).await.map_err(|why| refusal(NotAuthorized, why))
 }
 
-/// Lets a device in that proves who it is with `signature`, or else with `certificates`.
-async fn prove(
-    shared: &Shared,
-    device_id: &str,
+/// Lets a device in by its signature, or its certificates where it has none; says why not.
+async fn admit(
+    device: Option<DeviceIdentity>,
     signature: Option<&Signature<'_>>,
     certificates: &[CertificateDer<'static>],
-) -> Result<Admitted, Refusal> {
-    use ConnectAckReason::{NotAuthorized, ServiceUnavailable};
-    let device = shared
-        .registry
-        .get(device_id)
-        .await
-        .map_err(|error| refusal(ServiceUnavailable, error.to_string()))?
-        .ok_or_else(|| refusal(NotAuthorized, "the device isn't registered"))?;
+    shared: &Shared,
+) -> Result<Admitted, String> {
+    let device = device.ok_or("the device isn't registered")?;
     let now = shared.faults.wall_now();
     let auth_method = match signature {
-        Some(signature) => check_signature(signature, &shared.host_name, &device, now).map(|()| BY_KEY),
-        None => check_certificates(certificates, &device, shared, now).await.map(|()| BY_CERTIFICATE),
+        Some(signature) => {
+            check_signature(signature, &shared.host_name, &device, now)?;
+            BY_KEY
+        }
+        None => {
+            check_certificates(certificates, &device, shared, now).await?;
+            BY_CERTIFICATE
+        }
     };
-    let auth_method = auth_method.map_err(|why| refusal(NotAuthorized, why))?;
     if !device.is_enabled {
-        let why = device.status_reason.as_deref().map(printable).unwrap_or_else(|| "no reason is given".into());
-        return Err(refusal(NotAuthorized, format!("the device is disabled: {why}")));
+        let why = device.status_reason.as_deref().map_or_else(|| "no reason is given".into(), printable);
+        return Err(format!("the device is disabled: {why}"));
     }
     Ok(Admitted { device, auth_method })
+}
+
+impl Hub {
+    /// Lets a device that isn't on MQTT in, by its signature, or its certificates where it has none; says why not.
+    pub(in crate::local_cloud) async fn admit_device(
+        &self,
+        device_id: &str,
+        signature: Option<&Signature<'_>>,
+        certificates: &[CertificateDer<'static>],
+    ) -> Result<(), String> {
+        let device = self.shared.registry.get(device_id).await.map_err(|error| error.to_string())?;
+        admit(device, signature, certificates, &self.shared).await.map(|_| ())
+    }
 }
 
 fn check_signature(
@@ -110,10 +124,8 @@ fn check_signature(
     let [Some(primary), Some(secondary)] = device.authentication.keys() else {
         return Err("the device is registered to sign in with a certificate, and sent a token".into());
     };
-    signature
-        .verify(host_name, &device.device_id, primary.expose_secret(), now)
-        .or_else(|why| signature.verify(host_name, &device.device_id, secondary.expose_secret(), now).map_err(|_| why))
-        .map_err(str::to_owned)
+    let keys = [primary.expose_secret().as_slice(), secondary.expose_secret().as_slice()];
+    signature.verify_device(host_name, &device.device_id, &keys, now).map_err(str::to_owned)
 }
 
 async fn check_certificates(
@@ -124,8 +136,9 @@ async fn check_certificates(
 ) -> Result<(), String> {
     match &device.authentication {
         Authentication::Sas { .. } => Err("the device is registered to sign in with a key, and sent no token".into()),
+        _ if certificates.is_empty() => Err("it showed no certificate".into()),
         Authentication::SelfSigned { .. } => {
-            let own = certificates.first().ok_or("it showed no certificate")?;
+            let own = &certificates[0];
             let mut prints = device.authentication.thumbprints().into_iter().flatten();
             if !prints.any(|print| has_thumbprint(own, print)) {
                 return Err("its certificate has another thumbprint than those it is registered with".into());
@@ -146,19 +159,6 @@ fn is_username(name: &str, host_name: &str, device_id: &str) -> bool {
     let Some((host, rest)) = name.split_once('/') else { return false };
     host.eq_ignore_ascii_case(host_name)
         && rest.strip_prefix(device_id).is_some_and(|rest| rest.starts_with("/?api-version="))
-}
-
-impl Hub {
-    /// Lets a device in over HTTPS, by its signature or else by what it showed; the error says why not.
-    pub(in crate::local_cloud) async fn admit_device(
-        &self,
-        device_id: &str,
-        signature: Option<&Signature<'_>>,
-        certificates: &[CertificateDer<'static>],
-    ) -> Result<(), String> {
-        let admitted = prove(&self.shared, device_id, signature, certificates).await;
-        admitted.map(|_| ()).map_err(|refusal| refusal.reason)
-    }
 }
 
 /// A parsed `SharedAccessSignature sr=…&sig=…&se=…[&skn=…]`.
@@ -199,42 +199,55 @@ impl<'a> Signature<'a> {
         })
     }
 
-    fn verify(&self, host_name: &str, device_id: &str, key: &[u8], now: Timestamp) -> Result<(), &'static str> {
+    /// The policy whose key it is made with; none for a device's own.
+    pub(in crate::local_cloud) const fn policy(&self) -> Option<&'a str> {
+        self.policy
+    }
+
+    /// Whether a device made it for itself with one of its `keys`.
+    fn verify_device(
+        &self,
+        host_name: &str,
+        device_id: &str,
+        keys: &[&[u8]],
+        now: Timestamp,
+    ) -> Result<(), &'static str> {
         if self.policy.is_some() {
-            return Err("the token is a policy's; only devices' own keys are known here");
+            return Err("the token is a policy's; devices have to use their own keys here");
         }
         let is_own = |resource: &str| {
             resource.split_once('/').is_some_and(|(host, rest)| {
                 host.eq_ignore_ascii_case(host_name) && rest.strip_prefix("devices/") == Some(device_id)
             })
         };
-        self.verify_for(is_own, key, now)
+        self.verify_any(keys, is_own, now)
     }
 
-    /// The policy it was signed in the name of, `skn`.
-    pub(in crate::local_cloud) fn policy(&self) -> Option<&'a str> {
-        self.policy
-    }
-
-    /// Whether it was signed with `key`, for a resource of which `is_own` holds, and hasn't expired at `now`, wall time.
-    pub(in crate::local_cloud) fn verify_for(
+    /// Whether it is for a resource of its maker's, made with one of `keys`, and valid at `now`; says why not.
+    pub(in crate::local_cloud) fn verify_any(
         &self,
+        keys: &[&[u8]],
         is_own: impl Fn(&str) -> bool,
-        key: &[u8],
         now: Timestamp,
     ) -> Result<(), &'static str> {
         let resource = percent_decode_str(self.resource).decode_utf8().map_err(|_| "the resource isn't UTF-8")?;
         if !is_own(&resource) {
             return Err("the token is for another resource");
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| "the key is unusable")?;
-        mac.update(self.resource.as_bytes());
-        mac.update(b"\n");
-        mac.update(self.expiry.as_bytes());
-        // In constant time.
-        mac.verify_slice(&self.mac).map_err(|_| "the signature is wrong: made with another key")?;
+        let is_signed = keys.iter().any(|key| {
+            Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mut mac| {
+                mac.update(self.resource.as_bytes());
+                mac.update(b"\n");
+                mac.update(self.expiry.as_bytes());
+                // In constant time.
+                mac.verify_slice(&self.mac).is_ok()
+            })
+        });
+        if !is_signed {
+            return Err("the signature is wrong: made with another key");
+        }
         if self.expires <= now {
-            return Err("the token has expired; check the clock of whoever signed it");
+            return Err("the token has expired; check the clock of who made it");
         }
         Ok(())
     }
@@ -256,10 +269,15 @@ mod tests {
     #[test]
     fn a_token_of_another_implementation_is_accepted_until_it_ends() {
         let signature = Signature::parse(TOKEN).expect("a token");
-        signature.verify("skydeck-hub.local", "roof-01", KEY, before()).expect("accepted");
-        signature.verify("SKYDECK-hub.local", "roof-01", KEY, before()).expect("hosts have no case");
+        signature.verify_device("skydeck-hub.local", "roof-01", &[KEY], before()).expect("accepted");
+        signature.verify_device("SKYDECK-hub.local", "roof-01", &[KEY], before()).expect("hosts have no case");
         let end = Timestamp::from_second(1_700_000_000).expect("in range");
-        assert!(signature.verify("skydeck-hub.local", "roof-01", KEY, end).expect_err("expired").contains("expired"));
+        assert!(
+            signature
+                .verify_device("skydeck-hub.local", "roof-01", &[b"other", KEY], end)
+                .expect_err("expired")
+                .contains("expired")
+        );
     }
 
     #[test]
@@ -271,14 +289,14 @@ mod tests {
             ("skydeck-hub.local", "roof-0", KEY),
             ("skydeck-hub.local", "roof-01", b"another".as_slice()),
         ] {
-            signature.verify(host, device, key, before()).expect_err("refused");
+            signature.verify_device(host, device, &[key], before()).expect_err("refused");
         }
         let longer = TOKEN.replace("se=1700000000", "se=1800000000");
         let longer = Signature::parse(&longer).expect("a token");
-        longer.verify("skydeck-hub.local", "roof-01", KEY, before()).expect_err("the end is signed too");
+        longer.verify_device("skydeck-hub.local", "roof-01", &[KEY], before()).expect_err("the end is signed too");
         let policy = format!("{TOKEN}&skn=device");
         let policy = Signature::parse(&policy).expect("a token");
-        policy.verify("skydeck-hub.local", "roof-01", KEY, before()).expect_err("a policy's");
+        policy.verify_device("skydeck-hub.local", "roof-01", &[KEY], before()).expect_err("a policy's");
     }
 
     #[test]
@@ -314,7 +332,7 @@ mod tests {
         #[test]
         fn any_text_is_parsed_or_refused(text in "(SharedAccessSignature )?(sr|sig|se|skn|=|&|%|[a-zA-Z0-9/]|.)*") {
             if let Some(signature) = Signature::parse(&text) {
-                assert!(signature.verify("hub", "d", KEY, before()).is_err());
+                assert!(signature.verify_device("hub", "d", &[KEY], before()).is_err());
             }
         }
     }

@@ -16,7 +16,7 @@
 //! named on the wire · `twins`, `downlink` what the hub sends · `replies` the sending half · `service` what operators
 //! do · `shared` what connections share · `faults` what a scenario lets go wrong.
 
-mod access;
+pub(super) mod access;
 pub mod bag;
 mod doorman;
 mod downlink;
@@ -181,6 +181,12 @@ impl Hub {
         self.address
     }
 
+    /// Its name, as devices and tokens say it.
+    #[must_use]
+    pub fn host_name(&self) -> &str {
+        &self.shared.host_name
+    }
+
     /// Connections, messages and failures; changes once for each group of messages.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<HubStatus> {
@@ -237,12 +243,6 @@ impl Hub {
     #[must_use]
     pub fn service_connection_string(&self, policy: Policy) -> Option<SecretString> {
         self.shared.https.get().map(|https| https.keys.connection_string(policy, https.address))
-    }
-
-    /// The hub's own name.
-    #[must_use]
-    pub fn host_name(&self) -> &str {
-        &self.shared.host_name
     }
 
     /// Answers once the hub has ended: the ports are free and every message that had come is in the log.
