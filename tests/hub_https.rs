@@ -20,8 +20,8 @@ use skydeck::clock::ledger::Ledger;
 use skydeck::ingestion::enqueued::EnqueuedLog;
 use skydeck::ingestion::storage::Containers;
 use skydeck::ingestion::topology::{Ground, Topology};
-use skydeck::local_cloud::hub::{self, Faults, Hub, HubConfig};
 use skydeck::local_cloud::https::{HttpsConfig, Policy};
+use skydeck::local_cloud::hub::{self, Faults, Hub, HubConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -82,6 +82,7 @@ impl House {
         let mut tls = self.tls().await;
         // The hub may refuse before it has read everything.
         drop(tls.write_all(request).await);
+        drop(tls.flush().await);
         let mut answer = Vec::new();
         let read = tokio::time::timeout(SOON, tls.read_to_end(&mut answer)).await.expect("in time");
         drop(read);
@@ -221,7 +222,8 @@ async fn a_half_upload_is_never_seen_and_wrong_ones_are_refused() {
     let house = House::open().await;
     let path = house.begin_upload("a.jpg").await.expect("a place");
     let mut tls = house.tls().await;
-    let head = format!("PUT {path} HTTP/1.1\r\nHost: h\r\nx-ms-blob-type: BlockBlob\r\nContent-Length: 4000000\r\n\r\n");
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: h\r\nx-ms-blob-type: BlockBlob\r\nContent-Length: 4000000\r\n\r\n");
     tls.write_all(head.as_bytes()).await.expect("writes");
     tls.write_all(&vec![b'x'; 3_000_000]).await.expect("writes");
     tls.shutdown().await.expect("breaks off");
@@ -256,9 +258,9 @@ async fn a_half_upload_is_never_seen_and_wrong_ones_are_refused() {
 #[tokio::test]
 async fn requests_have_their_bounds() {
     let house = House::open().await;
-    let long = format!("GET /devices HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    let long = format!("GET /devices HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     assert_eq!(house.raw(long.as_bytes()).await.0, 431);
-    let many = format!("GET /devices HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(80));
+    let many = format!("GET /devices HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(80));
     assert_eq!(house.raw(many.as_bytes()).await.0, 431);
     assert_eq!(house.raw(b"rubbish\r\n\r\n").await.0, 400);
     let (status, _, body) = house.service("POST", "/devices", "").await;
