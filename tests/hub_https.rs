@@ -308,7 +308,13 @@ async fn a_device_opens_uploads_of_its_own_and_in_the_old_way_too() {
     for (what, line, headers, body, status) in [
         ("another device's", "POST /devices/roof-02/files?api-version=2021-04-12", &*own, r#"{"blobName":"a"}"#, 401),
         ("nobody's", "POST /devices/roof-01/files?api-version=2021-04-12", "", r#"{"blobName":"a"}"#, 401),
-        ("an unknown device's", "POST /devices/roof-99/files?api-version=2021-04-12", &*own, r#"{"blobName":"a"}"#, 401),
+        (
+            "an unknown device's",
+            "POST /devices/roof-99/files?api-version=2021-04-12",
+            &*own,
+            r#"{"blobName":"a"}"#,
+            401,
+        ),
         ("no name", "POST /devices/roof-01/files?api-version=2021-04-12", &*own, "{}", 400),
         ("no version", "POST /devices/roof-01/files", &*own, r#"{"blobName":"a"}"#, 400),
         ("ended by another", &format!("POST /devices/roof-02{ended}"), &*own, &notification, 401),
