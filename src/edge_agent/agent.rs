@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::History;
 use super::outbox::Outbox;
+pub use super::report::AgentStatus;
 use super::sensors::{Item, SensorError, SensorSource, Source};
 use super::uplink::{self, UplinkSettings, UplinkStatus};
 use crate::clock::Clock;
@@ -52,27 +53,6 @@ pub enum AgentError {
         /// The system's words.
         reason: String,
     },
-}
-
-/// How the agent is doing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AgentStatus {
-    /// Where readings come from, in words.
-    pub source: String,
-    /// Whether there is a source at all.
-    pub has_source: bool,
-    /// Whether it has come to its end.
-    pub source_ended: bool,
-    /// Readings stored since the start.
-    pub measured: u64,
-    /// When the newest reading was made.
-    pub last_measured_at: Option<Timestamp>,
-    /// Issue time of the newest nowcast.
-    pub last_issue_at: Option<Timestamp>,
-    /// The model in the slot.
-    pub model_id: Option<String>,
-    /// What last went wrong, until it goes well again.
-    pub last_error: Option<String>,
 }
 
 /// The agent.

@@ -13,5 +13,6 @@ pub mod agent;
 pub mod health;
 pub mod history;
 pub mod outbox;
+pub mod report;
 pub mod sensors;
 pub mod uplink;

@@ -1,11 +1,13 @@
 //! The process that owns a running environment: its socket, snapshots and commands; and the client that
 //! attaches to it.
 
+pub mod agent;
 mod alarms;
 mod answers;
 pub mod archive;
 mod client;
 mod ground;
+mod hub;
 mod lock;
 mod log_buffer;
 pub mod policies;
@@ -24,8 +26,10 @@ mod stores;
 
 use crate::settings::Folders;
 
+pub use agent::{Fact, agent_facts, agent_troubles};
 pub use client::{Ask, AskError, OwnerClient};
 pub use ground::TopologySummary;
+pub use hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines};
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
@@ -38,7 +42,8 @@ pub use snapshot::{
 };
 pub use socket::AttachError;
 
-// The language of runs, for those who see the owner only.
+// The languages of the agent and of runs, for those who see the owner only.
+pub use crate::edge_agent::report::AgentReport;
 pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
 pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
 pub use crate::provisioning::plan::export;

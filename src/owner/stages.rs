@@ -358,7 +358,7 @@ fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -371,7 +371,7 @@ fn thousands(number: u64) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size in words has two digits")]
-fn bytes_in_words(bytes: u64) -> String {
+pub(super) fn bytes_in_words(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -50,7 +50,8 @@ pub struct OutboxRow {
 }
 
 /// How full the outbox is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct OutboxStatus {
     /// Messages waiting.
     pub rows: u64,
@@ -62,6 +63,8 @@ pub struct OutboxStatus {
     pub given_up: u64,
     /// What couldn't be processed and was set aside, since it was made.
     pub set_aside: u64,
+    /// Messages of those waiting that are held until the clock is set.
+    pub held: u64,
     /// The oldest measurement waiting.
     pub oldest_measured_at: Option<Timestamp>,
 }

@@ -25,6 +25,7 @@ impl Totals {
             max_rows,
             given_up: self.given_up,
             set_aside: self.set_aside,
+            held: 0,
             oldest_measured_at: self.oldest.map(from_nanoseconds),
         }
     }

@@ -11,6 +11,7 @@
 mod connection;
 pub mod control;
 pub mod sas;
+mod status;
 pub mod topic;
 mod words;
 
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::edge_agent::outbox::Outbox;
 use connection::{Connection, End};
+pub use status::{Metered, Quota, Transport, UplinkStatus};
 
 /// The shortest upper end of the wait between two attempts.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
@@ -51,21 +53,6 @@ pub struct UplinkSettings {
     pub max_backoff: Duration,
     /// How long a SAS token is good for; it is renewed when four fifths are over.
     pub token_life: Duration,
-}
-
-/// How the link is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UplinkStatus {
-    /// Whether the hub has accepted the connection.
-    pub connected: bool,
-    /// Messages handed to the link, repeats included.
-    pub sent: u64,
-    /// Messages acknowledged by the hub and removed from the outbox.
-    pub acknowledged: u64,
-    /// The last failure in words, until the next connection is accepted.
-    pub last_error: Option<String>,
-    /// Connections accepted by the hub.
-    pub connects: u64,
 }
 
 /// Starts the link. New `settings` hold from the next connection on, and end a wait at once; the task ends

@@ -1,0 +1,8 @@
+//! The edge agent as an owner sees it: its report in words, and the agent that runs alone.
+
+#[cfg(test)]
+pub mod fixture;
+mod words;
+
+pub(super) use self::words::{is_quota_spent, is_spent};
+pub use self::words::{Fact, agent_facts, agent_troubles};
