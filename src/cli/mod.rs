@@ -4,6 +4,7 @@
 //! command answers with its exit code or with a failure; [`main`] writes the failure's words to standard error
 //! as `skydeck: thing: cause; next step`.
 
+mod agent;
 mod alarms;
 mod args;
 mod completions;
@@ -15,6 +16,7 @@ mod demo;
 mod exit;
 mod headless;
 mod host;
+mod hub;
 mod info;
 mod logging;
 mod man;
@@ -103,6 +105,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Status { section, watch } => block_on(status::run(&context()?, section, watch)),
         Command::Trace { message, last: _ } => block_on(trace::run(&context()?, message)),
         Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
+        Command::Agent(command) => agent::run(&context()?, command),
+        Command::Hub(command) => block_on(hub::run(&context()?, command)),
         Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),

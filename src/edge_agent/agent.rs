@@ -136,6 +136,12 @@ impl Agent {
         self.status.subscribe()
     }
 
+    /// How the link is.
+    #[must_use]
+    pub fn uplink(&self) -> watch::Receiver<UplinkStatus> {
+        self.uplink.clone()
+    }
+
     /// Starts the link that drains the outbox.
     pub fn connect(
         &self,

@@ -7,7 +7,7 @@ mod answers;
 pub mod archive;
 mod client;
 mod ground;
-mod hub;
+pub mod hub;
 mod lock;
 mod log_buffer;
 pub mod policies;
@@ -16,6 +16,7 @@ pub mod provisioning;
 mod publisher;
 mod rates;
 pub mod rehearsal;
+mod rivals;
 pub mod runner;
 mod running;
 mod snapshot;
@@ -40,7 +41,7 @@ pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
 };
-pub use socket::AttachError;
+pub use socket::{AttachError, ask_once};
 
 // The languages of the agent and of runs, for those who see the owner only.
 pub use crate::edge_agent::report::AgentReport;

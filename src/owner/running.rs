@@ -78,7 +78,7 @@ pub struct Running {
     tasks: JoinSet<()>,
     ready: Option<oneshot::Receiver<Result<(), StartError>>>,
     socket: PathBuf,
-    _lock: FolderLock,
+    _locks: [FolderLock; 2],
 }
 
 impl Running {
@@ -135,6 +135,8 @@ pub async fn start_with(
         return Err(StartError::Cloud(environment));
     }
     let lock = FolderLock::take(&folders.data)?;
+    // The agent that runs alone holds this one only: an outbox is never drained by two.
+    let agent_lock = FolderLock::take(&folders.data.join("agent"))?;
     for folder in [&folders.runtime, &folders.state] {
         make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
@@ -176,7 +178,7 @@ pub async fn start_with(
             Err(error) => drop(ready.send(Err(error))),
         }
     });
-    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
+    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _locks: [lock, agent_lock] })
 }
 
 /// What viewers see, and what they ask.
@@ -255,6 +257,7 @@ async fn bring_up(
     };
     let verifier = Verifier::new(stores.warehouse.clone(), loader.status.subscribe());
 
+    let report = super::agent::gather(&agent, &settings.station.device_id);
     let desk = Desk {
         clock: clock.clone(),
         ledger: ledger.clone(),
@@ -267,6 +270,8 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        hub: hub.clone(),
+        agent: report.clone(),
         environment: environment.clone(),
         provisioner,
         changed: Pulse::default(),
@@ -288,6 +293,7 @@ async fn bring_up(
         desk: desk.clone(),
         agent: agent.status(),
         outbox: agent.outbox().status(),
+        report,
         uplink,
         hub: hub.status(),
         batch: batcher.status.subscribe(),

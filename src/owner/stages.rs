@@ -10,6 +10,7 @@ use super::snapshot::{Alarm, Lamp, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::{BatchError, BatchStatus};
 use crate::ingestion::enqueued::OpenBatch;
@@ -27,8 +28,12 @@ pub struct Parts {
     pub agent: AgentStatus,
     /// Its outbox.
     pub outbox: OutboxStatus,
+    /// What it says of itself.
+    pub report: Arc<AgentReport>,
     /// Its link.
     pub uplink: UplinkStatus,
+    /// Devices whose identity two have.
+    pub rivals: Vec<String>,
     /// The hub.
     pub hub: HubStatus,
     /// Batches being collected.
@@ -180,7 +185,20 @@ fn roof(parts: &Parts) -> Stage {
     Stage {
         rate_per_s: parts.rates.readings,
         last_error: agent.last_error.clone(),
-        ..stage(StageName::Roof, lamp, headline, format!("outbox {}", thousands(parts.outbox.rows)))
+        ..stage(StageName::Roof, lamp, headline, roof_detail(parts))
+    }
+}
+
+/// The outbox, and what keeps it from draining.
+fn roof_detail(parts: &Parts) -> String {
+    let link = &parts.report.uplink;
+    let outbox = format!("outbox {}", thousands(parts.outbox.rows));
+    match link.remaining_s {
+        _ if parts.report.started_at.is_some() && !parts.report.clock.is_set => format!("{outbox}, clock unset"),
+        _ if link.waits_until.is_some() => format!("{outbox}, quota spent"),
+        // A backlog that is through within a minute is nobody's news.
+        Some(seconds) if seconds >= 60.0 => format!("{outbox}, {:.0} min", seconds / 60.0),
+        _ => outbox,
     }
 }
 

@@ -5,6 +5,8 @@
 mod secret;
 mod text;
 
+pub use text::twin_text;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -150,9 +152,10 @@ fn content(answer: &HubAnswer) -> Result<Value, Failure> {
 fn desired_in(path: &Path) -> Result<Value, Failure> {
     let name = printable(&path.display().to_string());
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Failure::new(Exit::NotFound, format!("{name}: no such file; check its name, or give the properties by --set"))
-        }
+        std::io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            format!("{name}: no such file; check its name, or give the properties by --set"),
+        ),
         _ => Failure::new(Exit::Failed, format!("{name}: {error}; check that it can be read")),
     };
     let bytes = std::fs::metadata(path).map_err(failed)?.len();
@@ -163,7 +166,9 @@ fn desired_in(path: &Path) -> Result<Value, Failure> {
     let text = std::fs::read_to_string(path).map_err(failed)?;
     match serde_json::from_str::<Value>(&text) {
         Ok(value) if value.is_object() => Ok(value),
-        Ok(_) => Err(Failure::new(Exit::Usage, format!("{name}: a JSON object is expected, as {{\"measureEveryS\": 60}}"))),
+        Ok(_) => {
+            Err(Failure::new(Exit::Usage, format!("{name}: a JSON object is expected, as {{\"measureEveryS\": 60}}")))
+        }
         Err(error) => Err(Failure::new(Exit::Usage, format!("{name}: not JSON: {error}"))),
     }
 }

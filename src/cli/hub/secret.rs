@@ -30,7 +30,8 @@ pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>)
                 output.json_line(&json!({"file": path}))?;
             } else {
                 let path = printable(&path.display().to_string());
-                output.line(&format!("{path}: written; settings take it as link.connection_string = \"file:{path}\""))?;
+                output
+                    .line(&format!("{path}: written; settings take it as link.connection_string = \"file:{path}\""))?;
             }
         }
         None if output.json => output.json_line(&json!({"connectionString": secret.expose_secret()}))?,
@@ -48,8 +49,7 @@ fn write(path: &Path, secret: &SecretString) -> Result<(), Failure> {
         };
         Failure::new(Exit::Failed, format!("{}: {error}; {next}", path.display()))
     };
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all()).map_err(failed)
 }
 

@@ -89,7 +89,8 @@ fn one(device: &HubDevice, now: Timestamp) -> String {
     text
 }
 
-fn twin_text(twin: &HubTwin, output: Output) -> String {
+/// A twin, differences marked. Ends in a line break.
+pub fn twin_text(twin: &HubTwin, output: Output) -> String {
     let lines = twin_lines(twin);
     let version = |side: &Value| side.get("$version").and_then(Value::as_u64).map_or_else(dash, |v| v.to_string());
     let properties = &twin.properties;
@@ -209,6 +210,9 @@ mod tests {
     fn faults_are_told_or_their_absence() {
         assert_eq!(fault_text(&HubFaults::default(), PLAIN), "no fault is on\n");
         let faults = HubFaults { refuse: true, throttle_per_s: Some(10), ..HubFaults::default() };
-        assert_eq!(fault_text(&faults, PLAIN), "the hub refuses every connection\nthe hub takes 10 messages a second\n");
+        assert_eq!(
+            fault_text(&faults, PLAIN),
+            "the hub refuses every connection\nthe hub takes 10 messages a second\n"
+        );
     }
 }

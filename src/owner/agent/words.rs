@@ -128,19 +128,23 @@ fn link_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
 fn backlog(report: &AgentReport) -> Fact {
     let link = &report.uplink;
     if link.backlog + link.live == 0 {
-        return Fact::plain("waiting", format!("nothing; {} acknowledged since the start", thousands(link.acknowledged)));
+        return Fact::plain(
+            "waiting",
+            format!("nothing; {} acknowledged since the start", thousands(link.acknowledged)),
+        );
     }
-    let remaining = link.remaining_s.map_or_else(
-        || "how long isn't known yet".to_owned(),
-        |seconds| format!("through in about {}", span(seconds)),
-    );
+    let remaining = link
+        .remaining_s
+        .map_or_else(|| "how long isn't known yet".to_owned(), |seconds| format!("through in about {}", span(seconds)));
     let text = format!("{} new, {} from before; {remaining}", thousands(link.live), thousands(link.backlog));
     Fact::plain("waiting", text)
 }
 
 fn quota(quota: &Quota) -> Fact {
     let a_second = quota.max_per_s.map(|most| format!("at most {} a second", thousands(u64::from(most))));
-    let a_day = quota.max_per_day.map(|most| format!("{} of {} today", thousands(quota.sent_today), thousands(u64::from(most))));
+    let a_day = quota
+        .max_per_day
+        .map(|most| format!("{} of {} today", thousands(quota.sent_today), thousands(u64::from(most))));
     let anew = quota.max_per_day.and(quota.resets_at).map(|at| format!("anew at {}", minute(at)));
     let text: Vec<_> = [a_day, a_second, anew].into_iter().flatten().collect();
     let share = quota.max_per_day.map(|most| share(quota.sent_today, u64::from(most)));
@@ -164,12 +168,8 @@ fn metered(metered: &Metered) -> Fact {
 
 fn outbox(report: &AgentReport) -> Fact {
     let outbox = &report.outbox;
-    let mut text = format!(
-        "{} of {} messages, {}",
-        thousands(outbox.rows),
-        thousands(outbox.max_rows),
-        size(outbox.bytes)
-    );
+    let mut text =
+        format!("{} of {} messages, {}", thousands(outbox.rows), thousands(outbox.max_rows), size(outbox.bytes));
     if outbox.given_up > 0 {
         text.push_str(&format!("; {} given up over the bound", thousands(outbox.given_up)));
     }

@@ -4,6 +4,8 @@
 //! handle.
 
 mod carry;
+#[cfg(test)]
+pub mod fixture;
 mod twin;
 mod view;
 
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(super) use self::carry::carry_out;
+pub(super) use self::carry::{carry_out, faults_view};
 pub use self::twin::{Standing, TwinLine, twin_lines};
 pub use self::view::{Authentication, HubDevice, HubFaults, HubTwin, Thumbprints, TwinProperties};
 

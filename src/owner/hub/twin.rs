@@ -52,11 +52,21 @@ pub fn twin_lines(twin: &HubTwin) -> Vec<TwinLine> {
             _ if value.as_ref() == Some(&wanted) => Standing::Same,
             _ => Standing::Waits,
         };
-        lines.push(TwinLine { key: printable(&key), desired: Some(text(&wanted)), reported: value.as_ref().map(text), standing });
+        lines.push(TwinLine {
+            key: printable(&key),
+            desired: Some(text(&wanted)),
+            reported: value.as_ref().map(text),
+            standing,
+        });
     }
     let answered = answers.into_iter().filter_map(|(key, answer)| Some((format!("settings.{key}"), answer.value?)));
     for (key, value) in reported.into_iter().chain(answered) {
-        lines.push(TwinLine { key: printable(&key), desired: None, reported: Some(text(&value)), standing: Standing::Own });
+        lines.push(TwinLine {
+            key: printable(&key),
+            desired: None,
+            reported: Some(text(&value)),
+            standing: Standing::Own,
+        });
     }
     lines
 }
@@ -177,7 +187,8 @@ mod tests {
 
     #[test]
     fn another_devices_properties_are_compared_by_name_and_depth() {
-        let found = lines(json!({"fan": {"rpm": 900, "on": true}}), json!({"fan": {"rpm": 850, "on": true}, "x": "\u{1b}[2J"}));
+        let found =
+            lines(json!({"fan": {"rpm": 900, "on": true}}), json!({"fan": {"rpm": 850, "on": true}, "x": "\u{1b}[2J"}));
         let standing: Vec<_> = found.iter().map(|line| (line.0.as_str(), line.3.clone())).collect();
         assert_eq!(standing, [("fan.on", Standing::Same), ("fan.rpm", Standing::Waits), ("x", Standing::Own)]);
         assert_eq!(found[2].2.as_deref(), Some("[2J"), "no control character reaches a terminal");
