@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::history::History;
 use super::outbox::Outbox;
 use super::sensors::{Item, SensorError, SensorSource, Source};
+use super::uplink::meter::Meter;
 use super::uplink::{self, UplinkSettings, UplinkStatus};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
@@ -168,10 +169,22 @@ impl Agent {
         let settings = watch::Sender::new(link);
         let (outbox, status) = (self.outbox.clone(), self.uplink_sender.clone());
         tasks.spawn(async move {
-            let link = uplink::spawn(outbox, clock, ledger, settings.subscribe(), status, shutdown);
-            // The settings' sender lives as long as the link.
+            let (requests, asked) = mpsc::channel(uplink::REQUESTS);
+            let reported = watch::Sender::new(serde_json::Value::Null);
+            let link = uplink::spawn(uplink::Wiring {
+                outbox,
+                clock,
+                ledger,
+                settings: settings.subscribe(),
+                status,
+                requests,
+                reported: reported.subscribe(),
+                meter: Meter::default(),
+                shutdown,
+            });
+            // What the link hears from lives as long as the link.
             drop(link.await);
-            drop(settings);
+            drop((settings, asked, reported));
         });
         self.uplink.clone()
     }

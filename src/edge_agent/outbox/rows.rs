@@ -10,6 +10,7 @@ use crate::station::{Message, MessageKind};
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     pub(super) version: i64,
+    pub(super) newest: i64,
     pub(super) given_up: u64,
     rows: u64,
     bytes: u64,
@@ -81,12 +82,33 @@ pub(super) fn find(connection: &Connection, message_id: &str) -> rusqlite::Resul
         .optional()
 }
 
-pub(super) fn peek(connection: &Connection, after_seq: i64, limit: usize) -> rusqlite::Result<Vec<OutboxRow>> {
+pub(super) fn newest_of(connection: &Connection, kind: MessageKind) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT seq FROM message WHERE kind = ?1 ORDER BY measured_at DESC, seq DESC LIMIT 1")?
+        .query_row([kind.name()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn peek(
+    connection: &Connection,
+    after_seq: i64,
+    limit: usize,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, message_id, kind, measured_at, body FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let rows = statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?;
-    rows.collect()
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.body.len();
+        taken.push(row);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<OutboxRow> {
@@ -129,7 +151,8 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
                  SELECT min(measured_at) AS m FROM message WHERE kind = 'WeatherMeasurement'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'Prediction'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'DeviceHealth'
-                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken'))
+                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken')),
+                 (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message')
              FROM totals",
         )?
         .query_row([], |row| {
@@ -140,6 +163,7 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
                 given_up: count(row, 3)?,
                 set_aside: count(row, 4)?,
                 oldest: row.get(5)?,
+                newest: row.get(6)?,
             })
         })
 }
