@@ -88,7 +88,9 @@ impl<'a> Desk<'a> {
                     // Nobody is there: methods are answered with 500, messages come again.
                     Err(_) => self.to_agent.clear(),
                 },
-                Some((rid, reply)) = self.replies.next(), if !self.replies.is_empty() => self.reply(&rid, reply).await,
+                Some((rid, answer)) = self.replies.next(), if !self.replies.is_empty() => {
+                    reply(self.client, &rid, answer).await;
+                }
                 Some(ack) = self.dealt_with.next(), if !self.dealt_with.is_empty() => {
                     if let Some(ack) = ack {
                         drop(self.client.manual_ack(ack).await);
@@ -140,13 +142,8 @@ impl<'a> Desk<'a> {
             talk.step(Instant::now(), &wanted)
         };
         if let Some((topic, payload)) = request {
-            self.send(topic, payload).await;
+            send(self.client, topic, payload).await;
         }
-    }
-
-    async fn send(&self, topic: String, payload: Vec<u8>) {
-        // It can only fail with the connection, and then nobody waits for it.
-        drop(self.client.publish(topic, payload, PublishOptions::new(QoS::AtMostOnce)).await);
     }
 
     /// Something was lost for want of room: only the twin has to be looked at again.
@@ -207,25 +204,34 @@ impl<'a> Desk<'a> {
         };
         match payload {
             Ok(payload) => {
-                let (reply, answer) = oneshot::channel();
-                self.to_agent.push_back(HubRequest::Method { name, payload, reply });
+                let (answer, answered) = oneshot::channel();
+                self.to_agent.push_back(HubRequest::Method { name, payload, reply: answer });
                 let rid = rid.to_owned();
-                self.replies.push(Box::pin(async move { (rid, answer.await.ok()) }));
+                self.replies.push(Box::pin(async move { (rid, answered.await.ok()) }));
             }
-            Err(words) => self.reply(rid, Some(MethodReply { status: 400, payload: json!({ "error": words }) })).await,
+            Err(words) => {
+                let refusal = MethodReply { status: 400, payload: json!({ "error": words }) };
+                reply(self.client, rid, Some(refusal)).await;
+            }
         }
     }
+}
 
-    async fn reply(&self, rid: &str, reply: Option<MethodReply>) {
-        let failed = |words| (500, json!({ "error": words }).to_string());
-        let (status, payload) = match reply {
-            Some(reply) => (reply.status, reply.payload.to_string()),
-            None => failed("the agent gave no answer"),
-        };
-        let (status, payload) =
-            if payload.len() > MAX_METHOD { failed("the answer is larger than 128 KiB") } else { (status, payload) };
-        self.send(twin::reply_topic(status, rid), payload.into_bytes()).await;
-    }
+/// Answers a method.
+async fn reply(client: &AsyncClient, rid: &str, reply: Option<MethodReply>) {
+    let failed = |words| (500, json!({ "error": words }).to_string());
+    let (status, payload) = match reply {
+        Some(reply) => (reply.status, reply.payload.to_string()),
+        None => failed("the agent gave no answer"),
+    };
+    let (status, payload) =
+        if payload.len() > MAX_METHOD { failed("the answer is larger than 128 KiB") } else { (status, payload) };
+    send(client, twin::reply_topic(status, rid), payload.into_bytes()).await;
+}
+
+async fn send(client: &AsyncClient, topic: String, payload: Vec<u8>) {
+    // It can only fail with the connection, and then nobody waits for it.
+    drop(client.publish(topic, payload, PublishOptions::new(QoS::AtMostOnce)).await);
 }
 
 async fn sleep_until(at: Option<Instant>) {
