@@ -27,12 +27,15 @@
 mod aside;
 mod boots;
 mod bound;
+mod ends;
 mod rows;
+mod salvage;
 mod schema;
 
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::database::{Database, DatabaseError};
@@ -82,7 +85,8 @@ pub struct OutboxRow {
 }
 
 /// How full the outbox is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct OutboxStatus {
     /// Messages waiting.
     pub rows: u64,
@@ -111,8 +115,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens or makes the outbox at `path`. It holds at most `max_rows` messages (at least one).
+    /// Opens or makes the outbox at `path`. It holds at most `max_rows` messages (at least one). Where the last end wasn't
+    /// in order, its file is looked at first; what can be read of a broken one goes into a new one, and the broken one is
+    /// kept beside it.
     pub fn open(path: &Path, max_rows: u64) -> Result<Self, DatabaseError> {
+        salvage::check(path)?;
         let database = Database::open(path, schema::MIGRATIONS)?;
         let max_rows = max_rows.max(1);
         let totals = database.read_blocking(rows::totals)?;
@@ -178,6 +185,19 @@ impl Outbox {
         self.database.read(rows::newest_seq).await
     }
 
+    /// How many messages up to and with number `until_seq` wait to be sent.
+    pub async fn count_until(&self, until_seq: i64) -> Result<u64, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                connection
+                    .query_row("SELECT count(*) FROM message WHERE seq <= ?1 AND held = 0", [until_seq], |row| {
+                        row.get(0)
+                    })
+                    .map(|count: i64| u64::try_from(count).unwrap_or(0))
+            })
+            .await
+    }
+
     /// Makes key/value `state` durable.
     pub async fn put_state(&self, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
         self.database.write(move |transaction| rows::put_state(transaction, &state)).await
@@ -233,6 +253,17 @@ impl Outbox {
     /// Messages given up since the outbox was made, by kind; a kind of which none was is absent.
     pub async fn given_up(&self) -> Result<Vec<(MessageKind, u64)>, DatabaseError> {
         self.database.read(bound::given_up).await
+    }
+
+    /// How often a broken file was salvaged, and what the newest salvage saved and lost, in words.
+    pub async fn salvages(&self) -> Result<(u64, Option<String>), DatabaseError> {
+        let count = self.state(salvage::COUNT).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok((count, self.state(salvage::NEWEST).await?))
+    }
+
+    /// Notes that the agent ended in order, so that the next start needn't look whether the file is sound.
+    pub fn note_clean_end(&self) {
+        ends::note_clean(self.database.path());
     }
 
     /// How full it is; changes with every append and removal.

@@ -37,6 +37,8 @@ pub struct UplinkSettings {
     pub host: String,
     /// TCP port; IoT Hub's is 8883.
     pub port: u16,
+    /// TCP port of HTTPS.
+    pub https_port: u16,
     /// The hub's own name, for the user name and the SAS token's resource.
     pub hub_host_name: String,
     /// The device.
@@ -54,7 +56,8 @@ pub struct UplinkSettings {
 }
 
 /// How the link is.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct UplinkStatus {
     /// Whether the hub has accepted the connection.
     pub connected: bool,
