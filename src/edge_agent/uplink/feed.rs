@@ -1,4 +1,5 @@
-//! What goes next: what came since the connection was made before what lay there already, each oldest first.
+//! What goes next: what came since the connection was made, then what lay there already, then what will never have a
+//! time; each oldest first.
 
 use crate::database::DatabaseError;
 use crate::edge_agent::outbox::{Outbox, OutboxRow};
@@ -14,12 +15,23 @@ pub(super) struct Feed {
     mark: i64,
     backlog: i64,
     live: i64,
+    /// Of what is sent last; absent where nothing more of it waits.
+    last: Option<i64>,
+    read: Class,
+}
+
+/// What was read last.
+#[derive(Debug, Clone, Copy)]
+enum Class {
+    Live,
+    Backlog,
+    Last,
 }
 
 impl Feed {
     pub(super) fn new(outbox: Outbox) -> Self {
         let mark = outbox.newest_seq();
-        Self { outbox, mark, backlog: 0, live: mark }
+        Self { outbox, mark, backlog: 0, live: mark, last: Some(0), read: Class::Live }
     }
 
     /// Whether a message came since the connection was made.
@@ -34,35 +46,42 @@ impl Feed {
 
     /// Whether there may be something to read: something live, and `with_backlog` anything.
     pub(super) fn has_more(&self, with_backlog: bool) -> bool {
-        self.outbox.newest_seq() > self.live || with_backlog && self.backlog < self.mark
+        self.outbox.newest_seq() > self.live || with_backlog && (self.backlog < self.mark || self.last.is_some())
     }
 
     /// Up to `limit` messages; of the backlog only where nothing live waits, and only `with_backlog`.
     pub(super) async fn next(&mut self, limit: usize, with_backlog: bool) -> Result<Vec<OutboxRow>, DatabaseError> {
         let newest = self.outbox.newest_seq();
         if newest > self.live {
-            let rows = self.outbox.peek_some(self.live, limit, MAX_READ_BYTES).await?;
+            let rows = self.outbox.peek_some(self.live, i64::MAX, limit, MAX_READ_BYTES).await?;
             // Nothing is there any more up to the newest known when nothing was found.
             self.live = rows.last().map_or(newest, |row| row.seq);
             if !rows.is_empty() {
+                self.read = Class::Live;
                 return Ok(rows);
             }
         }
-        if !with_backlog || self.backlog >= self.mark {
-            return Ok(Vec::new());
+        if with_backlog && self.backlog < self.mark {
+            let rows = self.outbox.peek_some(self.backlog, self.mark, limit, MAX_READ_BYTES).await?;
+            self.backlog = rows.last().map_or(self.mark, |row| row.seq);
+            if !rows.is_empty() {
+                self.read = Class::Backlog;
+                return Ok(rows);
+            }
         }
-        let mut rows = self.outbox.peek_some(self.backlog, limit, MAX_READ_BYTES).await?;
-        self.backlog = rows.last().map_or(self.mark, |row| row.seq);
-        rows.retain(|row| row.seq <= self.mark);
+        let Some(last) = self.last.filter(|_| with_backlog) else { return Ok(Vec::new()) };
+        let rows = self.outbox.peek_last(last, limit, MAX_READ_BYTES).await?;
+        self.last = rows.last().map(|row| row.seq);
+        self.read = Class::Last;
         Ok(rows)
     }
 
-    /// Reads this message, and what comes after it, once more.
+    /// Reads this message, of those read last, and what came after it once more.
     pub(super) const fn back_to(&mut self, seq: i64) {
-        if self.is_live(seq) {
-            self.live = seq - 1;
-        } else {
-            self.backlog = seq - 1;
+        match self.read {
+            Class::Live => self.live = seq - 1,
+            Class::Backlog => self.backlog = seq - 1,
+            Class::Last => self.last = Some(seq - 1),
         }
     }
 
@@ -70,6 +89,7 @@ impl Feed {
     pub(super) const fn rewind(&mut self) {
         self.backlog = 0;
         self.live = self.mark;
+        self.last = Some(0);
     }
 }
 
@@ -101,8 +121,13 @@ mod tests {
         assert_eq!(next(&mut feed, 2, true).await, [8]);
         assert_eq!(next(&mut feed, 2, false).await, [0i64; 0]);
         assert_eq!(next(&mut feed, 10, true).await, [3, 4, 5]);
+        feed.back_to(4);
+        assert_eq!(next(&mut feed, 10, true).await, [4, 5]);
+        assert_eq!(next(&mut feed, 10, true).await, [0i64; 0], "nor anything to be sent last");
         assert_eq!((feed.came(), feed.is_live(5), feed.is_live(6)), (3, false, true));
         append(&outbox, 1).await;
+        assert_eq!(next(&mut feed, 10, true).await, [9]);
+        feed.back_to(9);
         assert_eq!(next(&mut feed, 10, true).await, [9]);
         assert!(!feed.has_more(true));
         // Removed before it was read: nothing more either.
@@ -111,15 +136,12 @@ mod tests {
         assert!(feed.has_more(true));
         assert_eq!(next(&mut feed, 10, true).await, [0i64; 0]);
         assert!(!feed.has_more(true));
-        feed.back_to(8);
-        assert_eq!(next(&mut feed, 10, false).await, [8, 9]);
-        feed.back_to(4);
-        assert_eq!(next(&mut feed, 10, true).await, [4, 5]);
         feed.rewind();
         assert_eq!(next(&mut feed, 10, false).await, [6, 7, 8, 9]);
         // A new connection: all of it is backlog.
         let mut feed = Feed::new(outbox.clone());
         assert_eq!(next(&mut feed, 100, true).await.len(), 9);
+        assert_eq!(next(&mut feed, 100, true).await.len(), 0);
         assert!(!feed.has_more(true));
     }
 
@@ -129,8 +151,8 @@ mod tests {
         let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
         append(&outbox, 100).await;
         let size = outbox.peek(0, 1).await.expect("reads")[0].body.len();
-        let rows = outbox.peek_some(0, 100, size * 10).await.expect("reads");
+        let rows = outbox.peek_some(0, i64::MAX, 100, size * 10).await.expect("reads");
         assert_eq!(rows.len(), 10);
-        assert_eq!(outbox.peek_some(0, 100, 0).await.expect("reads").len(), 1, "one at least");
+        assert_eq!(outbox.peek_some(0, i64::MAX, 100, 0).await.expect("reads").len(), 1, "one at least");
     }
 }

@@ -53,6 +53,7 @@ use control::HubRequest;
 use meter::Meter;
 pub use settings::{Credentials, LinkError, Roots, UplinkSettings};
 pub use status::{Metered, Quota, Transport, UplinkStatus};
+pub(in crate::edge_agent) use tls::client_config;
 
 /// Places for requests that the agent hasn't taken yet.
 pub const REQUESTS: usize = 64;

@@ -144,7 +144,8 @@ impl<'a> Sender<'a> {
                         return End::Shutdown;
                     }
                     // What was held back may go now, however old its number is.
-                    if self.in_flight.is_empty() && changes.borrow().rows > 0 {
+                    let waiting = { let status = changes.borrow(); status.rows.saturating_sub(status.held) };
+                    if self.in_flight.is_empty() && waiting > 0 {
                         self.feed.rewind();
                     }
                     continue;
@@ -318,7 +319,11 @@ impl<'a> Sender<'a> {
     /// Tells how it stands.
     fn publish(&mut self) {
         let wall = Timestamp::now();
-        let rows = self.link.outbox.status().borrow().rows;
+        let rows = {
+            let status = self.link.outbox.status();
+            let status = status.borrow();
+            status.rows.saturating_sub(status.held)
+        };
         let live = self.feed.came().saturating_sub(self.live_done).min(rows);
         let quota = self.limits.quota(wall);
         let metered = self.limits.metered(wall, self.waits_until.is_some() && rows > 0);

@@ -131,7 +131,7 @@ impl UplinkSettings {
         self.warn_expiry = Duration::from_secs(u64::from(link.warn_expiry_days) * 86_400);
         self.max_per_s = link.max_per_s.or(self.max_per_s);
         self.max_per_day = link.max_per_day.or(self.max_per_day);
-        self.budget_bytes_per_day = link.budget_mib_per_day.map(mib).or(self.budget_bytes_per_day);
+        self.budget_bytes_per_day = link.budget_mib_per_day.map(bytes_of_mib).or(self.budget_bytes_per_day);
         self
     }
 
@@ -177,8 +177,10 @@ impl Builder {
     }
 }
 
+/// Bytes of a budget in MiB, 0.1 to 1,000,000.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "settings hold it to 0.1 to 1,000,000")]
-fn mib(mib: f64) -> u64 {
+#[must_use]
+pub fn bytes_of_mib(mib: f64) -> u64 {
     (mib * 1024.0 * 1024.0) as u64
 }
 

@@ -75,6 +75,11 @@ impl Tls {
     }
 }
 
+/// A configuration of its own, for who speaks to the hub beside the link.
+pub(in crate::edge_agent) fn client_config(settings: &UplinkSettings) -> Result<ClientConfig, String> {
+    make(&settings.roots, identity(&settings.credentials)?.as_ref())
+}
+
 fn fingerprint(roots: &Roots, identity: Option<&Identity>) -> [u8; 32] {
     let mut hash = Sha256::new();
     match roots {
