@@ -1,7 +1,6 @@
 //! IoT Hub's file upload, as a device does it: asks where to, puts the blob there, says how it went.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
