@@ -2,9 +2,7 @@
 
 #[cfg(test)]
 pub mod fixture;
-mod gather;
 mod words;
 
-pub(super) use self::gather::gather;
 pub use self::words::{Fact, agent_facts, agent_troubles};
 pub(super) use self::words::{is_quota_spent, is_spent};
