@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof};
+use crate::local_cloud::https::Policy;
 use crate::local_cloud::hub::{Faults, Hub, InvokeError};
 use crate::local_cloud::registry::{
     Authentication, DeviceBoundMessage, DeviceIdentity, DeviceSpec, RegistryError, Thumbprint, Twin, is_device_id,
@@ -131,8 +132,12 @@ async fn enable(hub: &Hub, id: &str, is_enabled: bool) -> Result<Carried, AskErr
 
 async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, AskError> {
     let Some(id) = id else {
-        let words = "connection string: the hub's service side isn't there; see the owner's log";
-        return Err(AskError::Refused(words.to_owned()));
+        // With every right: their registry clients need it.
+        let text = hub.service_connection_string(Policy::Owner).ok_or_else(|| {
+            AskError::Refused("connection string: the hub's service side isn't there; see `skydeck status logs`".into())
+        })?;
+        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned() };
+        return Ok(Carried::told(answer, "hub: the service side's connection string handed out".to_owned()));
     };
     let device = hub.device(&id).await.map_err(refused)?;
     let proof = match &device.authentication {
