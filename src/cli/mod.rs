@@ -125,6 +125,19 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     }
 }
 
+/// Runs a command that has little to do at a time: on this one thread, with few others for files.
+fn block_on_one(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_keep_alive(Duration::from_secs(5))
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("threads: {error}; end something else and try again")))?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
+}
+
 /// Runs a command that talks to an owner, or is one.
 fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -44,7 +44,7 @@ pub use snapshot::{
 pub use socket::{AttachError, ask_once};
 
 // The languages of the agent and of runs, for those who see the owner only.
-pub use crate::edge_agent::report::AgentReport;
+pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
 pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
 pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
 pub use crate::provisioning::plan::export;

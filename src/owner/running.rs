@@ -33,8 +33,8 @@ use crate::ingestion::pulse::Pulse;
 use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
-use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::local_cloud::https::HttpsConfig;
+use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
 
 /// How long tasks have to end at a shutdown.
@@ -339,7 +339,9 @@ async fn bring_up(
 }
 
 /// What this process does for its agent.
-fn host(log: &LogBuffer) -> Host {
+pub(super) fn host(log: &LogBuffer) -> Host {
+    let filter = log.clone();
+    let set_filter = move |text: &str| filter.set_filter(text);
     let log = log.clone();
     let tail = move |lines: usize, level: Option<&str>| {
         let line = |line: super::snapshot::LogLine| LogEntry {
@@ -350,7 +352,7 @@ fn host(log: &LogBuffer) -> Host {
         };
         log.newest(lines, level).into_iter().map(line).collect()
     };
-    Host { tail_log: Some(Arc::new(tail)), ..Host::default() }
+    Host { tail_log: Some(Arc::new(tail)), set_log_filter: Some(Arc::new(set_filter)) }
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
