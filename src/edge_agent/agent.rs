@@ -33,8 +33,6 @@ use crate::settings::{AgentSettings, CameraSettings, LinkSettings, SourceSetting
 
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
 const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
-/// Requests of the hub that may wait for the agent.
-const REQUESTS: usize = 64;
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -238,20 +236,23 @@ impl Agent {
         let (captures, capture_asks) = mpsc::channel(4);
         let methods =
             Methods { shared: Arc::clone(&shared), slot, camera: self.camera.is_some().then(|| captures.clone()) };
-        let (requests, asked) = mpsc::channel(REQUESTS);
+        let (requests, asked) = mpsc::channel(uplink::REQUESTS);
         let restart = CancellationToken::new();
 
         let link = link.map(|link| watch::Sender::new(link));
         let link_ends = CancellationToken::new();
         let linked = link.as_ref().map(|link| {
-            uplink::spawn(
-                shared.outbox.clone(),
-                shared.clock.clone(),
-                ledger.clone(),
-                link.subscribe(),
-                shared.uplink.clone(),
-                link_ends.clone(),
-            )
+            uplink::spawn(uplink::Wiring {
+                outbox: shared.outbox.clone(),
+                clock: shared.clock.clone(),
+                ledger: ledger.clone(),
+                settings: link.subscribe(),
+                status: shared.uplink.clone(),
+                requests: requests.clone(),
+                reported: shared.reported.subscribe(),
+                meter: shared.meter.clone(),
+                shutdown: link_ends.clone(),
+            })
         });
         let pictures = async {
             let Some((command, spool)) = &self.camera else { return std::future::pending().await };
@@ -316,17 +317,27 @@ async fn keep_report(shared: &Shared) {
 async fn limit(shared: &Shared, link: Option<&watch::Sender<UplinkSettings>>) {
     let Some(link) = link else { return std::future::pending().await };
     let mut effective = shared.effective.subscribe();
+    let first = link.borrow().clone();
     loop {
         let now = effective.borrow_and_update().clone();
-        link.send_if_modified(|settings| set_limits(settings, &shared.own, &now));
+        link.send_if_modified(|settings| set_limits(settings, &first, &shared.own, &now));
         if effective.changed().await.is_err() {
             return;
         }
     }
 }
 
-fn set_limits(_settings: &mut UplinkSettings, _own: &Effective, _now: &Effective) -> bool {
-    false
+/// What the twin doesn't overrule is as at the `first`; answers whether anything changed.
+fn set_limits(settings: &mut UplinkSettings, first: &UplinkSettings, own: &Effective, now: &Effective) -> bool {
+    let max_per_s = if now.max_per_s == own.max_per_s { first.max_per_s } else { now.max_per_s };
+    let budget = if now.budget_mib_per_day == own.budget_mib_per_day {
+        first.budget_bytes_per_day
+    } else {
+        now.budget_mib_per_day.map(uplink::settings::bytes_of_mib)
+    };
+    let before = (settings.max_per_s, settings.budget_bytes_per_day);
+    (settings.max_per_s, settings.budget_bytes_per_day) = (max_per_s, budget);
+    before != (max_per_s, budget)
 }
 
 async fn open_source(

@@ -1,7 +1,6 @@
 //! IoT Hub's file upload, as a device does it: asks where to, puts the blob there, says how it went.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::camera::Captured;
-use super::uplink::{UplinkSettings, sas};
+use super::uplink::{self, Credentials, UplinkSettings, sas};
 use crate::station::text::printable;
 
 const API: &str = "api-version=2021-04-12";
@@ -67,7 +66,7 @@ impl FileUpload {
     /// Uses the credentials and certificates of the link.
     pub fn new(link: &UplinkSettings) -> Result<Self, String> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(link)?)
+            .tls_backend_preconfigured(uplink::client_config(link)?)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -77,7 +76,7 @@ impl FileUpload {
             .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("no HTTPS client can be made: {}", chain(&error)))?;
-        let device = utf8_percent_encode(&link.device_id, super::uplink::topic::ENCODED);
+        let device = utf8_percent_encode(&link.device_id, uplink::topic::ENCODED);
         let host = if link.host.contains(':') { format!("[{}]", link.host) } else { link.host.clone() };
         Ok(Self {
             client,
@@ -128,7 +127,7 @@ impl FileUpload {
         }
         let segments = |path: &str| {
             let parts =
-                path.split('/').map(|part| utf8_percent_encode(part, super::uplink::topic::ENCODED).to_string());
+                path.split('/').map(|part| utf8_percent_encode(part, uplink::topic::ENCODED).to_string());
             parts.collect::<Vec<_>>().join("/")
         };
         let token = place.sas_token.expose_secret();
@@ -213,19 +212,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn key(link: &UplinkSettings) -> Option<SecretString> {
-    Some(link.key.clone())
-}
-
-fn tls(link: &UplinkSettings) -> Result<rustls::ClientConfig, String> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&link.ca_pem) {
-        roots.add(certificate.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    match &link.credentials {
+        Credentials::Key(key) => Some(key.clone()),
+        _ => None,
     }
-    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }

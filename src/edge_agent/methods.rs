@@ -226,7 +226,7 @@ impl Methods {
         }
         let outbox = &self.shared.outbox;
         let failed = |error: crate::database::DatabaseError| Answer::new(500, error.to_string());
-        let until = outbox.newest_seq().await.map_err(failed)?;
+        let until = outbox.newest_seq();
         let mut status = outbox.status();
         let through = async {
             loop {

@@ -151,7 +151,7 @@ mod tests {
         held(&outbox, &second, 9).await;
         assert_eq!(give_up_dating(&outbox, &first).await.expect("frees"), 1);
         assert!(outbox.peek(0, 10).await.expect("peeks").is_empty());
-        let last = outbox.peek_last(0, 10).await.expect("peeks");
+        let last = outbox.peek_last(0, 10, usize::MAX).await.expect("peeks");
         let message = Message::from_json(last[0].body.as_bytes()).expect("a message");
         let note = message.clock().expect("a note");
         assert_eq!((note.flag, note.boot_id.as_str(), note.boot_time_s), (ClockFlag::Unset, "boot-a", 7.0));

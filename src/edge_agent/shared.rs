@@ -14,6 +14,7 @@ use super::report::{AgentReport, AgentStatus, Received};
 use super::timekeeping::{MachineClock, Moment};
 use super::twin::{Abilities, Effective, KeptTwin, reported_settings};
 use super::uplink::UplinkStatus;
+use super::uplink::meter::Meter;
 use crate::clock::Clock;
 use crate::database::DatabaseError;
 use crate::settings::CameraSettings;
@@ -84,6 +85,8 @@ pub(super) struct Shared {
     pub report: watch::Sender<AgentReport>,
     pub status: watch::Sender<AgentStatus>,
     pub uplink: watch::Sender<UplinkStatus>,
+    /// The day's count of what is sent, for link and pictures.
+    pub meter: Meter,
     pub started: Instant,
     /// Rung when there may be a picture to upload.
     pub pictures: Notify,
@@ -143,6 +146,7 @@ impl Shared {
             report: watch::Sender::new(report),
             status: watch::Sender::new(parts.status),
             uplink: watch::Sender::new(UplinkStatus::default()),
+            meter: Meter::default(),
             started: Instant::now(),
             pictures: Notify::new(),
             twin: Mutex::new(twin),

@@ -151,7 +151,10 @@ impl Uploader {
         let settings = self.settings.borrow().clone();
         let files = FileUpload::new(&settings).map_err(|words| UploadError { words, retry_after: None })?;
         let path: PathBuf = self.spool.path(picture);
-        files.upload(&picture.blob_name(), &path, picture.bytes).await
+        let uploaded = files.upload(&picture.blob_name(), &path, picture.bytes).await;
+        // What a failed attempt sent isn't known: as if it had been all of it.
+        self.shared.meter.spend(picture.bytes);
+        uploaded
     }
 
     fn say(&self, state: Option<String>) {
@@ -175,6 +178,6 @@ fn why_waiting(status: &UplinkStatus) -> String {
 }
 
 /// Whether a metered link keeps pictures back.
-fn holds_pictures(_status: &UplinkStatus) -> bool {
-    false
+fn holds_pictures(status: &UplinkStatus) -> bool {
+    status.metered.as_ref().is_some_and(|metered| metered.holding.iter().any(|held| held == "pictures"))
 }

@@ -5,7 +5,6 @@
 
 mod certificates; // the certificate authority, made at first start, and the hub's certificate
 pub mod cloud; // what has been applied: the resources of the emulated cloud
-mod der; // the one date of a certificate that is needed
 mod devices; // the device registry
 pub mod hub; // IoT Hub's device side
 pub mod providers; // Terraform providers emulated in process

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError, AgentSetup};
-use crate::edge_agent::uplink::UplinkSettings;
+use crate::edge_agent::uplink::{Credentials, Roots as TrustRoots, UplinkSettings};
 use crate::edge_agent::{Host, LogEntry};
 use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
@@ -34,12 +34,10 @@ use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
 
 /// How long tasks have to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a SAS token of the embedded device is good for.
-const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Why an environment can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -284,18 +282,13 @@ async fn bring_up(
         provisioner,
         changed: Pulse::default(),
     };
-    let link = UplinkSettings {
-        host: hub.address().ip().to_string(),
-        port: hub.address().port(),
-        https_port: hub.address().port(),
-        hub_host_name: settings.hub.name.clone(),
-        device_id: settings.station.device_id.clone(),
-        key,
-        ca_pem: hub.ca_pem(),
-        in_flight: settings.agent.in_flight,
-        max_backoff: Duration::from_secs(settings.agent.max_backoff_s),
-        token_life: TOKEN_LIFE,
-    };
+    let (host, port) = (hub.address().ip().to_string(), hub.address().port());
+    let link = UplinkSettings::new(host, port, &settings.hub.name, &settings.station.device_id)
+        .signed_in(Credentials::Key(key), TrustRoots::Pem(hub.ca_pem()))
+        .with_link(&settings.link)
+        .with_agent(&settings.agent);
+    // Nothing lies between the two that could let only WebSocket through.
+    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port: port, ..link };
     let mut tasks = JoinSet::new();
     let publisher = Publisher {
         desk: desk.clone(),

@@ -112,6 +112,8 @@ pub struct Outbox {
     /// The status, and the version of the totals it was made from: commits may be heard of out of order.
     status: watch::Sender<OutboxStatus>,
     version: std::sync::Arc<std::sync::atomic::AtomicI64>,
+    /// The number last given.
+    newest: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl Outbox {
@@ -124,8 +126,9 @@ impl Outbox {
         let max_rows = max_rows.max(1);
         let totals = database.read_blocking(rows::totals)?;
         let version = std::sync::Arc::new(totals.version.into());
+        let newest = std::sync::Arc::new(totals.newest.into());
         let status = watch::Sender::new(totals.status(max_rows));
-        Ok(Self { database, max_rows, status, version })
+        Ok(Self { database, max_rows, status, version, newest })
     }
 
     /// Makes `messages` durable, together with key/value `state` of the agent (a replay's position, say), so
@@ -171,18 +174,41 @@ impl Outbox {
         until_seq: i64,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit)).await
+        self.peek_some(after_seq, until_seq, limit, usize::MAX).await
     }
 
-    /// Up to `limit` messages after `after_seq`, of those that are sent when nothing else is left to send: their
-    /// times will never be known.
-    pub async fn peek_last(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek_last(connection, after_seq, limit)).await
+    /// As [`Outbox::peek_until`], and no more after the one with which the
+    /// bodies come to `max_bytes`.
+    pub async fn peek_some(
+        &self,
+        after_seq: i64,
+        until_seq: i64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit, max_bytes)).await
     }
 
-    /// The newest number given to a message so far; 0 before the first.
-    pub async fn newest_seq(&self) -> Result<i64, DatabaseError> {
-        self.database.read(rows::newest_seq).await
+    /// As [`Outbox::peek_some`], of those that are sent when nothing else is left to send: their times will never be
+    /// known.
+    pub async fn peek_last(
+        &self,
+        after_seq: i64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek_last(connection, after_seq, limit, max_bytes)).await
+    }
+
+    /// The number last given to a message, whether or not it is still there; 0 before the first.
+    #[must_use]
+    pub fn newest_seq(&self) -> i64 {
+        self.newest.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// The waiting message of `kind` that was measured last.
+    pub async fn newest_of(&self, kind: MessageKind) -> Result<Option<i64>, DatabaseError> {
+        self.database.read(move |connection| rows::newest_of(connection, kind)).await
     }
 
     /// How many messages up to and with number `until_seq` wait to be sent.
@@ -211,10 +237,16 @@ impl Outbox {
 
     /// Removes what the hub has acknowledged. A message that isn't there any more is no fault.
     pub async fn remove(&self, seqs: Vec<i64>) -> Result<(), DatabaseError> {
+        self.settle(seqs, Vec::new()).await
+    }
+
+    /// As [`Outbox::remove`], together with key/value `state` of the link, so that neither is without the other.
+    pub async fn settle(&self, seqs: Vec<i64>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
         let totals = self
             .database
             .write(move |transaction| {
                 rows::remove(transaction, seqs)?;
+                rows::put_state(transaction, &state)?;
                 rows::totals(transaction)
             })
             .await?;
@@ -273,6 +305,7 @@ impl Outbox {
     }
 
     fn publish(&self, totals: &Totals) {
+        self.newest.fetch_max(totals.newest, std::sync::atomic::Ordering::Release);
         self.status.send_if_modified(|status| {
             let newest = self.version.fetch_max(totals.version, std::sync::atomic::Ordering::Relaxed);
             if totals.version <= newest {

@@ -10,8 +10,9 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// The end of a certificate's validity; `None` if this isn't one.
-pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+/// The end of the validity of a certificate, DER; `None` if this isn't one.
+#[must_use]
+pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     let (outer, _) = element(certificate, SEQUENCE)?;
     let (mut rest, _) = element(outer, SEQUENCE)?;
     if let Some((_, after)) = element(rest, VERSION) {
