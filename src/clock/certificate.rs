@@ -50,12 +50,6 @@ pub fn common_name(certificate: &[u8]) -> Option<String> {
     None
 }
 
-/// The end of the validity of a certificate, DER; `None` if this isn't one.
-#[must_use]
-pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
-    Some(validity(certificate)?.1)
-}
-
 /// A certificate from its validity on.
 fn from_validity(certificate: &[u8]) -> Option<&[u8]> {
     let (outer, _) = element(certificate, SEQUENCE)?;

@@ -144,26 +144,7 @@ fn copy_messages(old: &Connection, new: &mut Connection, at: Timestamp, saved: &
     };
     let mut after = 0;
     loop {
-        let mut rows: Vec<Raw> = Vec::new();
-        let mut broke = false;
-        let found = statement.query_map([after, CHUNK], |row| {
-            let text = |index| row.get::<_, String>(index);
-            Ok((row.get(0)?, text(1)?, text(2)?, row.get(3)?, text(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
-        });
-        match found {
-            Ok(found) => {
-                for row in found {
-                    match row {
-                        Ok(row) => rows.push(row),
-                        Err(_) => {
-                            broke = true;
-                            break;
-                        }
-                    }
-                }
-            }
-            Err(_) => broke = true,
-        }
+        let (rows, broke) = read_on(&mut statement, after);
         after = rows.last().map_or(after, |row| row.0);
         let is_end = rows.is_empty() && !broke;
         put(new, rows, at, saved)?;
@@ -178,7 +159,22 @@ fn copy_messages(old: &Connection, new: &mut Connection, at: Timestamp, saved: &
     }
 }
 
-/// The largest number from which on messages can be read again, found by doubling steps and then halving them.
+/// The messages after `after` until one can't be read, and whether there was such a one.
+fn read_on(statement: &mut rusqlite::Statement<'_>, after: i64) -> (Vec<Raw>, bool) {
+    let mut rows: Vec<Raw> = Vec::new();
+    let found = statement.query_map([after, CHUNK], |row| {
+        let text = |index| row.get::<_, String>(index);
+        Ok((row.get(0)?, text(1)?, text(2)?, row.get(3)?, text(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
+    });
+    let Ok(found) = found else { return (rows, true) };
+    for row in found {
+        let Ok(row) = row else { return (rows, true) };
+        rows.push(row);
+    }
+    (rows, false)
+}
+
+/// The smallest number after which messages can be read again, found by doubling steps and then halving them.
 fn step_over(statement: &mut rusqlite::Statement<'_>, broken_after: i64) -> Option<i64> {
     let mut readable = |after: i64| {
         let row = statement.query_row([after, 1], |row| {

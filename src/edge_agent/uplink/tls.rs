@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::settings::{Credentials, Roots, UplinkSettings, read_pem};
-use crate::clock::certificate::not_after;
+use crate::clock::certificate::validity;
 use crate::settings::SecretReference;
 use crate::station::text::printable;
 
@@ -44,7 +44,7 @@ pub(super) fn identity(credentials: &Credentials) -> Result<Option<Identity>, St
     // What is wrong with the key is told before any connection is tried. Its text isn't: it may show a part of it.
     PrivateKeyDer::from_pem_slice(key_pem.expose_secret().as_bytes())
         .map_err(|_| "the certificate's key isn't a PEM private key; name the file with -----BEGIN PRIVATE KEY-----")?;
-    let ends_at = chain.iter().filter_map(|certificate| not_after(certificate)).min();
+    let ends_at = chain.iter().filter_map(|certificate| validity(certificate)).map(|(_, end)| end).min();
     Ok(Some(Identity { chain_pem, key_pem, chain, ends_at }))
 }
 
