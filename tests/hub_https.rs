@@ -20,8 +20,8 @@ use skydeck::clock::ledger::Ledger;
 use skydeck::ingestion::enqueued::EnqueuedLog;
 use skydeck::ingestion::storage::Containers;
 use skydeck::ingestion::topology::{Ground, Topology};
-use skydeck::local_cloud::hub::{self, Faults, Hub, HubConfig};
 use skydeck::local_cloud::https::{HttpsConfig, Policy};
+use skydeck::local_cloud::hub::{self, Faults, Hub, HubConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -221,7 +221,8 @@ async fn a_half_upload_is_never_seen_and_wrong_ones_are_refused() {
     let house = House::open().await;
     let path = house.begin_upload("a.jpg").await.expect("a place");
     let mut tls = house.tls().await;
-    let head = format!("PUT {path} HTTP/1.1\r\nHost: h\r\nx-ms-blob-type: BlockBlob\r\nContent-Length: 4000000\r\n\r\n");
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: h\r\nx-ms-blob-type: BlockBlob\r\nContent-Length: 4000000\r\n\r\n");
     tls.write_all(head.as_bytes()).await.expect("writes");
     tls.write_all(&vec![b'x'; 3_000_000]).await.expect("writes");
     tls.shutdown().await.expect("breaks off");
