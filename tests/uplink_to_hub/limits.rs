@@ -68,7 +68,7 @@ async fn over_the_days_quota_everything_waits_over_a_restart_too() {
     hub.stop().await;
 }
 
-fn health() -> Message {
+pub(super) fn health() -> Message {
     Message::DeviceHealth(DeviceHealth {
         device_id: DEVICE.into(),
         message_id: MessageId::new(now()),
