@@ -139,7 +139,10 @@ async fn a_message_to_the_device_stays_at_the_hub_until_it_is_dealt_with() {
     hub.hub.send_to_device(DEVICE, message.clone()).await.expect("queued");
     let HubRequest::DeviceBound { message: came, done } = link.asked().await else { panic!("a message") };
     assert_eq!((came.message_id.as_deref(), came.correlation_id.as_deref()), (Some("m 1"), Some("c&1")));
-    assert_eq!((came.properties.get("level").map(String::as_str), came.body.as_slice()), (Some("50 % + ä"), b"hello".as_slice()));
+    assert_eq!(
+        (came.properties.get("level").map(String::as_str), came.body.as_slice()),
+        (Some("50 % + ä"), b"hello".as_slice())
+    );
     drop(done);
     hub.hub.drop_connections();
     twin(&mut link).await;

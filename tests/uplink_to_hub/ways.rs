@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use skydeck::ingestion::storage::Containers;
-use skydeck::local_cloud::hub::Faults;
 use skydeck::local_cloud::https::HttpsConfig;
+use skydeck::local_cloud::hub::Faults;
 use skydeck::local_cloud::registry::DeviceSpec;
 use skydeck::settings::LinkTransport;
 
@@ -141,9 +141,8 @@ async fn a_dead_connection_is_noticed_within_45_s() {
     link.until(|status| status.connected).await;
     hub.hub.set_faults(Faults { half_open: true, ..Faults::default() });
     let (started, mut busy) = (Instant::now(), measurements(60).into_iter());
-    let noticed = async {
-        tokio::time::timeout(Duration::from_secs(60), link.status.wait_for(|status| !status.connected)).await
-    };
+    let noticed =
+        async { tokio::time::timeout(Duration::from_secs(60), link.status.wait_for(|status| !status.connected)).await };
     tokio::pin!(noticed);
     let seen = loop {
         tokio::select! {
