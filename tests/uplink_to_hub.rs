@@ -31,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 mod asked;
 #[path = "uplink_to_hub/limits.rs"]
 mod limits;
+#[path = "uplink_to_hub/plain_hub.rs"]
+mod plain_hub;
 #[path = "uplink_to_hub/ways.rs"]
 mod ways;
 

@@ -16,7 +16,7 @@ use super::*;
 fn certify(chain: &Path, key_file: &Path, ends_in_s: i64) -> String {
     use sha2::Digest as _;
     let end = Timestamp::now() + jiff::SignedDuration::from_secs(ends_in_s);
-    let begin = end - jiff::SignedDuration::from_hours(48);
+    let begin = end.min(Timestamp::now()) - jiff::SignedDuration::from_hours(48);
     let date = |at: Timestamp| {
         let start = rcgen::date_time_ymd(1970, 1, 1);
         start + Duration::from_secs(u64::try_from(at.as_second()).expect("after 1970"))
