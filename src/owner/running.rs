@@ -33,6 +33,7 @@ use crate::ingestion::pulse::Pulse;
 use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
+use crate::local_cloud::https::HttpsConfig;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
 
@@ -234,6 +235,8 @@ async fn bring_up(
     };
     let (ground, log) = (applied.ground.clone(), stores.log.clone());
     let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let https = HttpsConfig { port: settings.hub.https_port, containers: stores.containers.clone() };
+    let https_port = hub.serve_https(https, ground.clone(), shutdown.clone()).await?.port();
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);
@@ -288,7 +291,7 @@ async fn bring_up(
         .with_link(&settings.link)
         .with_agent(&settings.agent);
     // Nothing lies between the two that could let only WebSocket through.
-    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port: port, ..link };
+    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port, ..link };
     let mut tasks = JoinSet::new();
     let publisher = Publisher {
         desk: desk.clone(),

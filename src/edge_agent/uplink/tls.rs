@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::settings::{Credentials, Roots, UplinkSettings, read_pem};
-use crate::clock::certificate::not_after;
+use crate::clock::certificate::validity;
 use crate::settings::SecretReference;
 use crate::station::text::printable;
 
@@ -29,7 +29,8 @@ pub(super) fn identity(credentials: &Credentials) -> Result<Option<Identity>, St
         Credentials::Key(_) => return Ok(None),
         Credentials::Certificate { chain_pem, key_pem } => (chain_pem.clone(), key_pem.clone()),
         Credentials::CertificateFiles { chain, key } => {
-            let pem = read_pem(chain).map_err(|reason| format!("the device's certificate {}: {reason}", chain.display()))?;
+            let pem =
+                read_pem(chain).map_err(|reason| format!("the device's certificate {}: {reason}", chain.display()))?;
             let key = SecretReference::File(key.clone()).resolve();
             (pem, key.map_err(|error| format!("the certificate's key: {error}"))?)
         }
@@ -43,7 +44,7 @@ pub(super) fn identity(credentials: &Credentials) -> Result<Option<Identity>, St
     // What is wrong with the key is told before any connection is tried. Its text isn't: it may show a part of it.
     PrivateKeyDer::from_pem_slice(key_pem.expose_secret().as_bytes())
         .map_err(|_| "the certificate's key isn't a PEM private key; name the file with -----BEGIN PRIVATE KEY-----")?;
-    let ends_at = chain.iter().filter_map(|certificate| not_after(certificate)).min();
+    let ends_at = chain.iter().filter_map(|certificate| validity(certificate)).map(|(_, end)| end).min();
     Ok(Some(Identity { chain_pem, key_pem, chain, ends_at }))
 }
 
@@ -108,7 +109,9 @@ fn make(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Stri
             // One that can't be read is no reason to do without the others.
             store.add_parsable_certificates(found.certs);
             if store.is_empty() {
-                return Err("the system has no certificates to trust; install its ca-certificates, or set link.ca".into());
+                return Err(
+                    "the system has no certificates to trust; install its ca-certificates, or set link.ca".into()
+                );
             }
         }
         Roots::Pem(pem) => {
