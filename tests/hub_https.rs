@@ -82,6 +82,7 @@ impl House {
         let mut tls = self.tls().await;
         // The hub may refuse before it has read everything.
         drop(tls.write_all(request).await);
+        drop(tls.flush().await);
         let mut answer = Vec::new();
         let read = tokio::time::timeout(SOON, tls.read_to_end(&mut answer)).await.expect("in time");
         drop(read);
@@ -108,13 +109,17 @@ impl House {
         self.ask(&line, &authorization, body.as_bytes()).await
     }
 
+    async fn device_authorization(&self) -> String {
+        let key = self.hub.ensure_device(DEVICE).await.expect("a device");
+        format!("Authorization: {}\r\n", token(&format!("{HOST}/devices/{DEVICE}"), key.expose_secret()))
+    }
+
     /// Opens an upload as the device; the path and query to put to.
     async fn begin_upload(&self, name: &str) -> Result<String, (u16, String)> {
-        let key = self.hub.ensure_device(DEVICE).await.expect("a device");
-        let token = token(&format!("{HOST}/devices/{DEVICE}"), key.expose_secret());
+        let authorization = self.device_authorization().await;
         let line = format!("POST /devices/{DEVICE}/files?api-version=2021-04-12");
         let body = serde_json::json!({"blobName": name}).to_string();
-        let (status, _, body) = self.ask(&line, &format!("Authorization: {token}\r\n"), body.as_bytes()).await;
+        let (status, _, body) = self.ask(&line, &authorization, body.as_bytes()).await;
         if status != 200 {
             return Err((status, String::from_utf8_lossy(&body).into_owned()));
         }
@@ -257,9 +262,9 @@ async fn a_half_upload_is_never_seen_and_wrong_ones_are_refused() {
 #[tokio::test]
 async fn requests_have_their_bounds() {
     let house = House::open().await;
-    let long = format!("GET /devices HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    let long = format!("GET /devices HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     assert_eq!(house.raw(long.as_bytes()).await.0, 431);
-    let many = format!("GET /devices HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(80));
+    let many = format!("GET /devices HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(80));
     assert_eq!(house.raw(many.as_bytes()).await.0, 431);
     assert_eq!(house.raw(b"rubbish\r\n\r\n").await.0, 400);
     let (status, _, body) = house.service("POST", "/devices", "").await;
@@ -284,6 +289,34 @@ async fn requests_have_their_bounds() {
         }
     };
     tokio::time::timeout(SOON, back).await.expect("there is room again");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_device_opens_uploads_of_its_own_and_in_the_old_way_too() {
+    let house = House::open().await;
+    house.hub.ensure_device("roof-02").await.expect("a device");
+    let own = house.device_authorization().await;
+    let ask = async |line: &str, headers: &str, body: &str| {
+        let (status, _, body) = house.ask(line, headers, body.as_bytes()).await;
+        (status, serde_json::from_slice::<Value>(&body).unwrap_or_default())
+    };
+    let (status, info) = ask("GET /devices/roof-01/files/2026/a%20b.jpg?api-version=2016-02-03", &own, "").await;
+    assert_eq!((status, info["blobName"].as_str()), (200, Some("roof-01/2026/a b.jpg")), "{info}");
+    let notification = serde_json::json!({"correlationId": info["correlationId"], "isSuccess": true}).to_string();
+    let ended = "/files/notifications?api-version=2021-04-12";
+    for (what, line, headers, body, status) in [
+        ("another device's", "POST /devices/roof-02/files?api-version=2021-04-12", &*own, r#"{"blobName":"a"}"#, 401),
+        ("nobody's", "POST /devices/roof-01/files?api-version=2021-04-12", "", r#"{"blobName":"a"}"#, 401),
+        ("an unknown device's", "POST /devices/roof-99/files?api-version=2021-04-12", &*own, r#"{"blobName":"a"}"#, 401),
+        ("no name", "POST /devices/roof-01/files?api-version=2021-04-12", &*own, "{}", 400),
+        ("no version", "POST /devices/roof-01/files", &*own, r#"{"blobName":"a"}"#, 400),
+        ("ended by another", &format!("POST /devices/roof-02{ended}"), &*own, &notification, 401),
+        ("ended", &format!("POST /devices/roof-01{ended}"), &*own, &notification, 204),
+        ("ended twice", &format!("POST /devices/roof-01{ended}"), &*own, &notification, 404),
+    ] {
+        assert_eq!(ask(line, headers, body).await.0, status, "{what}");
+    }
     house.close().await;
 }
 
