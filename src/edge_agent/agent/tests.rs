@@ -136,6 +136,28 @@ async fn a_desired_interval_is_applied_reported_and_holds_over_a_restart() {
 }
 
 #[tokio::test]
+async fn readings_wait_at_the_source_while_the_disk_is_full() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut agent = agent(folder.path(), None).await;
+    let handles = agent.handles();
+    handles.outbox.limit_pages(40).await;
+    let _serving = Serving::start(&mut agent).await;
+    std::fs::write(folder.path().join("lines"), lines(0, 2500)).expect("written");
+    let mut status = handles.status.clone();
+    let full = status.wait_for(|status| status.last_error.is_some());
+    let words = tokio::time::timeout(SOON, full).await.expect("soon").expect("open").last_error.clone();
+    assert!(words.expect("words").ends_with("outbox.db: the disk is full; free some space, the write is tried again"));
+    handles.outbox.limit_pages(1_000_000).await;
+    let read = status.wait_for(|status| status.measured == 2500 && status.last_error.is_none());
+    tokio::time::timeout(SOON, read).await.expect("soon").expect("open");
+    let rows = handles.outbox.peek(0, 10_000).await.expect("peeks");
+    let times: std::collections::BTreeSet<_> =
+        rows.iter().filter(|row| row.kind == MessageKind::WeatherMeasurement).map(|row| row.measured_at).collect();
+    assert_eq!(times.len(), 2500, "nothing is lost, nothing doubled: {} rows", rows.len());
+    assert_eq!(rows.iter().filter(|row| row.kind == MessageKind::WeatherMeasurement).count(), 2500);
+}
+
+#[tokio::test]
 async fn methods_answer_as_documented() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut agent = agent(folder.path(), None).await;
@@ -173,19 +195,18 @@ async fn methods_answer_as_documented() {
 }
 
 #[tokio::test]
-async fn flush_waits_for_what_is_there_now() {
+async fn flush_waits_until_the_hub_has_what_is_there() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut agent = agent(folder.path(), None).await;
     let outbox = agent.handles().outbox;
     let serving = Serving::start(&mut agent).await;
     let message = super::super::outbox::samples::measurement("2026-06-01T00:00:00Z".parse().expect("a time"));
-    outbox.append(vec![message.clone()], Vec::new()).await.expect("appends");
+    outbox.append(vec![message], Vec::new()).await.expect("appends");
     let reply = serving.call("flush", json!({"timeoutS": 1})).await;
     assert_eq!((reply.status, &reply.payload["left"]), (200, &json!(1)), "nobody took it");
     let flushed = serving.call("flush", json!({"timeoutS": 25}));
     let taken = async {
         let seq = outbox.peek(0, 1).await.expect("peeks")[0].seq;
-        outbox.append(vec![message], Vec::new()).await.expect("appends");
         outbox.remove(vec![seq]).await.expect("removes");
     };
     let (reply, ()) = tokio::join!(flushed, taken);
