@@ -20,6 +20,8 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 
+use super::device_certificates::AnyCertificate;
+
 /// The authority's life, years.
 const CA_YEARS: i32 = 20;
 /// Days before its end within which the authority is replaced.
@@ -92,7 +94,7 @@ impl Authority {
     }
 
     /// Issues a certificate for a hub that is reached at loopback, at `listen` and by `host_name`, and makes
-    /// the TLS configuration that shows it.
+    /// the TLS configuration that shows it and asks devices for theirs.
     pub(super) fn issue(
         &self,
         listen: IpAddr,
@@ -115,9 +117,10 @@ impl Authority {
         let chain = vec![certificate.der().clone(), self.der.clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
         rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
             .map(Arc::new)
             .map_err(|error| failed(&self.path, &error))
     }
@@ -125,7 +128,7 @@ impl Authority {
 
 fn ends_soon(certificate: &CertificateDer<'_>, now: Timestamp) -> bool {
     let margin = SignedDuration::from_hours(24 * RENEW_BEFORE_DAYS);
-    super::der::not_after(certificate).is_none_or(|end| end.duration_since(now) < margin)
+    super::der::validity(certificate).is_none_or(|(_, end)| end.duration_since(now) < margin)
 }
 
 /// The authority as it always is but for its dates: what it signs must name it the same way at each start.
