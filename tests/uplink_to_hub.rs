@@ -281,6 +281,7 @@ async fn a_message_the_hub_can_never_take_is_set_aside_and_the_next_goes_on() {
         message_id: MessageId::new(now()),
         measured_at: now(),
         schema: SCHEMA_VERSION,
+        clock: None,
         agent_version: "x".repeat(257 * 1024),
         agent_uptime_s: 1.0,
         outbox_rows: 0,

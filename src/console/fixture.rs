@@ -144,6 +144,7 @@ pub fn prediction(issued_at: Timestamp) -> Prediction {
         message_id: MessageId::try_from("01553551-2000-7aa0-9b44-0d6d2c2f7e02".to_owned()).expect("a right identity"),
         measured_at: issued_at,
         schema: SCHEMA_VERSION,
+        clock: None,
         model_id: "anomaly-persistence-1".into(),
         forecasts,
         rain_probability: None,

@@ -270,6 +270,7 @@ impl Agent {
             message_id: MessageId::new(issued_at),
             measured_at: issued_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             model_id: MODEL_ID.to_owned(),
             forecasts,
             rain_probability: None,

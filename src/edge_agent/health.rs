@@ -44,6 +44,7 @@ impl Reporter {
             message_id: MessageId::new(measured_at),
             measured_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             agent_uptime_s: (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
             outbox_rows: outbox.rows,

@@ -13,5 +13,7 @@ pub mod agent;
 pub mod health;
 pub mod history;
 pub mod outbox;
+mod redating;
 pub mod sensors;
+pub mod timekeeping;
 pub mod uplink;

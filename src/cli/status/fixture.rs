@@ -118,6 +118,7 @@ fn prediction() -> Prediction {
         message_id: MessageId::new(at("2016-06-09T14:00:00Z")),
         measured_at: at("2016-06-09T14:00:00Z"),
         schema: SCHEMA_VERSION,
+        clock: None,
         model_id: "anomaly-persistence-1".into(),
         forecasts: vec![VariableForecast { variable: Variable::Temperature, persistence: 14.2, leads }],
         rain_probability: None,

@@ -18,9 +18,14 @@
 //! What could not be processed at all (a reading that is no reading, a message the hub can never take) is
 //! *set aside* with its reason: the newest 1,000 of them, at most 16 MiB; the count of all stays.
 //!
+//! **Messages without a time.** A message that this machine's clock stamped keeps the boot and the time since it
+//! (`boots`). While the clock isn't set, such messages are *held*; afterwards their time is worked out and they are
+//! free. What can never be dated is sent after everything else.
+//!
 //! The agent writes it, [`super::uplink`] reads and empties it.
 
 mod aside;
+mod boots;
 mod bound;
 mod rows;
 mod schema;
@@ -32,7 +37,34 @@ use tokio::sync::watch;
 
 use crate::database::{Database, DatabaseError};
 use crate::station::{Message, MessageKind};
+pub use boots::{Boot, Redated, Undated};
 use rows::Totals;
+
+/// When a message was made, by the time since the boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The boot's number in this outbox, from [`Outbox::enter_boot`].
+    pub boot: i64,
+    /// Nanoseconds since that boot.
+    pub boot_ns: i64,
+    /// Whether it is held until the clock is set.
+    pub held: bool,
+}
+
+/// A message, with its stamp where this machine's clock stamped it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dated {
+    /// The message.
+    pub message: Message,
+    /// Absent where its time comes from elsewhere, as a replay's does: such a time is never changed.
+    pub stamp: Option<Stamp>,
+}
+
+impl From<Message> for Dated {
+    fn from(message: Message) -> Self {
+        Self { message, stamp: None }
+    }
+}
 
 /// A message in the outbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +94,8 @@ pub struct OutboxStatus {
     pub given_up: u64,
     /// What couldn't be processed and was set aside, since it was made.
     pub set_aside: u64,
+    /// Messages of those waiting that are held until the clock is set.
+    pub held: u64,
     /// The oldest measurement waiting.
     pub oldest_measured_at: Option<Timestamp>,
 }
@@ -92,6 +126,11 @@ impl Outbox {
     ///
     /// Dropped before it answers, it may still take place, and the link hears of it with the next change only.
     pub async fn append(&self, messages: Vec<Message>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
+        self.append_dated(messages.into_iter().map(Dated::from).collect(), state).await
+    }
+
+    /// As [`Outbox::append`], with what the messages' times can be worked out from.
+    pub async fn append_dated(&self, messages: Vec<Dated>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
         let max_rows = self.max_rows;
         let (totals, given_up) = self
             .database
@@ -113,9 +152,35 @@ impl Outbox {
         self.database.read(move |connection| rows::state(connection, &key)).await
     }
 
-    /// Up to `limit` messages after `after_seq`, in order.
+    /// Up to `limit` messages after `after_seq`, in order; neither those that are held nor those sent last.
     pub async fn peek(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek(connection, after_seq, limit)).await
+        self.peek_until(after_seq, i64::MAX, limit).await
+    }
+
+    /// As [`Outbox::peek`], of messages up to and with number `until_seq`.
+    pub async fn peek_until(
+        &self,
+        after_seq: i64,
+        until_seq: i64,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit)).await
+    }
+
+    /// Up to `limit` messages after `after_seq`, of those that are sent when nothing else is left to send: their
+    /// times will never be known.
+    pub async fn peek_last(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek_last(connection, after_seq, limit)).await
+    }
+
+    /// The newest number given to a message so far; 0 before the first.
+    pub async fn newest_seq(&self) -> Result<i64, DatabaseError> {
+        self.database.read(rows::newest_seq).await
+    }
+
+    /// Makes key/value `state` durable.
+    pub async fn put_state(&self, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
+        self.database.write(move |transaction| rows::put_state(transaction, &state)).await
     }
 
     /// The message with this identity, while it waits.
@@ -212,6 +277,7 @@ pub(super) mod samples {
             message_id: MessageId::new(measured_at),
             measured_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             blob_name: "sky.jpg".into(),
             size_bytes: 1,
             analysis: None,
@@ -224,6 +290,7 @@ pub(super) mod samples {
             message_id: MessageId::new(measured_at),
             measured_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             model_id: "m".into(),
             forecasts: Vec::new(),
             rain_probability: None,
@@ -237,6 +304,7 @@ pub(super) mod samples {
             message_id: MessageId::new(measured_at),
             measured_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             agent_version: "0".into(),
             agent_uptime_s: 1.0,
             outbox_rows: 0,
