@@ -58,3 +58,51 @@ pub fn topic(data: &[u8]) {
         assert!(!is_served || is_own, "{text:?} is another's");
     }
 }
+
+/// A request to the service side: a line with method and address, headers, an empty line, a body. It is signed by a policy
+/// that may everything.
+pub fn rest(data: &[u8]) {
+    let end = data.windows(2).position(|two| two == b"\n\n").unwrap_or(data.len());
+    let body = data.get(end + 2..).unwrap_or_default().to_vec();
+    let Ok(head) = std::str::from_utf8(&data[..end]) else { return };
+    let mut lines = head.lines();
+    let Some((method, address)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
+    let mut request = http::Request::builder().method(method).uri(address).header("Authorization", authorization());
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        request = request.header(name, value.trim());
+    }
+    // What is no request of HTTP never comes so far.
+    let Ok(request) = request.body(body) else { return };
+    let is_call = address.contains("/methods");
+    match endpoint().request(request) {
+        Some((status, answer)) => {
+            assert_ne!(status, 500, "{method} {address}: {}", String::from_utf8_lossy(&answer));
+            let is_error = status >= 400 && method != "HEAD";
+            if is_error && !answer.is_empty() && answer[0] == b'{' {
+                let _: serde_json::Value = serde_json::from_slice(&answer).expect("an error is JSON");
+            }
+        }
+        None => assert!(is_call, "{method} {address} isn't answered"),
+    }
+}
+
+/// A policy's signature for this hub.
+fn authorization() -> &'static str {
+    use base64::Engine as _;
+    use hmac::Mac as _;
+    static AUTHORIZATION: OnceLock<String> = OnceLock::new();
+    AUTHORIZATION.get_or_init(|| {
+        let string = endpoint().service();
+        let string = secrecy::ExposeSecret::expose_secret(&string);
+        let part = |name: &str| string.split(';').find_map(|part| part.strip_prefix(name)).expect("a connection string");
+        let (policy, key) = (part("SharedAccessKeyName="), part("SharedAccessKey="));
+        let engine = base64::engine::general_purpose::STANDARD;
+        let key = engine.decode(key).expect("a key");
+        let until = jiff::Timestamp::now().as_second() + 365 * 86_400;
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).expect("a key");
+        mac.update(format!("{HOST}\n{until}").as_bytes());
+        let signature = engine.encode(mac.finalize().into_bytes());
+        let signature = percent_encoding::utf8_percent_encode(&signature, percent_encoding::NON_ALPHANUMERIC);
+        format!("SharedAccessSignature sr={HOST}&sig={signature}&se={until}&skn={policy}")
+    })
+}

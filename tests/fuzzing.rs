@@ -39,6 +39,7 @@ fn near(of: &str) -> impl Strategy<Value = Vec<u8>> {
 fn the_corpus_is_taken() {
     corpus("mqtt").iter().for_each(|bytes| entries::mqtt(bytes));
     corpus("topic").iter().for_each(|bytes| entries::topic(bytes));
+    corpus("rest").iter().for_each(|bytes| entries::rest(bytes));
 }
 
 proptest! {
@@ -50,5 +51,10 @@ proptest! {
     #[test]
     fn any_topic_is_read_or_refused(bytes in near("topic")) {
         entries::topic(&bytes);
+    }
+
+    #[test]
+    fn any_request_is_answered(bytes in near("rest")) {
+        entries::rest(&bytes);
     }
 }
