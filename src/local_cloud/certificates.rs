@@ -6,7 +6,6 @@
 //! 30 days while it runs, for 90 days, and never touches the disk.
 
 use std::fs;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -170,19 +169,7 @@ fn failed(path: &Path, error: &dyn std::error::Error) -> CertificateError {
 
 /// Writes a file that only the owner may read, whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
-    let new = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| failed(path, &error))
+    super::private::write(path, text.as_bytes()).map_err(|error| failed(path, &error))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub mod cloud; // what has been applied: the resources of the emulated cloud
 mod der; // what is needed of a certificate: its dates and its name
 mod device_certificates; // certificates that devices show
 pub mod hub; // IoT Hub's device side
+pub mod https; // IoT Hub's HTTPS: service side, file upload, WebSocket
+mod private; // files that only the owner may read
 pub mod providers; // Terraform providers emulated in process
 pub mod registry; // who may connect, twins, messages to devices
 pub mod topology; // what is applied is what runs

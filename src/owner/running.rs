@@ -33,6 +33,7 @@ use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
+use crate::local_cloud::https::HttpsConfig;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
 /// How long tasks have to end at a shutdown.
@@ -223,6 +224,8 @@ async fn bring_up(
     };
     let (ground, log) = (applied.ground.clone(), stores.log.clone());
     let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let https = HttpsConfig { port: settings.hub.https_port, containers: stores.containers.clone() };
+    hub.serve_https(https, ground.clone(), shutdown.clone()).await?;
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);

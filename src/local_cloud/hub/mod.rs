@@ -47,16 +47,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::{Authority, CertificateError};
+use super::https::{Https, HttpsConfig, Policy, PolicyError};
 use super::registry::{Registry, RegistryError};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::ingestion::enqueued::EnqueuedLog;
 use crate::ingestion::topology::Ground;
+pub(in crate::local_cloud) use access::Signature;
 use doorman::Doorman;
 pub use faults::Faults;
 pub use service::{InvokeError, MAX_LIST, MethodAnswer, Statistics};
-use shared::Shared;
+use shared::{HttpsSide, Shared};
 
 /// Where the hub listens and what it is called.
 #[derive(Debug, Clone)]
@@ -76,10 +78,12 @@ pub struct HubConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The address is taken or not this machine's.
-    #[error("hub: can't listen on {address}: {source}; choose another hub.port (0 takes a free one) or hub.listen")]
+    #[error("hub: can't listen on {address}: {source}; choose another {setting} (0 takes a free one) or hub.listen")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// The setting that its port is from.
+        setting: &'static str,
         /// The system's words.
         source: std::io::Error,
     },
@@ -91,6 +95,9 @@ pub enum HubError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The keys of its service side can't be made or read.
+    #[error("hub: {0}")]
+    Policies(#[from] PolicyError),
     /// A certificate can't be made or read.
     #[error("hub: {0}")]
     Certificate(#[from] CertificateError),
@@ -152,9 +159,8 @@ pub async fn start(
     let tls = authority.issue(config.listen, &config.host_name, Timestamp::now())?;
     let registry = Registry::open(&config.folder.join("devices.db")).await?;
     let address = SocketAddr::new(config.listen, config.port);
-    let listen = |source| HubError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
+    let listener = listen(address, "hub.port").await?;
+    let address = listener.local_addr().unwrap_or(address);
     let ca_pem = authority.pem().as_bytes().into();
     let shared = Arc::new(Shared::new(&config, tls, registry, log, clock, ledger));
     let ended = CancellationToken::new();
@@ -206,10 +212,52 @@ impl Hub {
         self.ca_pem.to_vec()
     }
 
-    /// Answers once the hub has ended: the port is free and every message that had come is in the log.
+    /// Serves HTTPS too, on a port of its own: service side, file upload, WebSocket. It ends when `shutdown` is cancelled.
+    pub async fn serve_https(
+        &self,
+        config: HttpsConfig,
+        ground: Ground,
+        shutdown: CancellationToken,
+    ) -> Result<SocketAddr, HubError> {
+        let listener = listen(SocketAddr::new(self.address.ip(), config.port), "hub.https_port").await?;
+        let https = Https::new(self.clone(), &self.shared.folder, listener, config.containers, ground, shutdown)?;
+        let address = https.address();
+        let side = HttpsSide { address, keys: https.keys(), ended: CancellationToken::new() };
+        let ended = side.ended.clone();
+        if self.shared.https.set(side).is_err() {
+            tracing::error!("the hub's HTTPS side was started twice");
+        }
+        tokio::spawn(async move {
+            https.run().await;
+            ended.cancel();
+        });
+        tracing::info!(%address, "the local hub's HTTPS side listens");
+        Ok(address)
+    }
+
+    /// Where HTTPS is served; with the port it was given. Absent where it isn't.
+    #[must_use]
+    pub fn https_address(&self) -> Option<SocketAddr> {
+        self.shared.https.get().map(|https| https.address)
+    }
+
+    /// A policy's connection string for Microsoft's service clients; absent where HTTPS isn't served.
+    #[must_use]
+    pub fn service_connection_string(&self, policy: Policy) -> Option<SecretString> {
+        self.shared.https.get().map(|https| https.keys.connection_string(policy, https.address))
+    }
+
+    /// Answers once the hub has ended: the ports are free and every message that had come is in the log.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
+        if let Some(https) = self.shared.https.get() {
+            https.ended.cancelled().await;
+        }
     }
+}
+
+async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, HubError> {
+    TcpListener::bind(address).await.map_err(|source| HubError::Listen { address, setting, source })
 }
 
 fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use super::{HubConfig, HubStatus};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::ingestion::enqueued::EnqueuedLog;
+use crate::local_cloud::https::Keys;
 use crate::local_cloud::registry::{DeviceIdentity, Registry, Twin};
 
 /// What waits for a connection to send it; a device that doesn't take it is disconnected.
@@ -33,6 +34,8 @@ pub(in crate::local_cloud) struct Shared {
     pub(super) ledger: Ledger,
     pub(super) status: watch::Sender<HubStatus>,
     pub(in crate::local_cloud) faults: FaultBoard,
+    /// The HTTPS side, once it is served.
+    pub(super) https: OnceLock<HttpsSide>,
     /// What the hub shows of itself; issued anew while it runs.
     pub(in crate::local_cloud) tls: watch::Sender<Arc<rustls::ServerConfig>>,
     /// Cancelled while there is no hub; connections live by it.
@@ -46,6 +49,14 @@ pub(in crate::local_cloud) struct Shared {
     /// Operators' changes of twins are carried out and told one after the other.
     pub(super) twins: tokio::sync::Mutex<()>,
     next_number: AtomicU64,
+}
+
+/// The HTTPS side, as others reach it.
+pub(super) struct HttpsSide {
+    pub(super) address: SocketAddr,
+    pub(super) keys: Keys,
+    /// Cancelled once it has ended.
+    pub(super) ended: CancellationToken,
 }
 
 /// A device's connection as others reach it.
@@ -84,6 +95,7 @@ impl Shared {
             ledger,
             status: watch::Sender::default(),
             faults: FaultBoard::default(),
+            https: OnceLock::new(),
             tls: watch::Sender::new(tls),
             open: Mutex::default(),
             lines: Mutex::default(),

@@ -62,7 +62,8 @@ impl RegistryError {
 
 /// Whether what a caller knows (`If-Match`, as it came) is the state there is; nothing and `*` are any.
 pub(super) fn tag_matches(if_match: Option<&str>, etag: &str) -> bool {
-    if_match.is_none_or(|tag| tag.trim() == "*" || tag.trim().trim_matches('"') == etag)
+    // Microsoft's service client puts the star in quotes too.
+    if_match.map(|tag| tag.trim().trim_matches('"')).is_none_or(|tag| tag == "*" || tag == etag)
 }
 
 /// A handle on the registry; clones share it.
