@@ -92,9 +92,9 @@ fn authorization() -> &'static str {
     use hmac::Mac as _;
     static AUTHORIZATION: OnceLock<String> = OnceLock::new();
     AUTHORIZATION.get_or_init(|| {
-        let string = endpoint().service();
-        let string = secrecy::ExposeSecret::expose_secret(&string);
-        let part = |name: &str| string.split(';').find_map(|part| part.strip_prefix(name)).expect("a connection string");
+        let string = secrecy::ExposeSecret::expose_secret(endpoint().service());
+        let part =
+            |name: &str| string.split(';').find_map(|part| part.strip_prefix(name)).expect("a connection string");
         let (policy, key) = (part("SharedAccessKeyName="), part("SharedAccessKey="));
         let engine = base64::engine::general_purpose::STANDARD;
         let key = engine.decode(key).expect("a key");

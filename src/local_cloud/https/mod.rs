@@ -135,6 +135,14 @@ impl Https {
         Keys(Arc::clone(&self.front.policies))
     }
 
+    /// What answers requests, for a fuzzer: without a socket, to a caller at the hub's own address.
+    pub(super) fn into_router(self) -> Option<Router> {
+        let address = self.front.address;
+        let share = Arc::new(Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().ok()?);
+        let caller = server::Caller { peer: address, reached: address, certificates: [].into(), share };
+        Some(router(self.front).layer(axum::Extension(caller)))
+    }
+
     /// Serves until the shutdown; answers once every connection has ended.
     pub(super) async fn run(self) {
         let Self { front, listener } = self;
@@ -174,7 +182,11 @@ fn router(front: Arc<Front>) -> Router {
 }
 
 /// `api-version` must be there; which, is as with IoT Hub's additive versions all one.
-async fn versioned(query: Query<std::collections::HashMap<String, String>>, request: Request<Body>, next: Next) -> Response {
+async fn versioned(
+    query: Query<std::collections::HashMap<String, String>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
     let is_version = |text: &str| {
         let date = text.strip_suffix("-preview").unwrap_or(text);
         date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok()

@@ -13,7 +13,9 @@ use super::{Hub, HubConfig, bag, session, topics};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::ingestion::enqueued::EnqueuedLog;
+use crate::ingestion::storage::Containers;
 use crate::ingestion::topology::{Ground, Topology};
+use crate::local_cloud::https::{Https, Policy};
 
 /// The device that a connection may be of.
 pub const DEVICE: &str = "d";
@@ -32,6 +34,8 @@ pub struct Endpoint {
     runtime: Runtime,
     hub: Hub,
     key: SecretString,
+    router: axum::Router,
+    service: SecretString,
     _folder: tempfile::TempDir,
 }
 
@@ -40,17 +44,22 @@ impl Endpoint {
     pub fn new() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (hub, key) = runtime.block_on(async {
+        let (hub, key, router, service) = runtime.block_on(async {
             let ground = Ground::fixed(Topology::built_in("fuzz", HOST, SignedDuration::from_mins(5), 1024 * 1024));
             let log = EnqueuedLog::open(&folder.path().join("enqueued.db"), ground.clone())?;
             let listen = IpAddr::from([127, 0, 0, 1]);
             let config = HubConfig { listen, port: 0, host_name: HOST.into(), folder: folder.path().join("hub") };
             let (ledger, shutdown) = (Ledger::default(), CancellationToken::new());
-            let hub = super::start(config, ground, log, Clock::wall(), ledger, shutdown).await?;
+            let hub = super::start(config, ground.clone(), log, Clock::wall(), ledger, shutdown.clone()).await?;
             let key = hub.ensure_device(DEVICE).await?;
-            Ok::<_, Failure>((hub, key))
+            let listener = tokio::net::TcpListener::bind((listen, 0)).await?;
+            let containers = Containers::open(&folder.path().join("containers"))?;
+            let https = Https::new(hub.clone(), &folder.path().join("hub"), listener, containers, ground, shutdown)?;
+            let service = https.keys().connection_string(Policy::Owner, https.address());
+            let router = https.into_router().ok_or("no router")?;
+            Ok::<_, Failure>((hub, key, router, service))
         })?;
-        Ok(Self { runtime, hub, key, _folder: folder })
+        Ok(Self { runtime, hub, key, router, service, _folder: folder })
     }
 
     /// The device's key.
@@ -79,6 +88,29 @@ impl Endpoint {
             let ((), (), read) = tokio::time::timeout(PATIENCE, all).await?;
             read?;
             Ok(answers)
+        })
+    }
+
+    /// The connection string of a policy that may everything.
+    #[must_use]
+    pub const fn service(&self) -> &SecretString {
+        &self.service
+    }
+
+    /// A request to the service side or of a device; answers with status and body. [`None`] is one that isn't answered in
+    /// time.
+    pub fn request(&self, request: http::Request<Vec<u8>>) -> Option<(u16, Vec<u8>)> {
+        self.runtime.block_on(async {
+            let request = request.map(axum::body::Body::from);
+            let answering = async {
+                let mut router = self.router.clone();
+                // A router never fails and is always ready.
+                let Ok(answer) = tower_service::Service::call(&mut router, request).await;
+                let status = answer.status().as_u16();
+                let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.ok()?;
+                Some((status, body.to_vec()))
+            };
+            tokio::time::timeout(PATIENCE, answering).await.ok()?
         })
     }
 
