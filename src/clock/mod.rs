@@ -4,6 +4,7 @@
 //! nowcast cadence and stamps follow it. TLS and SAS live on the wall clock, latencies on the monotonic one
 //! ([`ledger`]). What is looked at each wall second waits for a [`second_hand`]; [`wall`] tells when the clock is set.
 
+pub mod certificate;
 pub mod ledger;
 pub mod second_hand;
 pub mod wall;

@@ -57,7 +57,9 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    pub(super) fn statement(path: &Path, error: &rusqlite::Error) -> Self {
+    /// What a failed statement on the database at `path` comes to.
+    #[must_use]
+    pub fn statement(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full { path },

@@ -10,31 +10,29 @@ use crate::station::{ClockFlag, Message, WeatherMeasurement};
 /// Messages dated in one transaction.
 const CHUNK: usize = 500;
 
-/// Dates what is held of a boot whose offset is known, in order, and frees it. `learn` is told of each chunk's
-/// measurements with their times, and answers the state that becomes durable with it. Answers how many there were.
-pub async fn free_held(
-    outbox: &Outbox,
-    boot: &Boot,
-    offset_ns: i64,
-    mut learn: impl FnMut(&[WeatherMeasurement]) -> Vec<(String, String)>,
-) -> Result<u64, DatabaseError> {
-    let (mut after, mut count) = (0, 0);
-    loop {
-        let rows = outbox.of_boot(boot.id, true, after, CHUNK).await?;
-        let Some(last) = rows.last() else { return Ok(count) };
-        after = last.seq;
-        count += rows.len() as u64;
-        let mut measurements = Vec::new();
-        let redated = rows
-            .into_iter()
-            .map(|row| {
-                let at = dated(row.boot_ns, offset_ns);
-                redate(row, at, ClockFlag::Restamped, &boot.boot_id, &mut measurements)
-            })
-            .collect();
-        let state = learn(&measurements);
-        outbox.redate(redated, state).await?;
+/// Held messages with their times, to be made durable with [`Outbox::redate`].
+#[derive(Debug, Default)]
+pub struct Freed {
+    /// The messages.
+    pub messages: Vec<Redated>,
+    /// The measurements among them, in order.
+    pub measurements: Vec<WeatherMeasurement>,
+}
+
+/// The next held messages of a boot whose offset is known, dated; `None` once there are no more. Each chunk has to be
+/// made durable before the next is taken.
+pub async fn next_held(outbox: &Outbox, boot: &Boot, offset_ns: i64) -> Result<Option<Freed>, DatabaseError> {
+    let rows = outbox.of_boot(boot.id, true, 0, CHUNK).await?;
+    if rows.is_empty() {
+        return Ok(None);
     }
+    let mut freed = Freed::default();
+    for row in rows {
+        let at = dated(row.boot_ns, offset_ns);
+        let redated = redate(row, at, ClockFlag::Restamped, &boot.boot_id, &mut freed.measurements);
+        freed.messages.push(redated);
+    }
+    Ok(Some(freed))
 }
 
 /// Frees what is held of a boot whose offset will never be known: it says so, and is sent after everything else.
@@ -128,12 +126,10 @@ mod tests {
             ids.push(held(&outbox, &boot, second).await);
         }
         let offset = at("2026-06-01T00:00:00Z").as_second() * S;
-        let mut learnt = Vec::new();
-        let count = free_held(&outbox, &boot, offset, |measurements| {
-            learnt.extend(measurements.iter().map(|m| m.measured_at.to_string()));
-            vec![("learnt".into(), learnt.len().to_string())]
-        });
-        assert_eq!(count.await.expect("dates"), 3);
+        let freed = next_held(&outbox, &boot, offset).await.expect("reads").expect("three are held");
+        let learnt: Vec<_> = freed.measurements.iter().map(|m| m.measured_at.to_string()).collect();
+        outbox.redate(freed.messages, vec![("learnt".into(), "3".into())]).await.expect("dates");
+        assert!(next_held(&outbox, &boot, offset).await.expect("reads").is_none());
         assert_eq!(learnt, ["2026-06-01T00:00:00Z", "2026-06-01T00:00:01Z", "2026-06-01T00:00:02Z"]);
         assert_eq!(outbox.state("learnt").await.expect("reads").as_deref(), Some("3"));
         let rows = outbox.peek(0, 10).await.expect("peeks");
@@ -155,13 +151,15 @@ mod tests {
         held(&outbox, &second, 9).await;
         assert_eq!(give_up_dating(&outbox, &first).await.expect("frees"), 1);
         assert!(outbox.peek(0, 10).await.expect("peeks").is_empty());
-        let last = outbox.peek_last(0, 10).await.expect("peeks");
+        let last = outbox.peek_last(0, 10, usize::MAX).await.expect("peeks");
         let message = Message::from_json(last[0].body.as_bytes()).expect("a message");
         let note = message.clock().expect("a note");
         assert_eq!((note.flag, note.boot_id.as_str(), note.boot_time_s), (ClockFlag::Unset, "boot-a", 7.0));
         assert_eq!(message.measured_at(), at("1970-01-01T00:00:07Z"));
         // The second boot's clock is set: only its own message is dated.
-        assert_eq!(free_held(&outbox, &second, 1_800_000_000 * S, |_| Vec::new()).await.expect("dates"), 1);
+        let freed = next_held(&outbox, &second, 1_800_000_000 * S).await.expect("reads").expect("one is held");
+        assert_eq!(freed.messages.len(), 1);
+        outbox.redate(freed.messages, Vec::new()).await.expect("dates");
         assert_eq!((outbox.peek(0, 10).await.expect("peeks").len(), outbox.status().borrow().held), (1, 0));
     }
 

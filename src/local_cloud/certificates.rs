@@ -127,7 +127,7 @@ impl Authority {
 
 fn ends_soon(certificate: &CertificateDer<'_>, now: Timestamp) -> bool {
     let margin = SignedDuration::from_hours(24 * RENEW_BEFORE_DAYS);
-    super::der::validity(certificate).is_none_or(|(_, end)| end.duration_since(now) < margin)
+    crate::clock::certificate::validity(certificate).is_none_or(|(_, end)| end.duration_since(now) < margin)
 }
 
 /// The authority as it always is but for its dates: what it signs must name it the same way at each start.

@@ -16,7 +16,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use sha2::Digest;
 
-use super::der;
+use crate::clock::certificate as der;
 use super::registry::Thumbprint;
 
 /// Folder of the authorities of devices' certificates, in the hub's.

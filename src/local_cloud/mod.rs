@@ -5,7 +5,6 @@
 
 mod certificates; // the certificate authority, made at first start, and the hub's certificate
 pub mod cloud; // what has been applied: the resources of the emulated cloud
-mod der; // what is needed of a certificate: its dates and its name
 mod device_certificates; // certificates that devices show
 pub mod https; // IoT Hub's HTTPS: service side, file upload, WebSocket
 pub mod hub; // IoT Hub's device side

@@ -63,6 +63,16 @@ impl LogBuffer {
         self.lock().newest.iter().rev().filter(is_warning).take(limit).cloned().collect()
     }
 
+    /// The newest `limit` lines of `level` or worse (all without one), oldest first.
+    #[must_use]
+    pub fn newest(&self, limit: usize, level: Option<&str>) -> Vec<LogLine> {
+        let least = level.and_then(|level| level.parse::<Level>().ok()).unwrap_or(Level::TRACE);
+        let is_wanted = |line: &&LogLine| line.level.parse::<Level>().is_ok_and(|level| level <= least);
+        let mut found: Vec<_> = self.lock().newest.iter().rev().filter(is_wanted).take(limit).cloned().collect();
+        found.reverse();
+        found
+    }
+
     fn push(&self, level: Level, target: &str, message: &str) {
         let mut lines = self.lock();
         lines.last += 1;
@@ -141,6 +151,8 @@ mod tests {
             tracing::error!(target: "skydeck::hub", device = "a\u{1b}[31m", "refused");
         });
         let line = &log.warnings(8)[0];
+        assert_eq!(log.newest(2, Some("WARN")), log.warnings(1), "the first warning has left");
+        assert_eq!(log.newest(2, None).len(), 2);
         assert_eq!((line.target.as_str(), line.message.as_str()), ("hub", "refused device=a[31m"));
     }
 }

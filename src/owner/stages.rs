@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::snapshot::{Alarm, Lamp, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
-use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::report::AgentStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::{BatchError, BatchStatus};
 use crate::ingestion::enqueued::OpenBatch;

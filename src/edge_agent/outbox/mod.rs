@@ -27,12 +27,15 @@
 mod aside;
 mod boots;
 mod bound;
+mod ends;
 mod rows;
+mod salvage;
 mod schema;
 
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::database::{Database, DatabaseError};
@@ -82,7 +85,8 @@ pub struct OutboxRow {
 }
 
 /// How full the outbox is.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct OutboxStatus {
     /// Messages waiting.
     pub rows: u64,
@@ -108,17 +112,23 @@ pub struct Outbox {
     /// The status, and the version of the totals it was made from: commits may be heard of out of order.
     status: watch::Sender<OutboxStatus>,
     version: std::sync::Arc<std::sync::atomic::AtomicI64>,
+    /// The number last given.
+    newest: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl Outbox {
-    /// Opens or makes the outbox at `path`. It holds at most `max_rows` messages (at least one).
+    /// Opens or makes the outbox at `path`. It holds at most `max_rows` messages (at least one). Where the last end wasn't
+    /// in order, its file is looked at first; what can be read of a broken one goes into a new one, and the broken one is
+    /// kept beside it.
     pub fn open(path: &Path, max_rows: u64) -> Result<Self, DatabaseError> {
+        salvage::check(path)?;
         let database = Database::open(path, schema::MIGRATIONS)?;
         let max_rows = max_rows.max(1);
         let totals = database.read_blocking(rows::totals)?;
         let version = std::sync::Arc::new(totals.version.into());
+        let newest = std::sync::Arc::new(totals.newest.into());
         let status = watch::Sender::new(totals.status(max_rows));
-        Ok(Self { database, max_rows, status, version })
+        Ok(Self { database, max_rows, status, version, newest })
     }
 
     /// Makes `messages` durable, together with key/value `state` of the agent (a replay's position, say), so
@@ -164,18 +174,54 @@ impl Outbox {
         until_seq: i64,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit)).await
+        self.peek_some(after_seq, until_seq, limit, usize::MAX).await
     }
 
-    /// Up to `limit` messages after `after_seq`, of those that are sent when nothing else is left to send: their
-    /// times will never be known.
-    pub async fn peek_last(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek_last(connection, after_seq, limit)).await
+    /// As [`Outbox::peek_until`], and no more after the one with which the
+    /// bodies come to `max_bytes`.
+    pub async fn peek_some(
+        &self,
+        after_seq: i64,
+        until_seq: i64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit, max_bytes)).await
     }
 
-    /// The newest number given to a message so far; 0 before the first.
-    pub async fn newest_seq(&self) -> Result<i64, DatabaseError> {
-        self.database.read(rows::newest_seq).await
+    /// As [`Outbox::peek_some`], of those that are sent when nothing else is left to send: their times will never be
+    /// known.
+    pub async fn peek_last(
+        &self,
+        after_seq: i64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OutboxRow>, DatabaseError> {
+        self.database.read(move |connection| rows::peek_last(connection, after_seq, limit, max_bytes)).await
+    }
+
+    /// The number last given to a message, whether or not it is still there; 0 before the first.
+    #[must_use]
+    pub fn newest_seq(&self) -> i64 {
+        self.newest.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// The waiting message of `kind` that was measured last.
+    pub async fn newest_of(&self, kind: MessageKind) -> Result<Option<i64>, DatabaseError> {
+        self.database.read(move |connection| rows::newest_of(connection, kind)).await
+    }
+
+    /// How many messages up to and with number `until_seq` wait to be sent.
+    pub async fn count_until(&self, until_seq: i64) -> Result<u64, DatabaseError> {
+        self.database
+            .read(move |connection| {
+                connection
+                    .query_row("SELECT count(*) FROM message WHERE seq <= ?1 AND held = 0", [until_seq], |row| {
+                        row.get(0)
+                    })
+                    .map(|count: i64| u64::try_from(count).unwrap_or(0))
+            })
+            .await
     }
 
     /// Makes key/value `state` durable.
@@ -191,10 +237,16 @@ impl Outbox {
 
     /// Removes what the hub has acknowledged. A message that isn't there any more is no fault.
     pub async fn remove(&self, seqs: Vec<i64>) -> Result<(), DatabaseError> {
+        self.settle(seqs, Vec::new()).await
+    }
+
+    /// As [`Outbox::remove`], together with key/value `state` of the link, so that neither is without the other.
+    pub async fn settle(&self, seqs: Vec<i64>, state: Vec<(String, String)>) -> Result<(), DatabaseError> {
         let totals = self
             .database
             .write(move |transaction| {
                 rows::remove(transaction, seqs)?;
+                rows::put_state(transaction, &state)?;
                 rows::totals(transaction)
             })
             .await?;
@@ -235,6 +287,17 @@ impl Outbox {
         self.database.read(bound::given_up).await
     }
 
+    /// How often a broken file was salvaged, and what the newest salvage saved and lost, in words.
+    pub async fn salvages(&self) -> Result<(u64, Option<String>), DatabaseError> {
+        let count = self.state(salvage::COUNT).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok((count, self.state(salvage::NEWEST).await?))
+    }
+
+    /// Notes that the agent ended in order, so that the next start needn't look whether the file is sound.
+    pub fn note_clean_end(&self) {
+        ends::note_clean(self.database.path());
+    }
+
     /// How full it is; changes with every append and removal.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<OutboxStatus> {
@@ -242,6 +305,7 @@ impl Outbox {
     }
 
     fn publish(&self, totals: &Totals) {
+        self.newest.fetch_max(totals.newest, std::sync::atomic::Ordering::Release);
         self.status.send_if_modified(|status| {
             let newest = self.version.fetch_max(totals.version, std::sync::atomic::Ordering::Relaxed);
             if totals.version <= newest {

@@ -10,6 +10,7 @@ use crate::station::MessageKind;
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     pub(super) version: i64,
+    pub(super) newest: i64,
     pub(super) given_up: u64,
     rows: u64,
     bytes: u64,
@@ -91,37 +92,56 @@ pub(super) fn find(connection: &Connection, message_id: &str) -> rusqlite::Resul
         .optional()
 }
 
+pub(super) fn newest_of(connection: &Connection, kind: MessageKind) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT seq FROM message WHERE kind = ?1 ORDER BY measured_at DESC, seq DESC LIMIT 1")?
+        .query_row([kind.name()], |row| row.get(0))
+        .optional()
+}
+
 pub(super) fn peek(
     connection: &Connection,
     after_seq: i64,
     until_seq: i64,
     limit: usize,
+    max_bytes: usize,
 ) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, message_id, kind, measured_at, body FROM message
          WHERE seq > ?1 AND seq <= ?2 AND held = 0 ORDER BY seq LIMIT ?3",
     )?;
-    let rows = statement.query_map([after_seq, until_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?;
-    rows.collect()
+    taken(statement.query_map([after_seq, until_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?, max_bytes)
 }
 
 /// As [`peek`], of what is sent last.
-pub(super) fn peek_last(connection: &Connection, after_seq: i64, limit: usize) -> rusqlite::Result<Vec<OutboxRow>> {
+pub(super) fn peek_last(
+    connection: &Connection,
+    after_seq: i64,
+    limit: usize,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, message_id, kind, measured_at, body FROM message
          WHERE seq > ?1 AND held = 2 ORDER BY seq LIMIT ?2",
     )?;
-    let rows = statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?;
-    rows.collect()
+    taken(statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?, max_bytes)
 }
 
-/// The newest number given so far; 0 before the first.
-pub(super) fn newest_seq(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'message'")?
-        .query_row([], |row| row.get(0))
-        .optional()
-        .map(|seq| seq.unwrap_or(0))
+/// Rows up to the one with which their bodies come to `max_bytes`.
+fn taken(
+    rows: impl Iterator<Item = rusqlite::Result<OutboxRow>>,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.body.len();
+        taken.push(row);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<OutboxRow> {
@@ -164,7 +184,8 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
                  SELECT min(measured_at) AS m FROM message WHERE kind = 'WeatherMeasurement'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'Prediction'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'DeviceHealth'
-                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken'))
+                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken')),
+                 (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message')
              FROM totals",
         )?
         .query_row([], |row| {
@@ -176,6 +197,7 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
                 set_aside: count(row, 4)?,
                 held: count(row, 5)?,
                 oldest: row.get(6)?,
+                newest: row.get(7)?,
             })
         })
 }

@@ -29,13 +29,27 @@ where
 {
     let told = shared.faults.timeout(HANDSHAKE, async {
         let (read, mut write) = tokio::io::split(begin.await?.0);
-        if let Some(Packet::Connect(_)) = Packets::new(read, MAX_CONNECT).next(HANDSHAKE).await? {
+        if let Some(Packet::Connect(_)) = next(shared, &mut Packets::new(read, MAX_CONNECT), HANDSHAKE).await? {
             answer(&mut write, ConnectAckReason::ServiceUnavailable, false).await?;
         }
         Ok::<_, Fault>(())
     });
     if let Some(Err(fault)) = told.await {
         tracing::debug!("a device couldn't be told that there is no hub: {fault}");
+    }
+}
+
+/// The next packet; nobody is too silent while connections hang.
+pub(super) async fn next<R: AsyncRead + Unpin>(
+    shared: &Shared,
+    packets: &mut Packets<R>,
+    silence: Duration,
+) -> Result<Option<Packet>, WireError> {
+    loop {
+        match packets.next(silence).await {
+            Err(WireError::Silent) if shared.faults.now().half_open => shared.faults.flowing().await,
+            next => return next,
+        }
     }
 }
 
@@ -46,7 +60,7 @@ pub(super) async fn let_in<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     write: &mut W,
     certificates: &[CertificateDer<'static>],
 ) -> Result<(Box<Connect>, Admitted, Subscriptions), Fault> {
-    let connect = match packets.next(HANDSHAKE).await {
+    let connect = match next(shared, packets, HANDSHAKE).await {
         Ok(Some(Packet::Connect(connect))) => connect,
         Ok(Some(_)) => return Err(Fault::Packet),
         Ok(None) => return Err(Fault::Mute),

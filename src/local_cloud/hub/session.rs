@@ -212,20 +212,6 @@ impl Session<'_> {
         received
     }
 
-    /// The next packet; nobody is too silent while connections hang.
-    async fn next<R: AsyncRead + Unpin>(
-        &self,
-        packets: &mut Packets<R>,
-        silence: Duration,
-    ) -> Result<Option<Packet>, WireError> {
-        loop {
-            match packets.next(silence).await {
-                Err(WireError::Silent) if self.shared.faults.now().half_open => self.shared.faults.flowing().await,
-                next => return next,
-            }
-        }
-    }
-
     /// Takes packets until the device disconnects or breaks a rule.
     async fn receive<R: AsyncRead + Unpin>(
         &self,
@@ -238,7 +224,7 @@ impl Session<'_> {
         if self.line.subscriptions().qos(Kind::DeviceBound, self.device_id).is_some() {
             self.line.device_bound.notify_one();
         }
-        while let Some(packet) = self.next(packets, silence).await? {
+        while let Some(packet) = entry::next(self.shared, packets, silence).await? {
             self.shared.faults.slow().await;
             let reply = match packet {
                 Packet::Publish(publish) => match self.publish(*publish, &room, replies).await? {

@@ -19,14 +19,16 @@ const GENERALIZED_TIME: u8 = 0x18;
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
 
 /// The beginning and the end of a certificate's validity; [`None`] if this isn't one.
-pub(super) fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+#[must_use]
+pub fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (validity, _) = element(from_validity(certificate)?, SEQUENCE)?;
     let (begin, rest) = time(validity)?;
     Some((begin, time(rest)?.0))
 }
 
 /// The subject's common name; [`None`] where it has none, or this isn't a certificate.
-pub(super) fn common_name(certificate: &[u8]) -> Option<String> {
+#[must_use]
+pub fn common_name(certificate: &[u8]) -> Option<String> {
     let (_, rest) = element(from_validity(certificate)?, SEQUENCE)?;
     let (mut names, _) = element(rest, SEQUENCE)?;
     while !names.is_empty() {
