@@ -116,6 +116,8 @@ where
     let session = Session { shared, device_id: &device_id, admitted, line: &line, keeps: !connect.clean_session };
     session.note(true).await;
     let outcome = session.run(packets, write, down, silence(&connect)).await;
+    // Whoever waits for the device hears that it has gone.
+    cancel.cancel();
     let is_gone = shared.leave(&device_id, &line);
     if let Some(will) = &connect.last_will
         && !matches!(outcome, Ok(End::Disconnected))
