@@ -126,8 +126,7 @@ impl FileUpload {
             return Err((None, failed(words)));
         }
         let segments = |path: &str| {
-            let parts =
-                path.split('/').map(|part| utf8_percent_encode(part, uplink::topic::ENCODED).to_string());
+            let parts = path.split('/').map(|part| utf8_percent_encode(part, uplink::topic::ENCODED).to_string());
             parts.collect::<Vec<_>>().join("/")
         };
         let token = place.sas_token.expose_secret();

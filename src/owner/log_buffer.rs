@@ -21,10 +21,21 @@ const WIDTH: usize = 2000;
 #[derive(Debug, Clone, Default)]
 pub struct LogBuffer(Arc<Mutex<Lines>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Lines {
     newest: VecDeque<LogLine>,
     last: u64,
+    /// Gives the process's log another filter.
+    filter: Option<FilterSetter>,
+}
+
+/// Takes a filter's text; answers in words why it can't be taken.
+type FilterSetter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").field("newest", &self.newest.len()).field("last", &self.last).finish_non_exhaustive()
+    }
 }
 
 impl LogBuffer {
@@ -32,6 +43,18 @@ impl LogBuffer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says how the process's log is given another filter.
+    pub fn filtered_by(&self, set: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) {
+        self.lock().filter = Some(Arc::new(set));
+    }
+
+    /// Gives the process's log another filter, in the form of `log.filter`.
+    pub fn set_filter(&self, text: &str) -> Result<(), String> {
+        // Not under the lock: whoever sets it may log.
+        let set = self.lock().filter.clone();
+        set.map_or_else(|| Err("the log's filter can't be changed in this process".to_owned()), |set| set(text))
     }
 
     /// A layer that writes events into it.

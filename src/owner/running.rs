@@ -78,7 +78,7 @@ pub struct Running {
     tasks: JoinSet<()>,
     ready: Option<oneshot::Receiver<Result<(), StartError>>>,
     socket: PathBuf,
-    _lock: FolderLock,
+    _locks: [FolderLock; 2],
 }
 
 impl Running {
@@ -135,6 +135,8 @@ pub async fn start_with(
         return Err(StartError::Cloud(environment));
     }
     let lock = FolderLock::take(&folders.data)?;
+    // The agent that runs alone holds this one only: an outbox is never drained by two.
+    let agent_lock = FolderLock::take(&folders.data.join("agent"))?;
     for folder in [&folders.runtime, &folders.state] {
         make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
@@ -176,7 +178,7 @@ pub async fn start_with(
             Err(error) => drop(ready.send(Err(error))),
         }
     });
-    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
+    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _locks: [lock, agent_lock] })
 }
 
 /// What viewers see, and what they ask.
@@ -281,6 +283,8 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        hub: hub.clone(),
+        agent: handles.report.clone(),
         environment: environment.clone(),
         provisioner,
         changed: Pulse::default(),
@@ -291,12 +295,14 @@ async fn bring_up(
         .with_link(&settings.link)
         .with_agent(&settings.agent);
     // Nothing lies between the two that could let only WebSocket through.
-    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port: port, ..link };
+    let https_port = hub.https_address().map_or(port, |address| address.port());
+    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port, ..link };
     let mut tasks = JoinSet::new();
     let publisher = Publisher {
         desk: desk.clone(),
         agent: handles.status,
         outbox: handles.outbox.status(),
+        report: handles.report,
         uplink: handles.uplink,
         hub: hub.status(),
         batch: batcher.status.subscribe(),
@@ -333,7 +339,9 @@ async fn bring_up(
 }
 
 /// What this process does for its agent.
-fn host(log: &LogBuffer) -> Host {
+pub(super) fn host(log: &LogBuffer) -> Host {
+    let filter = log.clone();
+    let set_filter = move |text: &str| filter.set_filter(text);
     let log = log.clone();
     let tail = move |lines: usize, level: Option<&str>| {
         let line = |line: super::snapshot::LogLine| LogEntry {
@@ -344,7 +352,7 @@ fn host(log: &LogBuffer) -> Host {
         };
         log.newest(lines, level).into_iter().map(line).collect()
     };
-    Host { tail_log: Some(Arc::new(tail)), ..Host::default() }
+    Host { tail_log: Some(Arc::new(tail)), set_log_filter: Some(Arc::new(set_filter)) }
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -36,6 +36,7 @@ pub fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::first(EnvironmentName::demo(), owner, clock, &StationSettings::default());
     snapshot.taken_at = at("2026-03-02T13:04:31Z");
     snapshot.stages = stages();
+    snapshot.agent = Some(Arc::new(crate::owner::agent::fixture::report()));
     snapshot.alarms = vec![Alarm {
         rule: "load-errors".into(),
         severity: Severity::Warn,
@@ -238,6 +239,9 @@ fn answer(request: &Request) -> Result<Answer, AskError> {
                 message: "a file failed".into(),
             }],
         }),
+        Request::Hub(ask) => crate::owner::hub::fixture::answer(ask)
+            .map(Answer::Hub)
+            .ok_or_else(|| AskError::Refused("not answered in this test".into())),
         other => Err(AskError::Refused(format!("{other:?}: not answered in this test"))),
     }
 }

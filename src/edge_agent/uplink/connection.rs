@@ -83,11 +83,7 @@ pub(super) struct Connection<'a> {
 
 impl<'a> Connection<'a> {
     /// Prepares a connection: reads the certificate, signs the token.
-    pub(super) fn prepare(
-        link: &'a Link,
-        settings: &'a UplinkSettings,
-        transport: Transport,
-    ) -> Result<Self, String> {
+    pub(super) fn prepare(link: &'a Link, settings: &'a UplinkSettings, transport: Transport) -> Result<Self, String> {
         let identity = tls::identity(&settings.credentials)?;
         let credential_ends_at = identity.as_ref().and_then(|identity| identity.ends_at);
         link.warn_of_end(settings, credential_ends_at);
@@ -132,8 +128,7 @@ impl<'a> Connection<'a> {
             let (host, meter) = (host.clone(), meter.clone());
             async move { dial(&host, port, meter).await }
         });
-        let (client, mut events) =
-            AsyncClient::builder(options).capacity(usize::from(in_flight) + DESK_PLACES).build();
+        let (client, mut events) = AsyncClient::builder(options).capacity(usize::from(in_flight) + DESK_PLACES).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_S);
         events.set_network_options(network);

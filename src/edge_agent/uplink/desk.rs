@@ -6,13 +6,10 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use rumqttc::{
-    AsyncClient, ManualAck, Publish, PublishOptions, QoS, SubscribeFilter, SubscribeReasonCode,
-};
+use rumqttc::{AsyncClient, ManualAck, Publish, PublishOptions, QoS, SubscribeFilter, SubscribeReasonCode};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-
 
 use super::control::{HubRequest, MethodReply};
 use super::inbox::Inbox;

@@ -174,7 +174,11 @@ mod tests {
         assert_eq!(limits.ready(now, midnight, 0), Ready::Now(usize::MAX));
         assert_eq!(wake_for(midnight, noon(), now), now + LONGEST_SLEEP);
         let quota = limits.quota(noon()).expect("a quota");
-        assert_eq!((quota.sent_today, quota.max_per_day, quota.max_per_s), (0, Some(3), None), "the clock was set back");
+        assert_eq!(
+            (quota.sent_today, quota.max_per_day, quota.max_per_s),
+            (0, Some(3), None),
+            "the clock was set back"
+        );
         assert!(limits.fits(noon(), 1 << 18, 0), "larger than a day's: with the first of the day");
         limits.sent(noon(), 1);
         assert!(!limits.fits(noon(), 1 << 18, 0));

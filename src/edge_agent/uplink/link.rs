@@ -147,7 +147,11 @@ impl Link {
 pub(super) fn warning(settings: &UplinkSettings, ends_at: Timestamp, now: Timestamp) -> Option<String> {
     let step = match &settings.credentials {
         Credentials::CertificateFiles { chain, key } => {
-            format!("put a renewed one at {} and {}; it is taken at the next connection", chain.display(), key.display())
+            format!(
+                "put a renewed one at {} and {}; it is taken at the next connection",
+                chain.display(),
+                key.display()
+            )
         }
         _ => "give the device a renewed one".to_owned(),
     };

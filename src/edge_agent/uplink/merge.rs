@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn a_large_patch_is_parted_down_to_its_leaves() {
         let long = "x".repeat(50);
-        let patch = map(json!({"a": long, "b": {"c": long, "d": {"e": long, "f": long}}, "g": 1, "h": "y".repeat(300)}));
+        let patch =
+            map(json!({"a": long, "b": {"c": long, "d": {"e": long, "f": long}}, "g": 1, "h": "y".repeat(300)}));
         let parts = split(patch.clone(), 100);
         assert!(parts.iter().all(|part| size(part) <= 100 || part.contains_key("h")), "{parts:?}");
         let mut whole = Map::new();

@@ -187,9 +187,7 @@ impl<'a> Sender<'a> {
         self.waits_until = None;
         let window = self.window();
         let for_backlog = window - LIVE_PLACES.min(window / 8);
-        while self.in_flight.len() < window
-            && self.bytes_in_flight < MAX_BYTES_IN_FLIGHT
-            && !self.link.has_unsettled()
+        while self.in_flight.len() < window && self.bytes_in_flight < MAX_BYTES_IN_FLIGHT && !self.link.has_unsettled()
         {
             let with_backlog = self.in_flight.len() < for_backlog;
             if !self.feed.has_more(with_backlog) {
@@ -221,7 +219,8 @@ impl<'a> Sender<'a> {
     /// Sends rows; answers the first for which today has no room.
     async fn send_all(&mut self, rows: Vec<OutboxRow>) -> Result<Option<i64>, String> {
         let wall = Timestamp::now();
-        let newest_health = match rows.iter().any(|row| row.kind == MessageKind::DeviceHealth) && self.limits.is_metered()
+        let newest_health = match rows.iter().any(|row| row.kind == MessageKind::DeviceHealth)
+            && self.limits.is_metered()
         {
             true => self.link.outbox.newest_of(MessageKind::DeviceHealth).await.map_err(|error| error.to_string())?,
             false => None,

@@ -10,9 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::tls;
-use crate::settings::{
-    AgentSettings, LinkSettings, LinkTransport, SecretError, SecretReference, StationSettings,
-};
+use crate::settings::{AgentSettings, LinkSettings, LinkTransport, SecretError, SecretReference, StationSettings};
 use crate::station::text::printable;
 
 /// Messages a second that an outside hub takes: IoT Hub's S1, one unit.
@@ -262,9 +260,9 @@ fn credentials(link: &LinkSettings, given: Option<ConnectionString>) -> Result<C
         }
         (Some(_), None) => contradiction("link.certificate is set without link.certificate_key; set its private key"),
         (None, Some(_)) => contradiction("link.certificate_key is set without link.certificate; set the certificate"),
-        (None, None) if is_x509 => contradiction(
-            "link.connection_string says x509=true; set link.certificate and link.certificate_key",
-        ),
+        (None, None) if is_x509 => {
+            contradiction("link.connection_string says x509=true; set link.certificate and link.certificate_key")
+        }
         (None, None) => {
             let key = match (&link.key, given.and_then(|given| given.key)) {
                 (Some(_), Some(_)) => {
@@ -347,8 +345,11 @@ impl ConnectionString {
                     return refused("it is a service's, with a policy's name; copy the device's own".into());
                 }
                 "SharedAccessSignature" => {
-                    return refused("it holds a finished signature, which can't be renewed; copy the one with the \
-                                    device's key".into());
+                    return refused(
+                        "it holds a finished signature, which can't be renewed; copy the one with the \
+                                    device's key"
+                            .into(),
+                    );
                 }
                 "ModuleId" => return refused("it is a module's; copy the device's own".into()),
                 // The name alone: what follows may be a secret.

@@ -110,7 +110,12 @@ mod tests {
     async fn the_date_is_read_from_any_answer() {
         let good = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nDATE: Thu, 26 Nov 2026 10:45:00 GMT\r\n\r\n";
         assert_eq!(read_date(&mut good.as_bytes()).await, Some("2026-11-26T10:45:00Z".parse().expect("a timestamp")));
-        for wrong in ["", "HTTP/1.1 200 OK\r\n\r\n", "SSH-2.0\r\ndate: Thu, 26 Nov 2026 10:45:00 GMT\r\n\r\n", "HTTP/1.1 200\r\ndate: today\r\n\r\n"] {
+        for wrong in [
+            "",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "SSH-2.0\r\ndate: Thu, 26 Nov 2026 10:45:00 GMT\r\n\r\n",
+            "HTTP/1.1 200\r\ndate: today\r\n\r\n",
+        ] {
             assert_eq!(read_date(&mut wrong.as_bytes()).await, None, "{wrong}");
         }
         let endless = "x".repeat(100_000);

@@ -90,7 +90,8 @@ impl Talk {
         if self.parts.is_empty() {
             let nothing = Map::new();
             let wanted = wanted.as_object().unwrap_or(&nothing);
-            self.parts = merge::diff(told, wanted).map(|patch| merge::split(patch, MAX_PATCH)).unwrap_or_default().into();
+            self.parts =
+                merge::diff(told, wanted).map(|patch| merge::split(patch, MAX_PATCH)).unwrap_or_default().into();
         }
         let part = self.parts.pop_front()?;
         let payload = Value::Object(part.clone()).to_string().into_bytes();
@@ -168,8 +169,10 @@ impl Talk {
         }
         self.tell(&part);
         let names: Vec<&str> = part.keys().map(String::as_str).collect();
-        let complaint =
-            format!("the hub doesn't take the reported property {} (status {status}); let be until it changes", names.join(", "));
+        let complaint = format!(
+            "the hub doesn't take the reported property {} (status {status}); let be until it changes",
+            names.join(", ")
+        );
         Answered { complaint: Some(complaint), twin: None }
     }
 
@@ -307,7 +310,10 @@ mod tests {
             let Some((topic, payload)) = talk.step(now, &wanted) else { break };
             let is_bad = String::from_utf8_lossy(&payload).contains("BAD");
             if !is_bad {
-                merge::apply(&mut hub, serde_json::from_slice::<Value>(&payload).expect("JSON").as_object().expect("map"));
+                merge::apply(
+                    &mut hub,
+                    serde_json::from_slice::<Value>(&payload).expect("JSON").as_object().expect("map"),
+                );
             }
             let answered = talk.answered(now, if is_bad { 400 } else { 204 }, rid(&topic), b"");
             complaints.extend(answered.complaint);

@@ -29,7 +29,8 @@ pub(super) fn identity(credentials: &Credentials) -> Result<Option<Identity>, St
         Credentials::Key(_) => return Ok(None),
         Credentials::Certificate { chain_pem, key_pem } => (chain_pem.clone(), key_pem.clone()),
         Credentials::CertificateFiles { chain, key } => {
-            let pem = read_pem(chain).map_err(|reason| format!("the device's certificate {}: {reason}", chain.display()))?;
+            let pem =
+                read_pem(chain).map_err(|reason| format!("the device's certificate {}: {reason}", chain.display()))?;
             let key = SecretReference::File(key.clone()).resolve();
             (pem, key.map_err(|error| format!("the certificate's key: {error}"))?)
         }
@@ -108,7 +109,9 @@ fn make(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Stri
             // One that can't be read is no reason to do without the others.
             store.add_parsable_certificates(found.certs);
             if store.is_empty() {
-                return Err("the system has no certificates to trust; install its ca-certificates, or set link.ca".into());
+                return Err(
+                    "the system has no certificates to trust; install its ca-certificates, or set link.ca".into()
+                );
             }
         }
         Roots::Pem(pem) => {

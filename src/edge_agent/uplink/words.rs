@@ -169,9 +169,7 @@ fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
                 printable(&error.to_string())
             );
         }
-        rustls::Error::InvalidCertificate(_) => {
-            "check the certificate authority and the host name the agent was given"
-        }
+        rustls::Error::InvalidCertificate(_) => "check the certificate authority and the host name the agent was given",
         rustls::Error::AlertReceived(AlertDescription::CertificateExpired) if own => {
             "the hub says that the device's certificate has ended: renew it"
         }
