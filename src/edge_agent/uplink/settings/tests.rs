@@ -43,7 +43,8 @@ fn nothing_set_is_the_environments_own_hub() {
 #[test]
 fn a_connection_string_gives_what_is_not_set() {
     let files = Files::new();
-    let string = format!("HostName=weather.azure-devices.net;DeviceId=roof-01;SharedAccessKey={KEY};GatewayHostName=gw");
+    let string =
+        format!("HostName=weather.azure-devices.net;DeviceId=roof-01;SharedAccessKey={KEY};GatewayHostName=gw");
     let link = LinkSettings { connection_string: files.reference("s", &string), ..LinkSettings::default() };
     let settings = resolve(&link, &station()).expect("good").expect("a link");
     assert_eq!((settings.host.as_str(), settings.port, settings.https_port), ("gw", 8883, 443));
@@ -104,7 +105,8 @@ fn a_certificate_is_read_at_the_start() {
 #[test]
 fn what_contradicts_itself_is_refused_with_words() {
     let files = Files::new();
-    let with = |string: &str| LinkSettings { connection_string: files.reference("s", string), ..LinkSettings::default() };
+    let with =
+        |string: &str| LinkSettings { connection_string: files.reference("s", string), ..LinkSettings::default() };
     let good = format!("HostName=h;DeviceId=roof-01;SharedAccessKey={KEY}");
     for (link, words) in [
         (LinkSettings { hub: Some("other".into()), ..with(&good) }, "link.hub is other"),
