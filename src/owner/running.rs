@@ -238,7 +238,7 @@ async fn bring_up(
     let (ground, log) = (applied.ground.clone(), stores.log.clone());
     let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
     let https = HttpsConfig { port: settings.hub.https_port, containers: stores.containers.clone() };
-    hub.serve_https(https, ground.clone(), shutdown.clone()).await?;
+    let https_port = hub.serve_https(https, ground.clone(), shutdown.clone()).await?.port();
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);

@@ -88,8 +88,8 @@ impl Talk {
         }
         let told = self.told.as_ref()?;
         if self.parts.is_empty() {
-            let nothing = Map::new();
-            let wanted = wanted.as_object().unwrap_or(&nothing);
+            // The agent hasn't said anything yet: what the hub has stays.
+            let wanted = wanted.as_object()?;
             self.parts =
                 merge::diff(told, wanted).map(|patch| merge::split(patch, MAX_PATCH)).unwrap_or_default().into();
         }

@@ -29,7 +29,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -176,6 +176,7 @@ fn router(front: Arc<Front>) -> Router {
         .route("/$iothub/websocket", get(websocket::upgrade))
         .fallback(blobs::serve)
         .layer(from_fn_with_state(Arc::clone(&front), troubled))
+        .layer(from_fn_with_state(Arc::clone(&front), dated))
         // Each reads its body itself, within its own bounds.
         .layer(DefaultBodyLimit::disable())
         .with_state(front)
@@ -215,6 +216,16 @@ async fn troubled(State(front): State<Arc<Front>>, request: Request<Body>, next:
         return ApiError::new(StatusCode::TOO_MANY_REQUESTS, "ThrottlingException", message).into_response();
     }
     next.run(request).await
+}
+
+/// Gives every answer the hub's own date: devices compare their clocks with it.
+async fn dated(State(front): State<Arc<Front>>, request: Request<Body>, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let date = front.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(http::header::DATE, date);
+    }
+    response
 }
 
 impl Front {
