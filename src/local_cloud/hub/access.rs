@@ -1,6 +1,8 @@
 //! Who may connect: user name, and a shared access signature (Microsoft's *Control access to IoT Hub using SAS*) or a
 //! certificate.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -38,6 +40,8 @@ pub(super) struct Admitted {
     pub(super) device: DeviceIdentity,
     /// How it proved who it is, in IoT Hub's words.
     pub(super) auth_method: &'static str,
+    /// How long its token is still good for; absent where it has none.
+    pub(super) signed_for: Option<Duration>,
 }
 
 /// Lets a device in, or says why not. `certificates` are what it showed, its own first.
@@ -99,7 +103,9 @@ async fn admit(
         let why = device.status_reason.as_deref().map_or_else(|| "no reason is given".into(), printable);
         return Err(format!("the device is disabled: {why}"));
     }
-    Ok(Admitted { device, auth_method })
+    // Not negative: it hasn't expired.
+    let left = |signature: &Signature<'_>| signature.expires.duration_since(now).unsigned_abs();
+    Ok(Admitted { device, auth_method, signed_for: signature.map(left) })
 }
 
 impl Hub {

@@ -32,6 +32,8 @@ const MAX_WAITING: usize = 1024;
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// IoT Hub's longest keep-alive, seconds; it also holds where a device asks for none.
 const MAX_KEEP_ALIVE_S: u16 = 1177;
+/// How long a connection outlives its token.
+const TOKEN_GRACE: Duration = Duration::from_secs(5);
 
 /// Why a connection was ended by the hub; counted as refused.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,8 @@ pub(super) enum Fault {
     Bag(#[from] super::bag::InvalidBag),
     #[error("answered a method with what can't be taken: {0}")]
     MethodAnswer(String),
+    #[error("its token has expired while it was connected; it has to sign in with a new one before that")]
+    Expired,
     #[error("sent more messages a second than the hub lets through at the moment")]
     Throttled,
 }
@@ -115,6 +119,7 @@ where
     let (line, down) = shared.enter(&device_id, &cancel, subscriptions);
     let session = Session { shared, device_id: &device_id, admitted, line: &line, keeps: !connect.clean_session };
     session.note(true).await;
+    session.check_still_known().await;
     let outcome = session.run(packets, write, down, silence(&connect)).await;
     // Whoever waits for the device hears that it has gone.
     cancel.cancel();
@@ -169,6 +174,22 @@ impl Session<'_> {
         }
     }
 
+    /// Ends the connection where the device was changed or deleted while it was let in.
+    async fn check_still_known(&self) {
+        let etag = &self.admitted.device.etag;
+        if !matches!(self.shared.registry.get(self.device_id).await, Ok(Some(device)) if device.etag == *etag) {
+            self.line.cancel.cancel();
+        }
+    }
+
+    /// Waits until the device's token has expired.
+    async fn expired(&self) {
+        match self.admitted.signed_for {
+            Some(left) => tokio::time::sleep(left + TOKEN_GRACE).await,
+            None => std::future::pending().await,
+        }
+    }
+
     async fn run<R, W>(
         &self,
         mut packets: Packets<R>,
@@ -200,6 +221,7 @@ impl Session<'_> {
                     Ok(End::Cut)
                 }
                 () = self.line.cancel.cancelled() => Ok(End::Cut),
+                () = self.expired() => Err(Fault::Expired),
             };
             // Ends the queue: what has begun is still waited for.
             drop((replies, downlink));

@@ -96,3 +96,17 @@ async fn a_second_connection_in_a_devices_name_is_counted() {
     let _four = house.device("roof-01").await;
     assert_eq!(house.hub.status().borrow().takeovers["roof-01"].0, 2, "one after the other is none");
 }
+
+#[tokio::test]
+async fn a_connection_ends_with_its_token() {
+    let house = House::open().await;
+    let credentials = house.credentials("roof-01", 2).await;
+    let mut device = Device::new(house.tls().await);
+    assert_eq!(device.sign_in(credentials).await, Some(ConnectAckReason::ConnectionAccepted));
+    assert!(device.is_served().await);
+    let since = std::time::Instant::now();
+    assert_eq!(device.next().await, None);
+    assert!(since.elapsed() >= Duration::from_secs(5), "with some grace");
+    let status = house.status(|status| status.refused == 1).await;
+    assert!(status.last_error.expect("words").contains("expired while it was connected"));
+}
