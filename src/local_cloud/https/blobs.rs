@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::Front;
-use super::errors::BlobError;
+use super::errors::{ApiError, BlobError};
 use super::uploads::Place;
 use crate::ingestion::storage::BlobMeta;
 
@@ -32,16 +32,32 @@ const MAX_LIST: u64 = 128 * 1024;
 /// How long nothing of a body may come.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Serves whatever isn't one of the hub's own paths.
+/// Serves whatever isn't one of the hub's own paths: a blob where it lies in the container of uploads or has a token.
 pub(super) async fn serve(
     State(front): State<Arc<Front>>,
     query: Query<HashMap<String, String>>,
     request: Request<Body>,
+) -> Response {
+    let is_blobs = |place: &Place| {
+        query.contains_key("sig") || front.upload_container().is_some_and(|container| place.container == container)
+    };
+    match place(request.uri()).filter(is_blobs) {
+        Some(place) => blob(&front, place, &query, request).await.into_response(),
+        None => {
+            let message = "this hub has no such path";
+            ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFound", message).into_response()
+        }
+    }
+}
+
+async fn blob(
+    front: &Front,
+    place: Place,
+    query: &HashMap<String, String>,
+    request: Request<Body>,
 ) -> Result<Response, BlobError> {
-    let place = place(request.uri())
-        .ok_or_else(|| BlobError::new(StatusCode::NOT_FOUND, "ResourceNotFound", "there is nothing of that name"))?;
     let denied = |why| BlobError::new(StatusCode::FORBIDDEN, "AuthenticationFailed", why);
-    front.uploads.check(&place, &query, front.now()).map_err(denied)?;
+    front.uploads.check(&place, query, front.now()).map_err(denied)?;
     if !front.has_container(&place.container) {
         let message = format!("container {} isn't applied any more", place.container);
         return Err(BlobError::new(StatusCode::NOT_FOUND, "ContainerNotFound", message));
@@ -49,13 +65,13 @@ pub(super) async fn serve(
     let component = query.get("comp").map(String::as_str);
     let (head, body) = request.into_parts();
     match (head.method, component) {
-        (Method::PUT, None) => put_blob(&front, &place, &head.headers, body).await,
+        (Method::PUT, None) => put_blob(front, &place, &head.headers, body).await,
         (Method::PUT, Some("block")) => {
             let id = query.get("blockid").map_or("", String::as_str);
-            put_block(&front, &place, id, &head.headers, body).await
+            put_block(front, &place, id, &head.headers, body).await
         }
-        (Method::PUT, Some("blocklist")) => put_block_list(&front, &place, &head.headers, body).await,
-        (method @ (Method::GET | Method::HEAD), None) => get_blob(&front, &place, &method, &head.headers).await,
+        (Method::PUT, Some("blocklist")) => put_block_list(front, &place, &head.headers, body).await,
+        (method @ (Method::GET | Method::HEAD), None) => get_blob(front, &place, &method, &head.headers).await,
         _ => Err(BlobError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "UnsupportedHttpVerb",

@@ -173,6 +173,7 @@ fn router(front: Arc<Front>) -> Router {
         .merge(service)
         .merge(device)
         .route_layer(from_fn(versioned))
+        .method_not_allowed_fallback(not_served)
         .route("/$iothub/websocket", get(websocket::upgrade))
         .fallback(blobs::serve)
         .layer(from_fn_with_state(Arc::clone(&front), troubled))
@@ -180,6 +181,10 @@ fn router(front: Arc<Front>) -> Router {
         // Each reads its body itself, within its own bounds.
         .layer(DefaultBodyLimit::disable())
         .with_state(front)
+}
+
+async fn not_served() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "InvalidOperation", "this path doesn't take that method")
 }
 
 /// `api-version` must be there; which, is as with IoT Hub's additive versions all one.
