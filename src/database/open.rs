@@ -136,6 +136,15 @@ impl Database {
     }
 }
 
+/// Makes the database at `path`, or brings it to the newest of `migrations`, and closes it before it answers.
+pub fn make(path: &Path, migrations: &[Migration]) -> Result<(), DatabaseError> {
+    let failed = |reason: String| DatabaseError::Open { path: path.to_owned(), reason };
+    let mut connection = Connection::open(path).map_err(|e| failed(e.to_string()))?;
+    restrict(path).map_err(|e| failed(e.to_string()))?;
+    prepare(&connection).map_err(|e| failed(e.to_string()))?;
+    migrate(&mut connection, path, migrations)
+}
+
 /// SQLite's own integrity check of the file at `path`; an empty list is a sound database.
 pub fn check(path: &Path) -> Result<Vec<String>, DatabaseError> {
     let failed = |e: rusqlite::Error| DatabaseError::Open { path: path.to_owned(), reason: e.to_string() };

@@ -359,3 +359,6 @@ async fn open_source(
     let clock = Clock::replay(from.min(end), settings.speed, end);
     Ok((source, clock))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::camera::Captured;
-use super::uplink::{self, Credentials, UplinkSettings, sas};
+use super::uplink::{self, Credentials, Roots, UplinkSettings, sas};
 use crate::station::text::printable;
 
 const API: &str = "api-version=2021-04-12";
@@ -60,22 +60,13 @@ pub(super) struct FileUpload {
     device_id: String,
     /// Absent where the certificate of the connection says who it is.
     key: Option<SecretString>,
+    link: UplinkSettings,
 }
 
 impl FileUpload {
     /// Uses the credentials and certificates of the link.
     pub fn new(link: &UplinkSettings) -> Result<Self, String> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(uplink::client_config(link)?)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| format!("no HTTPS client can be made: {}", chain(&error)))?;
+        let client = client(link)?;
         let device = utf8_percent_encode(&link.device_id, uplink::topic::ENCODED);
         let host = if link.host.contains(':') { format!("[{}]", link.host) } else { link.host.clone() };
         Ok(Self {
@@ -84,6 +75,7 @@ impl FileUpload {
             hub_host_name: link.hub_host_name.clone(),
             device_id: link.device_id.clone(),
             key: key(link),
+            link: link.clone(),
         })
     }
 
@@ -133,8 +125,8 @@ impl FileUpload {
         let token = if token.is_empty() || token.starts_with('?') { token.to_owned() } else { format!("?{token}") };
         let (container, blob) = (segments(&place.container_name), segments(&place.blob_name));
         let url = format!("https://{}/{container}/{blob}{token}", place.host_name);
-        let sent = self
-            .client
+        let client = self.storage_client(&place.host_name).map_err(|words| (None, failed(words)))?;
+        let sent = client
             .put(url)
             .header("x-ms-blob-type", "BlockBlob")
             .header(CONTENT_TYPE, "image/jpeg")
@@ -151,6 +143,17 @@ impl FileUpload {
             // The URL holds the storage's token.
             Err(error) => Err((None, failed(format!("{storage}: {}; tried again", chain(&error.without_url()))))),
         }
+    }
+
+    /// A storage that isn't on the hub's own host is a public one: it is trusted by whom the system trusts, and isn't shown
+    /// the device's certificate.
+    fn storage_client(&self, host: &str) -> Result<Client, String> {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+        if name.trim_matches(['[', ']']) == self.link.host {
+            return Ok(self.client.clone());
+        }
+        let credentials = Credentials::Key(SecretString::default());
+        client(&UplinkSettings { credentials, roots: Roots::System, ..self.link.clone() })
     }
 
     async fn post(&self, what: &str, body: &Value) -> Result<Vec<u8>, UploadError> {
@@ -208,6 +211,20 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     printable(&words)
+}
+
+fn client(link: &UplinkSettings) -> Result<Client, String> {
+    Client::builder()
+        .tls_backend_preconfigured(uplink::client_config(link)?)
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .timeout(TIMEOUT)
+        .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| format!("no HTTPS client can be made: {}", chain(&error)))
 }
 
 fn key(link: &UplinkSettings) -> Option<SecretString> {

@@ -169,14 +169,26 @@ fn of_boot(
 }
 
 fn redate(transaction: &Transaction<'_>, message: &Redated) -> rusqlite::Result<()> {
-    let old: Option<i64> = transaction
-        .prepare_cached("SELECT octet_length(body) FROM message WHERE seq = ?1")?
-        .query_row([message.seq], |row| row.get(0))
+    let old: Option<(i64, i64)> = transaction
+        .prepare_cached("SELECT octet_length(body), held FROM message WHERE seq = ?1")?
+        .query_row([message.seq], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(old) = old else { return Ok(()) };
-    transaction.prepare_cached("UPDATE message SET measured_at = ?2, body = ?3, held = ?4 WHERE seq = ?1")?.execute(
-        params![message.seq, nanoseconds(message.measured_at), message.body, if message.is_last { 2 } else { 0 }],
-    )?;
+    let Some((old, held)) = old else { return Ok(()) };
+    let measured_at = nanoseconds(message.measured_at);
+    if held == 1 && !message.is_last {
+        // The link has read past its number already: it comes behind what there is, under a new one.
+        transaction
+            .prepare_cached(
+                "INSERT INTO message(message_id, kind, measured_at, body, boot, boot_ns, held)
+                 SELECT message_id, kind, ?2, ?3, boot, boot_ns, 0 FROM message WHERE seq = ?1",
+            )?
+            .execute(params![message.seq, measured_at, message.body])?;
+        transaction.prepare_cached("DELETE FROM message WHERE seq = ?1")?.execute([message.seq])?;
+    } else {
+        transaction
+            .prepare_cached("UPDATE message SET measured_at = ?2, body = ?3, held = ?4 WHERE seq = ?1")?
+            .execute(params![message.seq, measured_at, message.body, if message.is_last { 2 } else { 0 }])?;
+    }
     rows::count(transaction, 0, i64::try_from(message.body.len()).unwrap_or(i64::MAX) - old)
 }
 
@@ -215,7 +227,8 @@ mod tests {
         assert_eq!((outbox.status().borrow().held, outbox.status().borrow().bytes), (0, bytes + 1));
         assert_eq!(outbox.state("k").await.expect("reads").as_deref(), Some("v"));
         let rows = outbox.peek(0, 10).await.expect("peeks");
-        assert_eq!((rows.len(), rows[0].measured_at), (2, at("2026-05-31T00:00:00Z")));
+        assert_eq!((rows.len(), rows[1].measured_at), (2, at("2026-05-31T00:00:00Z")));
+        assert_eq!(rows[1].seq, outbox.newest_seq(), "the link finds it behind what it has read");
         assert!(outbox.held_boots().await.expect("reads").is_empty());
     }
 

@@ -298,6 +298,14 @@ impl Outbox {
         ends::note_clean(self.database.path());
     }
 
+    /// A file of at most so many pages stands for a disk of that size.
+    #[cfg(test)]
+    pub(super) async fn limit_pages(&self, pages: u32) {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        let limited = self.database.write(move |t| t.query_row(&sql, [], |row| row.get::<_, i64>(0)));
+        limited.await.expect("a pragma");
+    }
+
     /// How full it is; changes with every append and removal.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<OutboxStatus> {

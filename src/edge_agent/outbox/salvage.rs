@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::{ends, schema};
-use crate::database::{Database, DatabaseError};
+use crate::database::{self, DatabaseError};
 use crate::station::text::printable;
 use crate::station::{Message, MessageKind};
 
@@ -80,7 +80,8 @@ fn salvage(path: &Path, fresh: &Path, reason: &str) -> Result<(), DatabaseError>
     let broken = beside(path, &format!("broken-{}", at.strftime("%Y%m%dT%H%M%S%3fZ")));
     // A salvage that was cut short.
     remove_database(fresh);
-    drop(Database::open(fresh, schema::MIGRATIONS)?);
+    // Without a writer's thread, which would still hold the file when it is closed whole.
+    database::make(fresh, schema::MIGRATIONS)?;
     let saved = copy(path, fresh, at).map_err(|error| DatabaseError::statement(fresh, &error))?;
     let state = if saved.has_state { "" } else { "; where the source was read up to is lost: it is read anew" };
     let words = format!(
