@@ -295,7 +295,6 @@ async fn bring_up(
         .with_link(&settings.link)
         .with_agent(&settings.agent);
     // Nothing lies between the two that could let only WebSocket through.
-    let https_port = hub.https_address().map_or(port, |address| address.port());
     let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port, ..link };
     let mut tasks = JoinSet::new();
     let publisher = Publisher {

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rusqlite::Connection;
-use sha2::Digest as _;
 
 /// Overwrites the leaf page that holds an outbox's first messages. Nobody may have it open.
 pub fn damage(outbox: &Path) -> Result<(), String> {
@@ -38,26 +38,39 @@ pub fn damage(outbox: &Path) -> Result<(), String> {
     file.write_all_at(&vec![0xA5; bytes.len()], at(page)).map_err(io)
 }
 
-/// Writes a self-signed certificate for `device` that ends `days` from now (it may have ended), with its key.
-pub fn certify(certificate: &Path, key: &Path, device: &str, days: i64) -> Result<(), String> {
+/// Writes a certificate for `device`, signed by the authority at `authority`, that ends `days` from now (it may have
+/// ended), with its key. Authority and key are made where they aren't there yet.
+pub fn certify(authority: &Path, certificate: &Path, key: &Path, device: &str, days: i64) -> Result<(), String> {
     let words = |error: rcgen::Error| error.to_string();
-    // The key stays the same, as it does for whoever renews a certificate.
-    let pair = match std::fs::read_to_string(key) {
-        Ok(pem) => KeyPair::from_pem(&pem).map_err(words)?,
-        Err(_) => KeyPair::generate().map_err(words)?,
-    };
+    let io = |error: std::io::Error| error.to_string();
+    let signs = key_at(&key.with_extension("authority.key"))?;
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.distinguished_name.push(DnType::CommonName, "agents");
+    if !authority.exists() {
+        std::fs::create_dir_all(authority.parent().ok_or("a folder")?).map_err(io)?;
+        std::fs::write(authority, parameters.self_signed(&signs).map_err(words)?.pem()).map_err(io)?;
+    }
+    let issuer = Issuer::new(parameters, signs);
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(DnType::CommonName, device);
-    let day = |days: i64| {
-        std::time::SystemTime::now() - std::time::Duration::from_secs(400 * 86_400)
-            + std::time::Duration::from_secs(u64::try_from((400 + days) * 86_400).unwrap_or_default())
-    };
-    parameters.not_before = day(-300).into();
-    parameters.not_after = day(days).into();
-    let made = parameters.self_signed(&pair).map_err(words)?;
-    let io = |error: std::io::Error| error.to_string();
-    write_private(key, &pair.serialize_pem()).map_err(io)?;
+    parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    let day = Duration::from_secs(86_400);
+    let begins = SystemTime::now() - 300 * day;
+    parameters.not_before = begins.into();
+    parameters.not_after = (begins + u32::try_from(300 + days).map_err(|error| error.to_string())? * day).into();
+    let made = parameters.signed_by(&key_at(key)?, &issuer).map_err(words)?;
     write_private(certificate, &made.pem()).map_err(io)
+}
+
+/// The key at `path`, made where there is none.
+fn key_at(path: &Path) -> Result<KeyPair, String> {
+    if let Ok(pem) = std::fs::read_to_string(path) {
+        return KeyPair::from_pem(&pem).map_err(|error| error.to_string());
+    }
+    let pair = KeyPair::generate().map_err(|error| error.to_string())?;
+    write_private(path, &pair.serialize_pem()).map_err(|error| error.to_string())?;
+    Ok(pair)
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
@@ -66,11 +79,4 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::write(&next, text)?;
     std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o600))?;
     std::fs::rename(next, path)
-}
-
-/// SHA-256 of a certificate's DER, hexadecimal.
-pub fn thumbprint(certificate: &Path) -> Result<String, String> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-    let der = CertificateDer::from_pem_file(certificate).map_err(|error| error.to_string())?;
-    Ok(sha2::Sha256::digest(&der).iter().map(|byte| format!("{byte:02X}")).collect())
 }

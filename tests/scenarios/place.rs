@@ -91,7 +91,8 @@ impl Place {
             };
             let mut agent = table(&format!(
                 "[source]\nkind = 'lines'\npath = {:?}\n[station]\ndevice_id = '{DEVICE}'\n[agent]\nmax_backoff_s = 2\n\
-                 [link]\n{secret}\ngateway = '{}'\nport = 8883\nhttps_port = 8443\nca = {:?}\n",
+                 [link]\n{secret}\ngateway = '{}'\nport = 8883\nhttps_port = 8443\nca = {:?}\n\
+                 max_per_s = 2000\n",
                 self.lines(whom),
                 self.listen,
                 self.owner_data().join("hub/ca.pem")
@@ -168,6 +169,11 @@ impl Place {
 
     pub fn certificate(&self) -> PathBuf {
         self.root.path().join("roof-01.pem")
+    }
+
+    /// The authority that signs the agents' certificates; the hub takes what is in this folder.
+    pub fn authority(&self) -> PathBuf {
+        self.owner_data().join("hub/device-ca/agents.pem")
     }
 
     pub fn certificate_key(&self) -> PathBuf {

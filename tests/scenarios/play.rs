@@ -118,6 +118,11 @@ impl Stage {
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Start { whom } => whom.iter().try_for_each(|&whom| self.start(whom, true)),
+            Step::Launch { whom } => self.start(*whom, false),
+            Step::Ends { whom, exit, within_s } => {
+                let code = self.process(*whom).ended(Duration::from_secs(*within_s))?;
+                if code == *exit { Ok(()) } else { Err(format!("ended with {code}")) }
+            }
             Step::Stop { whom, exit } => whom.iter().try_for_each(|&whom| match self.process(whom).stop()? {
                 code if code == *exit => Ok(()),
                 code => Err(format!("{whom:?} ended with {code} instead of {exit}")),
@@ -199,11 +204,7 @@ impl Stage {
                 self.ask_well(&["hub", "connection-string", DEVICE, "--out", &out])?;
             }
             Credentials::Certificate => {
-                if !self.place.certificate().exists() {
-                    self.certify(30)?;
-                }
-                let thumbprint = crate::harm::thumbprint(&self.place.certificate())?;
-                self.ask_well(&["hub", "add", DEVICE, "--x509-thumbprint", &thumbprint])?;
+                self.ask_well(&["hub", "add", DEVICE, "--ca"])?;
             }
         }
         self.registered = true;
@@ -298,7 +299,8 @@ impl Stage {
     }
 
     fn certify(&self, days: i64) -> Result<(), String> {
-        crate::harm::certify(&self.place.certificate(), &self.place.certificate_key(), DEVICE, days)
+        let place = &self.place;
+        crate::harm::certify(&place.authority(), &place.certificate(), &place.certificate_key(), DEVICE, days)
     }
 
     /// Whatever the scenario left broken goes well again.

@@ -64,15 +64,20 @@ impl Process {
     pub fn stop(&mut self) -> Result<i32, String> {
         self.check()?;
         self.signal(Signal::TERM);
+        self.ended(GRACE)
+    }
+
+    /// Waits until it has ended and answers its exit code.
+    pub fn ended(&mut self, within: Duration) -> Result<i32, String> {
         let mut child = self.child.take().ok_or("isn't started")?;
-        let deadline = Instant::now() + GRACE;
+        let deadline = Instant::now() + within;
         loop {
             match child.try_wait().map_err(|error| error.to_string())? {
                 Some(status) => return status.code().ok_or_else(|| format!("was ended by {status}")),
                 None if Instant::now() > deadline => {
                     child.kill().expect("killed");
                     child.wait().expect("reaped");
-                    return Err(format!("hasn't ended {} s after SIGTERM", GRACE.as_secs()));
+                    return Err(format!("hasn't ended within {} s", within.as_secs()));
                 }
                 None => std::thread::sleep(Duration::from_millis(20)),
             }

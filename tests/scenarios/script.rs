@@ -75,6 +75,15 @@ pub enum Whom {
 pub enum Step {
     /// Starts processes and waits until they answer.
     Start { whom: Vec<Whom> },
+    /// Starts a process that needn't ever answer.
+    Launch { whom: Whom },
+    /// A process ends by itself, with exit code `exit`.
+    Ends {
+        whom: Whom,
+        exit: i32,
+        #[serde(default = "half_a_minute")]
+        within_s: u64,
+    },
     /// Ends processes in order, with exit code `exit`.
     Stop {
         whom: Vec<Whom>,

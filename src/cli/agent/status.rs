@@ -48,9 +48,6 @@ fn text(report: &AgentReport, troubles: &[String], output: Output) -> String {
         output.paint(Paint::Bold, &printable(&report.device_id)),
         printable(&report.version)
     );
-    let source = &report.source;
-    let ended = if source.source_ended { "; it has ended" } else { "" };
-    text.push_str(&format!("  {:<16}{}{ended}\n", "readings from", printable(&source.source)));
     text.push_str(&fact_lines(&agent_facts(report, Timestamp::now()), output));
     text
 }

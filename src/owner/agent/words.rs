@@ -74,6 +74,7 @@ pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
 #[must_use]
 pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     let mut facts = link_facts(report, now);
+    facts.insert(1, source(report));
     facts.push(outbox(report));
     facts.push(clock(report));
     facts.push(twin(report));
@@ -123,6 +124,11 @@ fn link_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     facts.extend(link.quota.as_ref().map(quota));
     facts.extend(link.metered.as_ref().map(metered));
     facts
+}
+
+fn source(report: &AgentReport) -> Fact {
+    let ended = if report.source.source_ended { "; it has ended" } else { "" };
+    Fact::plain("readings from", format!("{}{ended}", report.source.source))
 }
 
 fn backlog(report: &AgentReport) -> Fact {

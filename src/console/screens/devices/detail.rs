@@ -220,8 +220,10 @@ fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<(Part, Fact)> {
         facts.push(plain("last seen", seen));
     }
     if let Some(device) = row.device {
-        let ended = if device.source_ended { "; it has ended" } else { "" };
-        facts.push(plain("readings from", printable(&device.source) + ended));
+        if own.is_none() {
+            let ended = if device.source_ended { "; it has ended" } else { "" };
+            facts.push(plain("readings from", printable(&device.source) + ended));
+        }
         let aside = format!("{} values or readings rejected", value::count(device.set_aside));
         facts.push(plain("set aside", aside));
         if let (None, Some(error)) = (own, &device.last_error) {
