@@ -1,6 +1,6 @@
 //! What is done to files: a page of an outbox overwritten, certificates made.
 
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -48,7 +48,8 @@ pub fn certify(authority: &Path, certificate: &Path, key: &Path, device: &str, d
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     parameters.distinguished_name.push(DnType::CommonName, "agents");
     if !authority.exists() {
-        std::fs::create_dir_all(authority.parent().ok_or("a folder")?).map_err(io)?;
+        let mut folders = std::fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700).create(authority.parent().ok_or("a folder")?).map_err(io)?;
         std::fs::write(authority, parameters.self_signed(&signs).map_err(words)?.pem()).map_err(io)?;
     }
     let issuer = Issuer::new(parameters, signs);

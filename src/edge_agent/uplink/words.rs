@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 
-use jiff::Timestamp;
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
 use rustls::{AlertDescription, CertificateError};
 
