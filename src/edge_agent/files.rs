@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use percent_encoding::utf8_percent_encode;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::camera::Captured;
 use super::uplink::{self, Credentials, Roots, UplinkSettings, sas};
+use crate::clock::wall;
 use crate::station::text::printable;
 
 const API: &str = "api-version=2021-04-12";
@@ -160,7 +160,7 @@ impl FileUpload {
         let mut request =
             self.client.post(format!("{}/{what}?{API}", self.base)).header(CONTENT_TYPE, "application/json");
         if let Some(key) = &self.key {
-            let expires = Timestamp::now().checked_add(TOKEN_LIFE).map_err(|error| failed(error.to_string()))?;
+            let expires = wall::now().checked_add(TOKEN_LIFE).map_err(|error| failed(error.to_string()))?;
             let token = sas::token(&self.hub_host_name, &self.device_id, key, expires);
             request = request.header(AUTHORIZATION, token.map_err(|e| failed(e.to_string()))?.expose_secret());
         }

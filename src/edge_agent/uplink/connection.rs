@@ -23,6 +23,7 @@ use super::status::Transport;
 use super::twin::{self, FromHub};
 use super::way::Reached;
 use super::{sas, tls, words};
+use crate::clock::wall;
 
 /// Version of IoT Hub's device API.
 const API_VERSION: &str = "2021-04-12";
@@ -104,7 +105,7 @@ impl<'a> Connection<'a> {
         let username = format!("{}/{}/?api-version={API_VERSION}", settings.hub_host_name, settings.device_id);
         match &settings.credentials {
             Credentials::Key(key) => {
-                let expires = Timestamp::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
+                let expires = wall::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
                 let token = sas::token(&settings.hub_host_name, &settings.device_id, key, expires)
                     .map_err(|error| error.to_string())?;
                 options.set_credentials(username, token.expose_secret().as_bytes().to_vec());
@@ -265,7 +266,7 @@ fn renewal(settings: &UplinkSettings, transport: Transport, ends_at: Option<Time
         Credentials::Key(_) => (settings.token_life.mul_f64(0.8), settings.token_life.mul_f64(0.15).min(METHOD_GRACE)),
         // With whatever certificate lies there then.
         _ => {
-            let left = ends_at.and_then(|ends_at| Duration::try_from(ends_at.duration_since(Timestamp::now())).ok());
+            let left = ends_at.and_then(|ends_at| Duration::try_from(ends_at.duration_since(wall::now())).ok());
             (left.filter(|left| !left.is_zero()).unwrap_or(NO_RENEWAL).min(NO_RENEWAL), Duration::ZERO)
         }
     };

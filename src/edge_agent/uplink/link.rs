@@ -17,6 +17,7 @@ use super::status::UplinkStatus;
 use super::tls::Tls;
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
+use crate::clock::wall;
 use crate::edge_agent::outbox::Outbox;
 
 /// Least time between two lines in the log on a certificate's end: a day, and never twice a day.
@@ -45,7 +46,7 @@ impl Link {
     pub(super) async fn new(wiring: Wiring) -> Self {
         let Wiring { outbox, clock, ledger, settings, status, requests, reported, meter, shutdown } = wiring;
         match outbox.state(meter::STATE).await {
-            Ok(Some(state)) => meter.restore(Timestamp::now(), &state),
+            Ok(Some(state)) => meter.restore(wall::now(), &state),
             Ok(None) => {}
             Err(error) => tracing::warn!("what was sent today isn't known: {error}; counted from here"),
         }
@@ -105,7 +106,7 @@ impl Link {
 
     /// Warns of the end of the device's certificate in the status, and once a day in the log.
     pub(super) fn warn_of_end(&self, settings: &UplinkSettings, ends_at: Option<Timestamp>) {
-        let warning = ends_at.and_then(|ends_at| warning(settings, ends_at, Timestamp::now()));
+        let warning = ends_at.and_then(|ends_at| warning(settings, ends_at, wall::now()));
         self.status.send_if_modified(|status| {
             let before = (status.credential_ends_at, status.warning.clone());
             status.credential_ends_at = ends_at;

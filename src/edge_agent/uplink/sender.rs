@@ -21,6 +21,7 @@ use super::settings::UplinkSettings;
 use super::topic;
 use super::way::Reached;
 use crate::clock::ledger::Hop;
+use crate::clock::wall;
 use crate::edge_agent::outbox::OutboxRow;
 use crate::station::MessageKind;
 
@@ -193,7 +194,7 @@ impl<'a> Sender<'a> {
             if !self.feed.has_more(with_backlog) {
                 break;
             }
-            let (now, wall) = (Instant::now(), Timestamp::now());
+            let (now, wall) = (Instant::now(), wall::now());
             let ready = match self.limits.ready(now, wall, self.bytes_in_flight) {
                 Ready::Now(ready) => ready,
                 Ready::At(at) => return Ok(Some(at)),
@@ -218,7 +219,7 @@ impl<'a> Sender<'a> {
 
     /// Sends rows; answers the first for which today has no room.
     async fn send_all(&mut self, rows: Vec<OutboxRow>) -> Result<Option<i64>, String> {
-        let wall = Timestamp::now();
+        let wall = wall::now();
         let newest_health = match rows.iter().any(|row| row.kind == MessageKind::DeviceHealth)
             && self.limits.is_metered()
         {
@@ -281,7 +282,7 @@ impl<'a> Sender<'a> {
         self.live_done += done.iter().filter(|message| self.feed.is_live(message.seq)).count() as u64;
         self.acknowledged += done.len() as u64;
         self.pace.note(Instant::now(), self.acknowledged);
-        let state = self.limits.is_counting().then(|| self.link.meter.state(Timestamp::now()));
+        let state = self.limits.is_counting().then(|| self.link.meter.state(wall::now()));
         self.link.settle(done.iter().map(|message| message.seq).collect(), state).await;
     }
 
@@ -317,7 +318,7 @@ impl<'a> Sender<'a> {
 
     /// Tells how it stands.
     fn publish(&mut self) {
-        let wall = Timestamp::now();
+        let wall = wall::now();
         let rows = {
             let status = self.link.outbox.status();
             let status = status.borrow();

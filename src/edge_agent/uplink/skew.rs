@@ -12,6 +12,7 @@ use super::dial::dial;
 use super::link::Link;
 use super::settings::UplinkSettings;
 use super::tls;
+use crate::clock::wall;
 
 /// Least time between two looks.
 const EVERY: Duration = Duration::from_secs(600);
@@ -38,7 +39,7 @@ impl Skew {
             self.looked_at = Some(now);
             self.found = match tokio::time::timeout(TIMEOUT, hubs_date(link, settings)).await {
                 Ok(Ok(date)) => {
-                    let wall = Timestamp::now();
+                    let wall = wall::now();
                     // The date has no fraction of a second: half a second on average.
                     Some((wall.duration_since(date).as_secs_f64() - 0.5, wall, Instant::now()))
                 }
@@ -50,7 +51,7 @@ impl Skew {
             };
         }
         let (found, wall, at) = self.found?;
-        let stepped = Timestamp::now().duration_since(wall).as_secs_f64() - at.elapsed().as_secs_f64();
+        let stepped = wall::now().duration_since(wall).as_secs_f64() - at.elapsed().as_secs_f64();
         Some(found + stepped)
     }
 }

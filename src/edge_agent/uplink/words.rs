@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 
-use jiff::Timestamp;
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
 use rustls::{AlertDescription, CertificateError};
 
@@ -12,6 +11,7 @@ use super::link;
 use super::settings::{Credentials, UplinkSettings};
 use super::status::Transport;
 use super::way::Reached;
+use crate::clock::wall;
 use crate::station::text::printable;
 
 /// The failure of a connection to the hub of `settings`.
@@ -106,7 +106,7 @@ fn is_refusal_of_credentials(error: &ConnectionError) -> bool {
 
 fn ended_certificate(settings: &UplinkSettings) -> Option<String> {
     let ends_at = super::tls::identity(&settings.credentials).ok()??.ends_at?;
-    let now = Timestamp::now();
+    let now = wall::now();
     if ends_at > now {
         return None;
     }
@@ -162,7 +162,7 @@ fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
             | CertificateError::Expired
             | CertificateError::ExpiredContext { .. },
         ) => {
-            let now = Timestamp::now();
+            let now = wall::now();
             return format!(
                 "{hub}: its certificate isn't good at {now:.0}, by this machine's clock: {}; set the clock if that \
                  isn't the time, else have the hub's certificate renewed",

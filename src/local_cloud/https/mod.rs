@@ -135,6 +135,14 @@ impl Https {
         Keys(Arc::clone(&self.front.policies))
     }
 
+    /// What answers requests, for a fuzzer: without a socket, to a caller at the hub's own address.
+    pub(super) fn into_router(self) -> Option<Router> {
+        let address = self.front.address;
+        let share = Arc::new(Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().ok()?);
+        let caller = server::Caller { peer: address, reached: address, certificates: [].into(), share };
+        Some(router(self.front).layer(axum::Extension(caller)))
+    }
+
     /// Serves until the shutdown; answers once every connection has ended.
     pub(super) async fn run(self) {
         let Self { front, listener } = self;

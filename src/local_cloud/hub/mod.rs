@@ -22,6 +22,8 @@ mod doorman;
 mod downlink;
 mod entry;
 mod faults;
+#[doc(hidden)]
+pub mod fuzzing;
 mod replies;
 mod service;
 mod session;

@@ -67,7 +67,8 @@ pub enum AloneEnd {
 #[derive(Debug)]
 pub struct AgentAlone {
     report: watch::Receiver<AgentReport>,
-    running: JoinHandle<Result<AgentEnd, AgentError>>,
+    /// Absent once it has ended.
+    running: Option<JoinHandle<Result<AgentEnd, AgentError>>>,
     serving: [AbortHandle; 2],
     shutdown: CancellationToken,
     socket: PathBuf,
@@ -92,7 +93,10 @@ impl AgentAlone {
 
     /// Waits until it ends by itself. May be dropped and called again.
     pub async fn ended(&mut self) -> Result<AloneEnd, AloneError> {
-        match (&mut self.running).await {
+        let Some(running) = &mut self.running else { return Ok(AloneEnd::Done) };
+        let ended = running.await;
+        self.running = None;
+        match ended {
             Ok(Ok(AgentEnd::Shutdown)) => Ok(AloneEnd::Done),
             Ok(Ok(AgentEnd::Restart)) => Ok(AloneEnd::Restart),
             Ok(Err(error)) => Err(error.into()),
@@ -106,7 +110,9 @@ impl AgentAlone {
         match tokio::time::timeout(GRACE, self.ended()).await {
             Ok(ended) => ended.map(drop),
             Err(_) => {
-                self.running.abort();
+                if let Some(running) = self.running.take() {
+                    running.abort();
+                }
                 Ok(())
             }
         }
@@ -147,7 +153,7 @@ pub async fn start(
         tokio::spawn(answer_asks(report.clone(), asked)).abort_handle(),
     ];
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone()));
+    let running = Some(tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone())));
     tracing::info!(target: "owner", device = settings.station.device_id, "the agent runs alone");
     Ok(AgentAlone { report, running, serving, shutdown, socket, _lock: lock })
 }
