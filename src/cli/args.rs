@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
-pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
+pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 pub use policy::Policy;
 
 /// The table of exit codes, at the end of `--help` and in the reference.

@@ -276,6 +276,8 @@ pub fn status() -> ProvisioningStatus {
         }),
         drift: Some((1, ago(121))),
         runs: vec![RunSummary::of(&failed(), 2, 9), RunSummary::of(&planned(), 2, 4)],
+        older: 0,
+        state_fault: None,
     };
     let terraform = TerraformStatus::Found { path: "/usr/bin/terraform".into(), version: "1.11.4".into() };
     ProvisioningStatus { terraform, environments: vec![demo] }

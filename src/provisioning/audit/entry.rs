@@ -59,6 +59,8 @@ pub enum AuditEvent {
     Revealed,
     /// The state's lock was taken from whoever held it.
     Unlocked,
+    /// A state that an apply couldn't write was put in place.
+    Recovered,
     /// Something of the running pipeline was commanded: a pipe paused, resumed or asked to look again.
     Commanded,
 }
@@ -78,6 +80,7 @@ impl AuditEvent {
             Self::Ended => "ended",
             Self::Revealed => "revealed",
             Self::Unlocked => "unlocked",
+            Self::Recovered => "recovered",
             Self::Commanded => "commanded",
         }
     }

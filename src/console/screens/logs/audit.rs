@@ -308,7 +308,7 @@ fn line(entry: &AuditEntry) -> String {
 const fn style(event: AuditEvent, theme: &Theme) -> Style {
     match event {
         AuditEvent::Denied | AuditEvent::Refused => theme.fail,
-        AuditEvent::Revealed | AuditEvent::Unlocked => theme.warn,
+        AuditEvent::Revealed | AuditEvent::Unlocked | AuditEvent::Recovered => theme.warn,
         AuditEvent::Approved => theme.ok,
         _ => theme.text,
     }
