@@ -5,8 +5,8 @@ mod asking; // runs made, approved, applied, ended
 mod follow; // into the snapshots
 mod judging; // a plan, by the policies as they are now
 mod look; // how an environment stands, read from its folder
-mod recovering; // a state that an apply couldn't write
 mod reading; // plans that are kept, the audit trail
+mod recovering; // a state that an apply couldn't write
 mod watching; // noticing that something changed
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use crate::owner::protocol::Answer;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
+use crate::provisioning::run::Phase;
 use crate::provisioning::runs::ask;
 use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::store::Store;
@@ -113,8 +114,9 @@ async fn current_count(store: &Store, caller: &Caller) -> Result<u32, Provisioni
 fn fitting(store: &Store, unsaved: &Unsaved, current: Option<&State>) -> Result<String, ProvisioningError> {
     let Some(current) = current else { return Ok(unsaved.text.clone()) };
     let (was, is) = (unsaved.state.serial(), current.serial());
-    // A backend elsewhere that has that serial already has it from somebody else.
-    let by_others = is > was || (is == was && !store.workspace().is_embedded());
+    // Where that serial is there already and wasn't when the apply began, somebody else has written it.
+    let begun_on = begun_on(store)?;
+    let by_others = is > was || (is == was && !store.workspace().is_embedded() && begun_on != Some(is));
     if current.lineage() != unsaved.state.lineage() || by_others {
         let words = format!(
             "state of {}: it has moved on (serial {is}) since {} was left behind (serial {was}); take what only that file knows into the state by import blocks in the module, then move the file away",
@@ -135,6 +137,15 @@ fn fitting(store: &Store, unsaved: &Unsaved, current: Option<&State>) -> Result<
             unsaved.path.display()
         ))),
     }
+}
+
+/// The serial of the state that the newest failed apply began on.
+fn begun_on(store: &Store) -> Result<Option<u64>, ProvisioningError> {
+    let runs = store.numbers()?.into_iter().filter_map(|number| store.read(number).ok());
+    let failed = runs.map(|stored| stored.run).find(|run| {
+        run.phase == Phase::Failed && run.failure.as_ref().is_some_and(|failure| failure.phase == Phase::Applying)
+    });
+    Ok(failed.and_then(|run| run.state_serial))
 }
 
 /// `terraform state push`, under the state's lock.

@@ -297,9 +297,7 @@ impl Store {
         let Some(path) = workspace.local_state() else { return Ok(None) };
         // An empty file is one that Terraform has locked and not written yet.
         let Some(text) = files::read(path)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
-        super::super::terraform::state::State::read(&text)
-            .map(Some)
-            .map_err(|reason| self.damaged_state(path, reason))
+        super::super::terraform::state::State::read(&text).map(Some).map_err(|reason| self.damaged_state(path, reason))
     }
 
     fn damaged_state(&self, path: &Path, reason: String) -> ProvisioningError {

@@ -41,7 +41,10 @@ fn what_is_in_the_state_is_said_to_be_and_nothing_else() {
         "2 of 4 changes were made and are in the state, 1 failed, 1 were not begun; correct what failed, then plan again: the next plan holds what is left"
     );
     let words = ended(&run, &kept(5, &["a.a"]), "");
-    assert!(words.contains("of 1 of that the state knows nothing (a.b): take each into the state by an import block"), "{words}");
+    assert!(
+        words.contains("of 1 of that the state knows nothing (a.b): take each into the state by an import block"),
+        "{words}"
+    );
     // Written, but not by this apply.
     let words = ended(&run, &kept(4, &["a.a", "a.b"]), "");
     assert!(words.contains("of all of that the state knows nothing (a.a, a.b)"), "{words}");
