@@ -136,6 +136,7 @@ pub fn approval() -> String {
         expires_at: now(),
         reason: None,
         overrides_denials: false,
+        emulated: true,
     };
     let payload = serde_json::to_string(&approval).expect("JSON");
     serde_json::to_string(&Signed { payload, signature: None }).expect("JSON")

@@ -65,6 +65,18 @@ pub enum AuditEvent {
     Commanded,
 }
 
+impl AuditEntry {
+    /// Its words, and before them that nothing real was touched, where that is so.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match (self.emulated, self.words.is_empty()) {
+            (false, _) => self.words.clone(),
+            (true, true) => "EMULATED".to_owned(),
+            (true, false) => format!("EMULATED {}", self.words),
+        }
+    }
+}
+
 impl AuditEvent {
     /// In a word, as the JSON names it.
     #[must_use]
