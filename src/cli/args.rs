@@ -14,7 +14,7 @@ use crate::settings::EnvironmentName;
 
 pub use agent::AgentCommand;
 pub use hub::{FaultCommand, HubCommand};
-pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
+pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 pub use policy::Policy;
 
 /// The table of exit codes, at the end of `--help` and in the reference.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::log::LogWriter;
+use super::advice::{self, Ending, Signs};
+use super::kept::Kept;
+use super::log::{self, LogWriter};
 use super::store::{Store, Stored};
-use super::{advice, log};
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::run::{
     ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Progress, Run, StepRecord,
@@ -96,6 +98,10 @@ pub struct Recorder {
     follower: Follower,
     /// Of the step at hand.
     diagnostics: Vec<Diagnostic>,
+    /// What its words gave away before they were masked.
+    signs: Signs,
+    /// What the state keeps of the apply.
+    kept: Kept,
 }
 
 impl Recorder {
@@ -108,6 +114,8 @@ impl Recorder {
             masks: Masks::default(),
             follower: Follower::default(),
             diagnostics: Vec::new(),
+            signs: Signs::default(),
+            kept: Kept::default(),
         })
     }
 
@@ -124,12 +132,28 @@ impl Recorder {
 
     /// Writes the run.
     pub fn save(&mut self) -> Result<(), ProvisioningError> {
-        self.store.write(&mut self.stored)
+        let written = self.store.write(&mut self.stored);
+        self.noted(written)
     }
 
     /// Writes the run's progress.
     pub fn save_progress(&mut self) -> Result<(), ProvisioningError> {
-        self.store.write_often(&mut self.stored)
+        let written = self.store.write_often(&mut self.stored);
+        self.noted(written)
+    }
+
+    /// Leaves a mark where the disk was full: this process may not get to say so, and later there may be room.
+    fn noted<T>(&mut self, written: Result<T, ProvisioningError>) -> Result<T, ProvisioningError> {
+        if let Err(ProvisioningError::Full { .. }) = &written {
+            self.signs.disk_full = true;
+            drop(files::create(&self.store.full_mark(self.stored.run.number)));
+        }
+        written
+    }
+
+    /// Notes what the state keeps of the apply.
+    pub fn note_kept(&mut self, kept: Kept) {
+        self.kept = kept;
     }
 
     /// Adds secrets; what was written already is masked afterwards.
@@ -160,7 +184,8 @@ impl Recorder {
     /// Writes to the log.
     pub fn say(&mut self, level: LogLevel, text: &str) -> Result<(), ProvisioningError> {
         let text = self.masks.apply(text);
-        self.log.append(self.stored.run.phase, level, &text)
+        let written = self.log.append(self.stored.run.phase, level, &text);
+        self.noted(written)
     }
 
     /// Begins a step.
@@ -169,6 +194,7 @@ impl Recorder {
         run.phase = phase;
         run.steps.push(StepRecord { phase, started_at: Timestamp::now(), ended_at: None, succeeded: None });
         self.diagnostics.clear();
+        self.signs = Signs::default();
         self.save()
     }
 
@@ -187,6 +213,9 @@ impl Recorder {
             Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
             _ => line.text.clone(),
         };
+        if let Event::Diagnostic(diagnostic) = &line.event {
+            self.notice(diagnostic);
+        }
         let said = self.say(line.level, &text);
         let line = self.masked(line);
         let run = &mut self.stored.run;
@@ -206,6 +235,11 @@ impl Recorder {
         said
     }
 
+    fn notice(&mut self, diagnostic: &Diagnostic) {
+        self.signs.notice(&diagnostic.summary);
+        self.signs.notice(&diagnostic.detail);
+    }
+
     fn masked(&self, line: Line) -> Line {
         match line.event {
             Event::Diagnostic(diagnostic) => {
@@ -218,6 +252,7 @@ impl Recorder {
 
     /// Notes a diagnostic of the step at hand and writes it to the log; notes it also where that can't be written.
     pub fn diagnose(&mut self, diagnostic: Diagnostic) -> Result<(), ProvisioningError> {
+        self.notice(&diagnostic);
         let diagnostic = self.masks.apply_to(diagnostic);
         let level = if diagnostic.error { LogLevel::Error } else { LogLevel::Warning };
         let words = event::words(&diagnostic);
@@ -294,7 +329,8 @@ impl Recorder {
         diagnostics.sort_by_key(|diagnostic| !diagnostic.error);
         let lock = diagnostics.iter().find_map(lock::from_diagnostic);
         let run = &self.stored.run;
-        let advice = advice::after(run, phase, interrupted, &diagnostics, lock.as_ref());
+        let (signs, kept) = (self.signs, &self.kept);
+        let advice = advice::after(run, &Ending { phase, interrupted, signs, lock: lock.as_ref(), kept });
         let what = if interrupted { "interrupted" } else { "failed" };
         let said = self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()));
         self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
@@ -309,4 +345,4 @@ pub fn log_of(store: &Store, number: u32) -> std::path::PathBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
