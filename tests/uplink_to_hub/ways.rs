@@ -139,10 +139,11 @@ async fn a_dead_connection_is_noticed_within_45_s() {
     let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
     let mut link = RunningLink::start(&outbox, hub.settings().await, &ledger);
     link.until(|status| status.connected).await;
+    let mut seen = link.status.clone();
     hub.hub.set_faults(Faults { half_open: true, ..Faults::default() });
     let (started, mut busy) = (Instant::now(), measurements(60).into_iter());
     let noticed =
-        async { tokio::time::timeout(Duration::from_secs(60), link.status.wait_for(|status| !status.connected)).await };
+        async { tokio::time::timeout(Duration::from_secs(60), seen.wait_for(|status| !status.connected)).await };
     tokio::pin!(noticed);
     let seen = loop {
         tokio::select! {
