@@ -16,8 +16,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use sha2::Digest;
 
-use crate::clock::certificate as der;
 use super::registry::Thumbprint;
+use crate::clock::certificate as der;
 
 /// Folder of the authorities of devices' certificates, in the hub's.
 pub(super) const AUTHORITIES: &str = "device-ca";
