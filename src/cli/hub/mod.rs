@@ -34,7 +34,8 @@ pub async fn run(context: &Context, command: HubCommand) -> Result<Exit, Failure
             return secret::hand_out(context, id, out.as_deref()).await;
         }
         HubCommand::Twin { id, set, file: Some(file) } => {
-            debug_assert!(set.is_none(), "clap takes one of both");
+            // clap takes one of both.
+            drop(set);
             HubCommand::Twin { id, set: Some(desired_in(&file)?), file: None }
         }
         other => other,

@@ -72,7 +72,7 @@ fn one(device: &HubDevice, now: Timestamp) -> String {
     let reason = device.status_reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let facts = [
         ("status", Some(format!("{}{reason}", device.status))),
-        ("connection", Some(format!("{connection}, since {}", ago(device.connection_state_updated_time, now)))),
+        ("connection", Some(format!("{connection}, for {}", ago(device.connection_state_updated_time, now)))),
         ("last seen", Some(ago(device.last_activity_time, now))),
         ("shows", Some(device.proof().to_owned())),
         ("thumbprint", prints.primary_thumbprint.clone()),

@@ -8,7 +8,9 @@ use crate::cli::output::{Output, Paint};
 use crate::cli::plans;
 use crate::cli::table::{Align, table};
 use crate::clock::ClockReading;
-use crate::owner::{Alarm, Device, Fact, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot, agent_facts};
+use crate::owner::{
+    Alarm, Device, Fact, HubDevice, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot, agent_facts,
+};
 use crate::station::text::printable;
 use crate::station::{Prediction, Variable};
 
@@ -296,6 +298,22 @@ fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, 
             printable(&device.source) + if device.source_ended { " (ended)" } else { "" },
         ]
     };
+    let is_silent = |known: &&HubDevice| !devices.devices.iter().any(|device| device.id == known.device_id);
+    let silent = |known: &HubDevice| {
+        let link = if known.is_connected() { "connected" } else { "not connected" };
+        let mut cells = vec![
+            printable(&known.device_id),
+            printable(&known.status),
+            link.to_owned(),
+            known.connection_state_updated_time.map_or_else(dash, |at| age(now, at)),
+            known.last_activity_time.map_or_else(dash, |at| age(now, at)),
+            printable(known.proof()),
+        ];
+        cells.extend([dash(), dash(), dash(), dash()]);
+        cells
+    };
+    let heard = devices.devices.iter().map(row);
+    let rows: Vec<_> = heard.chain(devices.registered.iter().filter(is_silent).map(silent)).collect();
     let columns = [
         ("device", Left),
         ("status", Left),
@@ -308,7 +326,7 @@ fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, 
         ("model", Left),
         ("source", Left),
     ];
-    let mut text = table(&columns, &devices.devices.iter().map(row).collect::<Vec<_>>());
+    let mut text = table(&columns, &rows);
     for device in &devices.devices {
         if let Some(error) = &device.last_error {
             text.push_str(&format!("{}: {}\n", printable(&device.id), printable(error)));

@@ -196,6 +196,10 @@ fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<(Part, Fact)> {
         let text = format!("on purpose, the hub {fault}");
         facts.push(Fact { label: "fault", text, lamp: Lamp::Warning, share: None });
     }
+    if ctx.snapshot.rivals.iter().any(|id| id == row.id()) {
+        let text = "two devices connect by it and end each other's connections".to_owned();
+        facts.push(Fact { label: "identity", text, lamp: Lamp::Failed, share: None });
+    }
     match own {
         Some(agent) => facts.extend(agent_facts(agent, wall(ctx))),
         None => facts.push(Fact { label: "link", text: row.link().to_owned(), lamp: row.lamp(ctx), share: None }),

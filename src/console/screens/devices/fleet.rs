@@ -59,7 +59,7 @@ impl Row<'_> {
 const COLUMNS: [Column; 9] = [
     Column::text("device", 10).fill(),
     Column::text("link", 14),
-    Column::number("since", 9).gives_way(4),
+    Column::number("since", 10).gives_way(4),
     Column::number("last seen", 10),
     Column::text("status", 9).gives_way(3),
     Column::text("shows", 11).gives_way(5),
@@ -85,15 +85,18 @@ pub fn render(buffer: &mut Buffer, area: Rect, rows: &[Row<'_>], all: usize, sel
         let row = rows[i];
         let lit = row.lamp(ctx);
         let is_rivalled = ctx.snapshot.rivals.iter().any(|id| id == row.id());
-        let id = if is_rivalled { format!("{} (two of them)", row.id()) } else { row.id().to_owned() };
-        let style = if is_rivalled { ctx.theme.fail } else { Style::new() };
+        let link = if is_rivalled {
+            Cell::styled(format!("{} two devices", lamp::glyph(Lamp::Failed)), ctx.theme.fail)
+        } else {
+            Cell::styled(format!("{} {}", lamp::glyph(lit), row.link()), lamp::style(lit, ctx.theme))
+        };
         let registered = row.registered;
         let is_off = registered.is_some_and(|known| !known.is_enabled());
         let status = registered.map_or_else(absent, |known| printable(&known.status));
         let since = registered.and_then(|known| known.connection_state_updated_time);
         vec![
-            Cell::styled(printable(&id), style),
-            Cell::styled(format!("{} {}", lamp::glyph(lit), row.link()), lamp::style(lit, ctx.theme)),
+            printable(row.id()).into(),
+            link,
             since.map_or_else(absent, |at| value::age(at, now)).into(),
             row.last_seen_at().map_or_else(absent, |at| value::age(at, now)).into(),
             Cell::styled(status, if is_off { ctx.theme.warn } else { Style::new() }),
