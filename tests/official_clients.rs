@@ -19,8 +19,8 @@ use skydeck::clock::ledger::Ledger;
 use skydeck::ingestion::enqueued::EnqueuedLog;
 use skydeck::ingestion::storage::Containers;
 use skydeck::ingestion::topology::{Ground, Topology};
-use skydeck::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use skydeck::local_cloud::https::{HttpsConfig, Policy};
+use skydeck::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use tokio_util::sync::CancellationToken;
 
 const HOST: &str = "skydeck-hub.local";
@@ -86,7 +86,8 @@ impl House {
     fn enqueued(&self) -> Vec<[String; 5]> {
         let connection = rusqlite::Connection::open(self.folder.path().join("hub.db")).expect("opens");
         let columns = "message_id, device_id, json_extract(system_properties, '$.connectionAuthMethod'), properties, CAST(body AS TEXT)";
-        let mut statement = connection.prepare(&format!("SELECT {columns} FROM enqueued ORDER BY seq")).expect("prepares");
+        let mut statement =
+            connection.prepare(&format!("SELECT {columns} FROM enqueued ORDER BY seq")).expect("prepares");
         statement
             .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))
             .and_then(Iterator::collect)

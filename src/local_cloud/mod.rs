@@ -7,8 +7,8 @@ mod certificates; // the certificate authority, made at first start, and the hub
 pub mod cloud; // what has been applied: the resources of the emulated cloud
 mod der; // what is needed of a certificate: its dates and its name
 mod device_certificates; // certificates that devices show
-pub mod hub; // IoT Hub's device side
 pub mod https; // IoT Hub's HTTPS: service side, file upload, WebSocket
+pub mod hub; // IoT Hub's device side
 mod private; // files that only the owner may read
 pub mod providers; // Terraform providers emulated in process
 pub mod registry; // who may connect, twins, messages to devices

@@ -32,8 +32,8 @@ use crate::ingestion::pulse::Pulse;
 use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
-use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::local_cloud::https::HttpsConfig;
+use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
 
 /// How long tasks have to end at a shutdown.

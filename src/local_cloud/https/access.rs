@@ -61,9 +61,10 @@ impl Front {
         };
         let ip = self.address.ip();
         let is_here = host.eq_ignore_ascii_case("localhost")
-            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|named| {
-                named == ip || ip.is_unspecified() || (named.is_loopback() && ip.is_loopback())
-            });
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|named| named == ip || ip.is_unspecified() || (named.is_loopback() && ip.is_loopback()));
         (its_port.is_none() || its_port.and_then(|digits| digits.parse().ok()) == Some(port))
             && (is_here || host.eq_ignore_ascii_case(self.hub.host_name()))
     }
@@ -76,9 +77,6 @@ impl Front {
         caller: &Caller,
     ) -> Result<(), ApiError> {
         let signature = signature(headers)?;
-        self.hub
-            .admit_device(device_id, signature.as_ref(), &caller.certificates)
-            .await
-            .map_err(ApiError::unauthorized)
+        self.hub.admit_device(device_id, signature.as_ref(), &caller.certificates).await.map_err(ApiError::unauthorized)
     }
 }

@@ -13,7 +13,9 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LAST_MODIFIED, RANGE};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -118,8 +120,8 @@ fn only_new(headers: &HeaderMap) -> bool {
 }
 
 async fn refuse_present(front: &Front, place: &Place, only_new: bool) -> Result<(), BlobError> {
-    let is_there = only_new
-        && front.containers.exists(&place.container, &place.blob).await.map_err(BlobError::server)?;
+    let is_there =
+        only_new && front.containers.exists(&place.container, &place.blob).await.map_err(BlobError::server)?;
     if is_there {
         let message = format!("{} is there already", place.blob);
         return Err(BlobError::new(StatusCode::CONFLICT, "BlobAlreadyExists", message));

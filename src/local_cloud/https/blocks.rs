@@ -158,12 +158,14 @@ fn block_ids(xml: &str) -> Result<Vec<&str>, &'static str> {
     };
     let mut ids = Vec::new();
     while !inner.is_empty() {
-        let (name, after) = inner.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or("an element is broken")?;
+        let (name, after) =
+            inner.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or("an element is broken")?;
         if !matches!(name, "Latest" | "Uncommitted") {
             return Err("only Latest and Uncommitted blocks can be named");
         }
         let (id, after) = after.split_once("</").ok_or("an element isn't closed")?;
-        let after = after.strip_prefix(name).and_then(|rest| rest.strip_prefix('>')).ok_or("an element isn't closed")?;
+        let after =
+            after.strip_prefix(name).and_then(|rest| rest.strip_prefix('>')).ok_or("an element isn't closed")?;
         ids.push(id.trim());
         inner = after.trim_start();
     }

@@ -174,7 +174,11 @@ fn router(front: Arc<Front>) -> Router {
 }
 
 /// `api-version` must be there; which, is as with IoT Hub's additive versions all one.
-async fn versioned(query: Query<std::collections::HashMap<String, String>>, request: Request<Body>, next: Next) -> Response {
+async fn versioned(
+    query: Query<std::collections::HashMap<String, String>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
     let is_version = |text: &str| {
         let date = text.strip_suffix("-preview").unwrap_or(text);
         date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok()

@@ -133,7 +133,8 @@ impl Kept {
     }
 
     fn keys(self) -> Option<Policies> {
-        let key = |text: &str| Some(SecretBox::new(Box::new(STANDARD.decode(text).ok().filter(|key| !key.is_empty())?)));
+        let key =
+            |text: &str| Some(SecretBox::new(Box::new(STANDARD.decode(text).ok().filter(|key| !key.is_empty())?)));
         let both = |keys: &Keys| Some([key(&keys.primary_key)?, key(&keys.secondary_key)?]);
         Some(Policies {
             owner: both(&self.iothubowner)?,
@@ -152,9 +153,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let first = Policies::load_or_make(folder.path()).expect("made");
         let again = Policies::load_or_make(folder.path()).expect("read");
-        let all = |policies: &Policies| {
-            [policies.keys(Policy::Owner), policies.keys(Policy::Service)].concat().concat()
-        };
+        let all =
+            |policies: &Policies| [policies.keys(Policy::Owner), policies.keys(Policy::Service)].concat().concat();
         assert_eq!(all(&first), all(&again));
         assert_eq!(first.upload_key(), again.upload_key());
         assert_ne!(first.keys(Policy::Owner), first.keys(Policy::Service));
@@ -175,7 +175,11 @@ mod tests {
     #[test]
     fn a_broken_file_is_named_with_what_to_do() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        for text in ["rubbish", "{}", r#"{"iothubowner":{"primaryKey":"?","secondaryKey":"YQ=="},"service":{"primaryKey":"YQ==","secondaryKey":"YQ=="},"uploadKey":"YQ=="}"#] {
+        for text in [
+            "rubbish",
+            "{}",
+            r#"{"iothubowner":{"primaryKey":"?","secondaryKey":"YQ=="},"service":{"primaryKey":"YQ==","secondaryKey":"YQ=="},"uploadKey":"YQ=="}"#,
+        ] {
             fs::write(folder.path().join(FILE), text).expect("written");
             let Err(error) = Policies::load_or_make(folder.path()) else { panic!("{text} was read") };
             assert!(error.to_string().contains(FILE) && error.to_string().contains("delete"), "{error}");

@@ -40,9 +40,7 @@ impl From<RegistryError> for ApiError {
             RegistryError::AlreadyExists(_) => Self::new(StatusCode::CONFLICT, "DeviceAlreadyExists", error),
             RegistryError::Changed(_) => Self::precondition(error),
             RegistryError::Invalid(_) => Self::argument(error),
-            RegistryError::QueueFull(_) => {
-                Self::new(StatusCode::FORBIDDEN, "DeviceMaximumQueueDepthExceeded", error)
-            }
+            RegistryError::QueueFull(_) => Self::new(StatusCode::FORBIDDEN, "DeviceMaximumQueueDepthExceeded", error),
             RegistryError::Database(_) => Self::server(error),
         }
     }

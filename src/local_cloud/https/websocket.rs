@@ -30,8 +30,11 @@ pub(super) async fn upgrade(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let upgrade =
-        upgrade.protocols([PROTOCOL]).max_frame_size(MAX_FRAME).max_message_size(MAX_FRAME).max_write_buffer_size(MAX_WAITING);
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .max_frame_size(MAX_FRAME)
+        .max_message_size(MAX_FRAME)
+        .max_write_buffer_size(MAX_WAITING);
     if upgrade.selected_protocol().is_none() {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "InvalidProtocolVersion", "the subprotocol must be mqtt"));
     }
@@ -55,13 +58,20 @@ fn io(error: axum::Error) -> io::Error {
 }
 
 impl AsyncRead for Bytestream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.rest.is_empty() && !self.ended {
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
                 Some(Ok(Message::Binary(frame))) => self.rest = frame,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Text(_))) => {
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a text where MQTT was expected")));
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "a text where MQTT was expected",
+                    )));
                 }
                 Some(Ok(Message::Close(_))) | None => self.ended = true,
                 Some(Err(error)) => return Poll::Ready(Err(io(error))),
