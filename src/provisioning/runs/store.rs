@@ -20,15 +20,16 @@ use crate::settings::EnvironmentName;
 /// that live: no part of a backup.
 #[must_use]
 pub fn is_passing(path: &Path) -> bool {
-    if path == Path::new("provisioning/module").join(UNSAVED) {
-        return false;
+    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<&str> = parts.iter().map(|part| &**part).collect();
+    match parts.as_slice() {
+        // Of the module's folder, a state that is nowhere else is kept.
+        ["provisioning", "module"] | ["provisioning", "module", UNSAVED] => false,
+        ["provisioning", part, ..] => {
+            matches!(*part, "module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
+        }
+        _ => false,
     }
-    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
-    parts.next().as_deref() == Some("provisioning")
-        && matches!(
-            parts.next().as_deref(),
-            Some("module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
-        )
 }
 
 /// The record of what a plan is bound to, in a run's folder.
