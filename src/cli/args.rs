@@ -28,7 +28,7 @@ Exit codes:
     5  not approved, or the plan or its approval has expired
     6  stale: what the plan was made of has moved on since
     7  unhealthy (status, agent status, alarms)
-    8  locked by somebody else: another process owns the environment or its agent, or holds the state lock
+    8  locked: another process owns the environment or its agent, or holds the state lock
     9  not found: no owner, message, alarm, device, run, plan, policy or address of that name
   130  interrupted";
 
