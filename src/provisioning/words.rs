@@ -103,6 +103,7 @@ impl RunRequest {
     /// What is asked, in words and without values of variables: `plan, only azurerm_iothub.hub, setting window`.
     #[must_use]
     pub fn words(&self) -> String {
+        let bare = |address: &String| address.split('"').step_by(2).collect::<Vec<_>>().join("…");
         let operation = match self.operation {
             Operation::Plan => "plan",
             Operation::Destroy => "plan to destroy",
@@ -110,7 +111,9 @@ impl RunRequest {
         };
         let list = |word: &str, addresses: &[String]| match addresses {
             [] => String::new(),
-            addresses => format!(", {word} {}", printable(&addresses.join(" "))),
+            addresses => {
+                format!(", {word} {}", printable(&addresses.iter().map(bare).collect::<Vec<_>>().join(" ")))
+            }
         };
         let names: Vec<_> = self.variables.keys().cloned().collect();
         [operation.to_owned(), list("only", &self.targets), list("replacing", &self.replace), list("setting", &names)]

@@ -223,9 +223,13 @@ impl Provisioner {
         let state = if environment.kind() == EnvironmentKind::Cloud {
             self.initialised(&store, Providers::Real).await?.pulled_state().await?
         } else {
-            blocking(move || store.local_state()).await?
+            blocking({
+                let store = store.clone();
+                move || store.local_state()
+            })
+            .await?
         };
-        Ok(Answer::State { state: state.map(|state| state.view()).unwrap_or_default() })
+        Ok(Answer::State { state: state.map(|state| state.view(self.known(&store))).unwrap_or_default() })
     }
 
     async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
@@ -238,9 +242,18 @@ impl Provisioner {
             Some(_) => store.local_state()?,
             None => caller.pulled_state().await?,
         };
-        let masks = state.map(|state| state.secrets()).unwrap_or_default();
+        let mut masks = state.map(|state| state.secrets()).unwrap_or_default();
+        masks.extend(self.known(&store));
         let shown = caller.ask(&["state", "show", "-no-color", address]).await?;
         Ok(Answer::StateShow { text: masks.apply(&text::plain(&shown)) })
+    }
+
+    /// What the configuration tells to be secret.
+    fn known(&self, store: &Store) -> Masks {
+        let module = self.settings.module.as_deref().map_or_else(Module::carried, Module::read);
+        let file = store.workspace().variables_file();
+        // A module that can't be read tells nothing; what the state marks is known all the same.
+        module.map(|module| secrets::of_module(&module, &file, |name| std::env::var(name).ok())).unwrap_or_default()
     }
 
     /// A caller for a workspace that Terraform knows already.

@@ -18,6 +18,7 @@ use super::store::{Store, StoreLock, Stored};
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
+use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
 use crate::provisioning::terraform::event::{self, Event};
 
@@ -156,12 +157,16 @@ fn replay(store: &Store, run: &mut Run) {
     for change in &mut run.changes {
         change.progress = Progress::Pending;
     }
+    // Of the addresses that the run has; until it is buried its plan is there.
+    let plan = files::read(&store.plan_json(run.number)).ok().flatten();
+    let plan = plan.and_then(|text| PlanReading::read(text.as_bytes()).ok());
+    let masks = plan.map(|plan| plan.masks().clone()).unwrap_or_default();
     let mut follower = Follower::default();
     for line in BufReader::new(file).lines().map_while(Result::ok) {
         let line = event::parse(&line);
         // What a diagnostic holds may be secret, and nobody is left who would know.
         if !matches!(line.event, Event::Diagnostic(_)) {
-            follower.note(run, &line, run.asked_at);
+            follower.note(run, &line, &masks, run.asked_at);
         }
     }
 }

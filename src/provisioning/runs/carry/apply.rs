@@ -22,6 +22,7 @@ use crate::provisioning::runs::arguments::words;
 use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::record::settle;
 use crate::provisioning::terraform::command::{Caller, Providers};
+use crate::provisioning::terraform::state::State;
 
 /// A plan that may be applied.
 pub(super) struct Held {
@@ -82,6 +83,7 @@ impl Carrier {
         if !workspace.is_embedded() || !workspace.is_initialised() {
             self.initialise(turn, &caller).await?;
         }
+        self.learn_state(&caller).await?;
         let fresh = self.fresh(turn, &caller, &request).await?;
         let state = self.state_mark(&caller).await?;
         let findings = self.ask_policies(&policies, &fresh)?;
@@ -106,12 +108,9 @@ impl Carrier {
     /// A plan of the same request, made now. Only its reading is kept.
     async fn fresh(&mut self, turn: &Turn, caller: &Caller, request: &RunRequest) -> Result<PlanReading, Stop> {
         let plan = self.store.fresh_plan(self.recorder.run().number);
-        let reading = match self.make_plan(turn, caller, request, &plan).await {
-            Ok(_) => self.read_plan(caller, &plan).await,
-            Err(stop) => Err(stop),
-        };
+        let made = self.make_plan(turn, caller, request, &plan).await;
         files::remove(&plan)?;
-        reading
+        Ok(made?.1)
     }
 
     /// Ends the run, whose plan may not be applied. Answers as what.
@@ -158,10 +157,30 @@ impl Carrier {
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());
-        self.step(turn, caller, call, &[0]).await?;
+        let ended = self.call(turn, caller, call, &[0]).await;
+        let learned = self.learn_what_was_applied(caller).await;
+        self.recorder.release()?;
+        ended?;
+        learned?;
         settle(self.recorder.run_mut(), true, "");
         self.recorder.end(true);
         Ok(Phase::Applied)
+    }
+
+    /// An apply makes secrets that no plan knew, and its errors may hold them.
+    async fn learn_what_was_applied(&mut self, caller: &Caller) -> Result<(), ProvisioningError> {
+        // Where it couldn't keep the state Terraform leaves it here.
+        let left = files::read(&self.store.workspace().folder().join("errored.tfstate"))?;
+        if let Some(state) = left.and_then(|text| State::read(&text).ok()) {
+            self.recorder.know(state.secrets())?;
+        }
+        match self.store.workspace().local_state() {
+            Some(_) => match self.store.local_state()? {
+                Some(state) => self.recorder.know(state.secrets()),
+                None => Ok(()),
+            },
+            None => self.learn_state(caller).await,
+        }
     }
 }
 
