@@ -67,6 +67,9 @@ pub struct Run {
     /// Who planned: the signer's name among the approvers, where a signature tells it.
     #[serde(default)]
     pub planner: Option<String>,
+    /// Who asked for its plan to be applied, as `user@host`; the last one where more than one did.
+    #[serde(default)]
+    pub applied_by: Option<String>,
     /// Where it is carried out, as `user@host`, where that isn't here: then this is a copy, taken from the shared runs.
     #[serde(default)]
     pub home: Option<String>,

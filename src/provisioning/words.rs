@@ -128,6 +128,12 @@ impl Run {
         self.planner.as_deref().unwrap_or(&self.asked_by)
     }
 
+    /// Who has it carried out: whoever asked for its apply, or before that whoever planned.
+    #[must_use]
+    pub fn carried_by(&self) -> &str {
+        self.applied_by.as_deref().unwrap_or_else(|| self.planned_by())
+    }
+
     /// How many findings deny its plan.
     #[must_use]
     pub fn denials(&self) -> u32 {

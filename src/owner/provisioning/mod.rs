@@ -32,8 +32,10 @@ use crate::provisioning::runs::{ask, log, record};
 use crate::provisioning::status::{ProvisioningStatus, TerraformStatus};
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
+use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::terraform::text;
-use crate::provisioning::workspace::module;
+use crate::provisioning::workspace::module::{self, Module};
+use crate::provisioning::workspace::secrets;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, ProvisioningSettings, Roots, load};
 
 /// Most lines of a log that one answer holds.
@@ -115,6 +117,7 @@ impl Provisioner {
         let answer = match request {
             Request::StartRun { environment, run } => self.start(&environment, run).await,
             Request::ApplyRun { environment, number } => self.apply(&environment, number).await,
+            Request::CheckApply { environment, number } => self.check_apply(&environment, number).await,
             Request::CancelRun { environment, number } => self.cancel(&environment, number).await,
             Request::EndElsewhere { environment, number } => self.end_elsewhere(&environment, number).await,
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
@@ -250,7 +253,8 @@ impl Provisioner {
 
     /// What the configuration tells to be secret.
     fn known(&self, store: &Store) -> Masks {
-        let module = self.settings.module.as_deref().map_or_else(Module::carried, Module::read);
+        let settings = self.settings_of(store.environment()).unwrap_or_else(|_| self.settings.clone());
+        let module = settings.module.as_deref().map_or_else(Module::carried, Module::read);
         let file = store.workspace().variables_file();
         // A module that can't be read tells nothing; what the state marks is known all the same.
         module.map(|module| secrets::of_module(&module, &file, |name| std::env::var(name).ok())).unwrap_or_default()

@@ -149,7 +149,7 @@ impl Carrier {
         for (i, approval) in verdict.approvals.iter().enumerate() {
             digests.insert(format!("approval {}", i + 1), approval.id.clone());
         }
-        self.tell("", AuditEvent::Applying, &words, digests)
+        self.tell(AuditEvent::Applying, &words, digests)
     }
 
     /// `terraform apply` of the saved plan.

@@ -70,13 +70,13 @@ impl Carrier {
         let approvers = Approvers::find(self.settings.approvers.as_deref())?;
         self.recorder.run_mut().planner = make::planner(&signed, approvers.as_ref(), record.planned_at);
         let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
-        self.tell("", AuditEvent::Planned, &counts, record.digests())?;
+        self.tell(AuditEvent::Planned, &counts, record.digests())?;
         if record.denials > 0 {
             let denied = self.recorder.run().findings.iter().filter(|finding| finding.severity == Severity::Deny);
             let mut policies: Vec<_> = denied.map(|finding| finding.policy.clone()).collect();
             policies.dedup();
             let words = format!("by {}", policies.join(", "));
-            self.tell("", AuditEvent::Denied, &words, record.digests())?;
+            self.tell(AuditEvent::Denied, &words, record.digests())?;
         }
         self.recorder.run_mut().record = Some(record);
         Ok(())
@@ -105,18 +105,16 @@ impl Carrier {
         Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
     }
 
-    /// Writes to the audit trail, with digests of what it is about. Without a name it is whoever asked for the run.
+    /// Writes to the audit trail what whoever has the run carried out does, with digests of what it is about.
     pub(super) fn tell(
         &self,
-        who: &str,
         event: AuditEvent,
         words: &str,
         digests: BTreeMap<String, String>,
     ) -> Result<(), ProvisioningError> {
         let run = self.recorder.run();
-        let who = if who.is_empty() { run.planned_by() } else { who };
         self.store.trail().append(Deed {
-            who: who.to_owned(),
+            who: run.carried_by().to_owned(),
             event,
             emulated: run.emulated,
             run: Some(run.number),

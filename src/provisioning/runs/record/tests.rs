@@ -36,6 +36,7 @@ fn run(changes: Vec<ResourceChange>) -> Run {
         approvals: Vec::new(),
         moved: Vec::new(),
         planner: None,
+        applied_by: None,
         home: None,
     }
 }
