@@ -56,7 +56,7 @@ fn what_leaks_in_addresses_checks_and_errors_is_masked_before_it_is_shared() {
     // Where it stands is no matter: as a default, in the environment's file, and in the state from then on.
     let module = place.read("module/main.tf").replace("  default   = \"tell-nobody-4711\"\n", "");
     place.write("module/main.tf", &(module + LEAKS));
-    let values = |size: &str| format!("size = {size:?}\npassword = {PASSWORD:?}\n");
+    let values = |size: &str| format!("size     = {size:?}\npassword = {PASSWORD:?}\n");
     place.write("module/environments/staging.tfvars", &values("small"));
     place.let_sign("grace", "skydeck-approval");
     let (ada, grace, ci) = (place.home("ada"), place.home("grace"), place.home("ci"));
@@ -82,7 +82,9 @@ fn what_leaks_in_addresses_checks_and_errors_is_masked_before_it_is_shared() {
     let module = place.read("module/main.tf");
     let (head, _) = module.split_once("resource \"terraform_data\" \"cellar\"").expect("a cellar");
     let leak = r#"
-variable "word" {}
+variable "word" {
+  type = string
+}
 
 resource "terraform_data" "gate" {
   input = var.size
@@ -95,7 +97,7 @@ resource "terraform_data" "gate" {
 }
 "#;
     place.write("module/main.tf", &(head.replace("sensitive = true", "sensitive = false") + leak));
-    let open = values("huge").replace("password", "word") + "password = \"another\"\n";
+    let open = format!("size     = \"huge\"\nword     = {PASSWORD:?}\npassword = \"another\"\n");
     place.write("module/environments/staging.tfvars", &open);
     ada.run(&["plan", "--env", "staging"]).ends_with(1).says("it was (sensitive)");
     clean(&[&ada]);

@@ -34,7 +34,7 @@ use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
 use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::terraform::text;
-use crate::provisioning::workspace::module::{self, Module};
+use crate::provisioning::workspace::module;
 use crate::provisioning::workspace::secrets;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, ProvisioningSettings, Roots, load};
 
@@ -254,10 +254,7 @@ impl Provisioner {
     /// What the configuration tells to be secret.
     fn known(&self, store: &Store) -> Masks {
         let settings = self.settings_of(store.environment()).unwrap_or_else(|_| self.settings.clone());
-        let module = settings.module.as_deref().map_or_else(Module::carried, Module::read);
-        let file = store.workspace().variables_file();
-        // A module that can't be read tells nothing; what the state marks is known all the same.
-        module.map(|module| secrets::of_module(&module, &file, |name| std::env::var(name).ok())).unwrap_or_default()
+        secrets::known(settings.module.as_deref(), &store.workspace())
     }
 
     /// A caller for a workspace that Terraform knows already.

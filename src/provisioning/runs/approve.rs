@@ -20,6 +20,7 @@ use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{LogLevel, Phase};
 use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::words::command;
+use crate::provisioning::workspace::secrets;
 use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
 
@@ -44,10 +45,11 @@ pub fn approve(
 ) -> Result<Approved, ProvisioningError> {
     take(store, number, settings, (wish.label, now), |record| {
         // What is secret in the plan is secret in a reason too, as far as it is known here.
-        let masks = match files::read(&store.plan_json(number))? {
+        let mut masks = match files::read(&store.plan_json(number))? {
             Some(text) => PlanReading::read(text.as_bytes())?.masks().clone(),
             None => Masks::default(),
         };
+        masks.extend(secrets::known(settings.module.as_deref(), &store.workspace()));
         let reason = wish.reason.map(|reason| masks.apply(reason));
         let wish = &Wish { reason: reason.as_deref(), ..*wish };
         let key = settings.signing_key.as_deref();

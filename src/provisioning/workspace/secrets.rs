@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::Workspace;
 use super::hcl::{self, Attribute};
 use super::module::Module;
 use crate::provisioning::terraform::mask::Masks;
@@ -46,6 +47,15 @@ pub fn of_value(value: &str) -> Masks {
     masks.add(value);
     hcl::read(&format!("x = {value}\n")).attributes.iter().for_each(|one| add(one, &mut masks));
     masks
+}
+
+/// The same of the module in `folder`, or else of the carried one, for whoever lays nothing out. A module that can't be
+/// read tells nothing.
+#[must_use]
+pub fn known(folder: Option<&Path>, workspace: &Workspace) -> Masks {
+    let module = folder.map_or_else(Module::carried, Module::read);
+    let of = |module| of_module(&module, &workspace.variables_file(), |name| std::env::var(name).ok());
+    module.map(of).unwrap_or_default()
 }
 
 fn defaults(text: &str, masks: &mut Masks) {
