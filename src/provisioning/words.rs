@@ -66,7 +66,7 @@ impl ChangeAction {
 }
 
 impl ChangeCounts {
-    /// Resources changed, an imported one that stays as it is not among them.
+    /// Resources changed; one that is imported or moved and else stays as it is isn't among them.
     #[must_use]
     pub const fn total(&self) -> u32 {
         self.create + self.update + self.replace + self.delete + self.forget
@@ -82,6 +82,7 @@ impl ChangeCounts {
             ("-", self.delete),
             (">", self.import),
             (".", self.forget),
+            ("=>", self.moved),
         ];
         let some: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
         if some.is_empty() { "nothing".into() } else { some.join(" ") }

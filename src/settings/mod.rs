@@ -23,8 +23,8 @@ pub use keys::{KEYS, Key, Takes};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
     AgentSettings, AlarmSettings, CameraSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings,
-    LinkSettings, LinkTransport, LogSettings,
-    ProvisioningSettings, Settings, SourceKind, SourceSettings, StationSettings,
+    LinkSettings, LinkTransport, LogSettings, ProvisioningSettings, Settings, SourceKind, SourceSettings,
+    StationSettings,
 };
 pub use secret::{SecretError, SecretReference};
 pub use window::{ChangeWindow, InvalidChangeWindow};

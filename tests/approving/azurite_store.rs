@@ -38,7 +38,14 @@ fn act(place: Place) {
         home.run(&["audit", "verify", "--env", "prod"]).ends_with(0).says("unbroken");
     }
     let deeds = grace.deeds("prod");
-    for (who, event) in [("ada", "planned"), ("ci", "refused"), ("ada", "refused"), ("grace", "approved"), ("ci", "applying"), ("ci", "ended")] {
+    for (who, event) in [
+        ("ada", "planned"),
+        ("ci", "refused"),
+        ("ada", "refused"),
+        ("grace", "approved"),
+        ("ci", "applying"),
+        ("ci", "ended"),
+    ] {
         assert!(deeds.iter().any(|(by, what, _)| by == who && what == event), "{who} {event}: {deeds:#?}");
     }
     // Once applied, never again.

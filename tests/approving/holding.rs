@@ -135,7 +135,8 @@ fn an_approval_expires() {
         let record = ada.runs("staging").join(format!("runs/{run:04}/record.json"));
         let record = std::fs::read_to_string(record).expect("a record");
         let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
-        let record: serde_json::Value = serde_json::from_str(record["payload"].as_str().expect("a text")).expect("JSON");
+        let record: serde_json::Value =
+            serde_json::from_str(record["payload"].as_str().expect("a text")).expect("JSON");
         let now = jiff::Timestamp::now();
         let payload = serde_json::json!({
             "schema": 1, "id": format!("0198f2b4-0000-7000-8000-00000000000{run}"), "record": record,

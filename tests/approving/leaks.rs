@@ -64,7 +64,10 @@ fn what_leaks_in_addresses_checks_and_errors_is_masked_before_it_is_shared() {
         is_kept_nowhere(&place.path().join("store"));
         homes.iter().for_each(|home| is_kept_nowhere(&home.runs("staging")));
     };
-    ada.run(&["plan", "--env", "staging"]).ends_with(3).says("shelf[\"(sensitive)\"]").says("it opens with (sensitive)");
+    ada.run(&["plan", "--env", "staging"])
+        .ends_with(3)
+        .says("shelf[\"(sensitive)\"]")
+        .says("it opens with (sensitive)");
     grace.run(&["show", "--env", "staging"]).ends_with(0).says("shelf[\"(sensitive)\"]");
     grace.run(&["approve", "--env", "staging", "--yes", "--reason", PASSWORD]).ends_with(0);
     ci.run(&["apply", "--env", "staging", "--yes"]).ends_with(0).says("shelf[\"(sensitive)\"]");

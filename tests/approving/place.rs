@@ -172,7 +172,12 @@ impl Place {
             text += &format!("signing_key = {:?}\n", key.display().to_string());
         }
         self.write(&format!("{name}.toml"), &text);
-        Home { name, place: self.path().to_owned(), config: self.path().join(format!("{name}.toml")), variables: self.variables.clone() }
+        Home {
+            name,
+            place: self.path().to_owned(),
+            config: self.path().join(format!("{name}.toml")),
+            variables: self.variables.clone(),
+        }
     }
 }
 

@@ -3,12 +3,17 @@
 mod follower; // the progress of changes
 mod masking; // a run without secrets
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 pub use self::follower::{Follower, settle};
+pub(super) use self::masking::finding as masked_finding;
 use super::log::LogWriter;
 use super::store::{Store, Stored};
 use super::{advice, log};
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::run::{ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Run, StepRecord};
@@ -185,12 +190,32 @@ impl Recorder {
 
     /// Notes what the policies say, and writes it to the log.
     pub fn judged(&mut self, findings: Vec<Finding>) -> Result<(), ProvisioningError> {
+        let findings: Vec<_> = findings.into_iter().map(|finding| masked_finding(finding, &self.masks)).collect();
         for finding in &findings {
             let level = if finding.severity == Severity::Info { LogLevel::Info } else { LogLevel::Warning };
             let words = format!("{} {}: {}", finding.severity.label(), finding.policy, finding.message);
             self.say(level, &words)?;
         }
         self.stored.run.findings = findings;
+        Ok(())
+    }
+
+    /// Writes to the audit trail what whoever has the run carried out does, with digests of what it is about.
+    pub fn tell(
+        &self,
+        event: AuditEvent,
+        words: &str,
+        digests: BTreeMap<String, String>,
+    ) -> Result<(), ProvisioningError> {
+        let run = &self.stored.run;
+        self.store.trail().append(Deed {
+            who: run.carried_by().to_owned(),
+            event,
+            emulated: run.emulated,
+            run: Some(run.number),
+            words: self.masks.apply(words),
+            digests,
+        })?;
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::plan::read::PlanReading;
-use crate::provisioning::policy::Policies;
 use crate::provisioning::policy::finding::Severity;
+use crate::provisioning::policy::{Policies, denied_anew, verdict_digest};
 use crate::provisioning::run::{LogLevel, Phase, RunRequest};
 use crate::provisioning::runs::approve;
 use crate::provisioning::runs::arguments::words;
@@ -51,10 +51,15 @@ impl Carrier {
         self.recorder.begin(Phase::Checking)?;
         let run = self.recorder.run();
         let (number, run_id) = (run.number, run.id.clone());
+        let findings_before = run.findings.clone();
         let signed = self.store.record(number)?.ok_or_else(|| older(number))?;
         let record = make::record_of(&signed)?;
         let planned = self.planned(number)?;
         self.recorder.know(planned.masks().clone())?;
+        // A run that came from elsewhere is a text that others could write; what was found then is in the record.
+        if verdict_digest(&findings_before) != record.verdict_digest {
+            return Ok(Looked::Refused(Refusal::Stale(vec!["findings: aren't those that were recorded".to_owned()])));
+        }
         let request = with_values(self.request().clone(), &planned);
         self.lay_out(variables)?;
         let caller = self.caller(providers).await?;
@@ -70,6 +75,7 @@ impl Carrier {
             plan_sha256: digest::of_file(&self.store.plan(number))?,
             content_digest: record.content_digest.clone(),
             moved: Vec::new(),
+            denied_anew: Vec::new(),
             configuration_digest: digest::of_configuration(workspace.folder())?,
             lock_file_digest: record.lock_file_digest.clone(),
             policies_digest: policies.digest(),
@@ -89,6 +95,7 @@ impl Carrier {
         let findings = self.ask_policies(&policies, &fresh)?;
         let denials = findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
         facts.case.denials = u32::try_from(denials).unwrap_or(u32::MAX);
+        facts.denied_anew = denied_anew(&findings_before, &findings);
         facts.content_digest = fresh.content_digest();
         facts.moved = planned.moved(&fresh);
         facts.lock_file_digest = digest::of_lock_file(workspace.folder())?;

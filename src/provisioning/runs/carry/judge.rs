@@ -10,7 +10,6 @@ use crate::provisioning::approval::approvers::Approvers;
 use crate::provisioning::approval::digest;
 use crate::provisioning::approval::make::{self, SCHEMA};
 use crate::provisioning::approval::record::PlanRecord;
-use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
@@ -18,7 +17,7 @@ use crate::provisioning::plan::kept;
 use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::policy::{Policies, PolicyContext, verdict_digest};
-use crate::provisioning::runs::ask;
+use crate::provisioning::runs::record::masked_finding;
 use crate::provisioning::terraform::command::Caller;
 use crate::settings::{EnvironmentKind, InvalidChangeWindow};
 
@@ -96,13 +95,8 @@ impl Carrier {
             change_window: window.map_err(|error: InvalidChangeWindow| refused(error))?,
             emulated: self.recorder.run().emulated,
         };
-        let masks = self.recorder.masks();
-        let masked = |finding: Finding| Finding {
-            message: masks.apply(&finding.message),
-            addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
-            ..finding
-        };
-        Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
+        let findings = policies.judge(reading.json(), &context).into_iter();
+        Ok(findings.map(|finding| masked_finding(finding, self.recorder.masks())).collect())
     }
 
     /// Writes to the audit trail what whoever has the run carried out does, with digests of what it is about.
@@ -112,22 +106,13 @@ impl Carrier {
         words: &str,
         digests: BTreeMap<String, String>,
     ) -> Result<(), ProvisioningError> {
-        let run = self.recorder.run();
-        self.store.trail().append(Deed {
-            who: run.carried_by().to_owned(),
-            event,
-            emulated: run.emulated,
-            run: Some(run.number),
-            words: self.recorder.masks().apply(words),
-            digests,
-        })?;
-        Ok(())
+        self.recorder.tell(event, words, digests)
     }
 
     /// Writes to the audit trail how the run ended. A run that has ended has ended, whether that can be written or not.
     pub(super) fn tell_end(&mut self, words: &str) {
-        let words = self.recorder.masks().apply(words);
-        if let Err(error) = ask::tell(&self.store, self.recorder.run(), "", AuditEvent::Ended, &words) {
+        let digests = self.recorder.run().record.as_ref().map(PlanRecord::digests).unwrap_or_default();
+        if let Err(error) = self.recorder.tell(AuditEvent::Ended, words, digests) {
             tracing::error!(target: "provisioning", "audit trail: {error}");
         }
     }

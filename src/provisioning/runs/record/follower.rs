@@ -32,7 +32,8 @@ impl Follower {
             }
             Event::Done { address, .. } => {
                 if let Some(change) = self.find(run, address, masks) {
-                    let is_first_half = change.action == ChangeAction::Replace && self.half_done.insert(address.clone());
+                    let is_first_half =
+                        change.action == ChangeAction::Replace && self.half_done.insert(address.clone());
                     if let Progress::Running { since } = change.progress
                         && !is_first_half
                     {

@@ -1,5 +1,6 @@
 //! A run without its secrets.
 
+use crate::provisioning::policy::finding::Finding;
 use crate::provisioning::run::{Progress, ResourceChange, Run};
 use crate::provisioning::terraform::mask::Masks;
 
@@ -17,9 +18,15 @@ pub(super) fn mask(run: &mut Run, masks: &Masks) {
             *diagnostic = masks.apply_to(diagnostic.clone());
         }
     }
-    for finding in &mut run.findings {
-        finding.message = masks.apply(&finding.message);
-        finding.addresses.iter_mut().for_each(|address| *address = masks.apply(address));
+    run.findings = std::mem::take(&mut run.findings).into_iter().map(|one| finding(one, masks)).collect();
+}
+
+/// A finding without secrets.
+pub fn finding(finding: Finding, masks: &Masks) -> Finding {
+    Finding {
+        message: masks.apply(&finding.message),
+        addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
+        ..finding
     }
 }
 
