@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use skydeck::clock::Clock;
 use skydeck::clock::ledger::Ledger;
 use skydeck::edge_agent::outbox::Outbox;
-use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus};
+use skydeck::edge_agent::uplink::meter::Meter;
+use skydeck::edge_agent::uplink::{self, Credentials, Roots, UplinkSettings, UplinkStatus, Wiring};
 use skydeck::ingestion::batching::{BatchStatus, Batcher};
 use skydeck::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use skydeck::ingestion::loader::{Loader, LoaderStatus};
@@ -25,7 +26,7 @@ use skydeck::ingestion::warehouse::Warehouse;
 use skydeck::local_cloud::hub::{self, HubConfig};
 use skydeck::station::{Message, Variable, WeatherMeasurement};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Messages of one measurement.
@@ -147,27 +148,22 @@ async fn end_to_end(messages: &[Message]) -> Duration {
     let key = hub.ensure_device("roof-01").await.expect("a device");
     let outbox = Outbox::open(&folder.path().join("outbox.db"), 1_000_000).expect("outbox");
     let started = Instant::now();
-    let link = UplinkSettings {
-        host: hub.address().ip().to_string(),
-        port: hub.address().port(),
-        hub_host_name: "bench".into(),
-        device_id: "roof-01".into(),
-        key,
-        ca_pem: hub.ca_pem(),
-        in_flight: 1024,
-        max_backoff: Duration::from_secs(1),
-        token_life: Duration::from_secs(3600),
-    };
+    let link = UplinkSettings::new(hub.address().ip().to_string(), hub.address().port(), "bench", "roof-01")
+        .signed_in(Credentials::Key(key), Roots::Pem(hub.ca_pem()));
     let settings = watch::Sender::new(link);
-    let status = watch::Sender::new(UplinkStatus::default());
-    uplink::spawn(
-        outbox.clone(),
-        plant.clock.clone(),
-        plant.ledger.clone(),
-        settings.subscribe(),
-        status,
-        shutdown.clone(),
-    );
+    let (requests, asked) = mpsc::channel(uplink::REQUESTS);
+    let reported = watch::Sender::new(serde_json::json!({}));
+    drop(uplink::spawn(Wiring {
+        outbox: outbox.clone(),
+        clock: plant.clock.clone(),
+        ledger: plant.ledger.clone(),
+        settings: settings.subscribe(),
+        status: watch::Sender::new(UplinkStatus::default()),
+        requests,
+        reported: reported.subscribe(),
+        meter: Meter::default(),
+        shutdown: shutdown.clone(),
+    }));
     let mut rows = plant.loader.status.subscribe();
     let loader = tokio::spawn(plant.loader.run());
     fill_outbox(&outbox, messages).await;
@@ -189,6 +185,7 @@ async fn end_to_end(messages: &[Message]) -> Duration {
     wait_for_rows(&mut rows, messages.len() as u64).await;
     let elapsed = started.elapsed();
     shutdown.cancel();
+    drop((asked, settings, reported));
     batcher.abort();
     loader.abort();
     elapsed

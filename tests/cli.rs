@@ -136,6 +136,16 @@ fn wrong_usage_is_2_with_the_possible_values() {
         (&["plan", "--var", "9=x"], "a variable is NAME=VALUE"),
         (&["plan", "--destroy", "--replace", "a.b"], "cannot be used with"),
         (&["runs", "--log"], "required arguments were not provided"),
+        (&["hub", "add"], "required arguments were not provided"),
+        (&["hub", "add", "a", "--ca", "--x509-thumbprint", "0A"], "cannot be used with"),
+        (&["hub", "connection-string"], "required arguments were not provided"),
+        (&["hub", "connection-string", "a", "--service"], "cannot be used with"),
+        (&["hub", "twin", "a", "--set", "7"], "a JSON object is expected"),
+        (&["hub", "twin", "a", "--set", "{"], "not JSON"),
+        (&["hub", "method", "a", "b", "{}", "--timeout", "301"], "301 is not in 5..=300"),
+        (&["hub", "send", "a", "b", "--property", "c"], "a property is NAME=VALUE"),
+        (&["hub", "fault", "slow", "0"], "0 is not in 1..=60000"),
+        (&["hub", "fault", "nap"], "unrecognized subcommand"),
         (&["statsu"], "some similar subcommands exist: 'state', 'status'"),
     ] {
         let ran = place.run(arguments);
@@ -165,6 +175,11 @@ fn where_nobody_runs_viewers_end_with_9_and_the_next_step() {
             .fails_with(9, "skydeck: environment demo: nobody runs it; start it with `skydeck run demo`");
     }
     place.run(&["--env", "local", "status"]).fails_with(9, "skydeck: environment local: nobody runs it");
+    for arguments in [&["hub", "devices"][..], &["hub", "connection-string", "--service"], &["hub", "fault", "none"]] {
+        place.run(arguments).fails_with(9, "skydeck: environment demo: nobody runs it;");
+    }
+    let words = "skydeck: agent of roof: nobody runs it; start it with `skydeck --env roof agent run`";
+    place.run(&["--env", "roof", "agent", "status"]).fails_with(9, words);
     place
         .run(&["db", "check"])
         .fails_with(9, &format!("skydeck: {}/d/demo/data: no data there;", place.path().display()));
@@ -177,6 +192,27 @@ fn an_environment_in_the_cloud_is_refused_in_words() {
     for arguments in [&["--env", "staging"][..], &["run", "staging"], &["--env", "staging", "status"]] {
         place.run(arguments).fails_with(2, "skydeck: environment staging: only demo and local run in this release;");
     }
+}
+
+#[test]
+fn the_hub_of_the_cloud_is_led_by_its_own_tools() {
+    let place = Place::new();
+    for arguments in [&["--env", "staging", "hub", "devices"][..], &["--env", "prod", "hub", "fault", "refuse"]] {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code(), ran.out().as_str()), (2, ""), "{}", ran.err());
+        assert!(ran.err().contains("az iot hub device-identity"), "{}", ran.err());
+    }
+}
+
+#[test]
+fn an_agent_without_a_hub_says_what_to_set() {
+    let place = Place::new();
+    place
+        .run(&["--env", "roof", "agent", "run"])
+        .fails_with(1, "skydeck: link: no hub is set for environment roof; set");
+    let mut command = place.command(&["--env", "roof", "agent", "run"]);
+    command.env("SKYDECK_LINK__CONNECTION_STRING", "file:/nowhere/secret");
+    Ran(command.output().expect("the binary runs")).fails_with(1, "skydeck: link.connection_string: ");
 }
 
 #[test]
@@ -249,7 +285,7 @@ fn manual_pages_are_written_for_every_command() {
     place.run(&["man", "--dir", "man1"]).fails_with(9, "skydeck: man1: no such folder;");
     std::fs::create_dir(&folder).expect("made");
     assert_eq!(place.run(&["man", "--dir", "man1"]).code(), 0);
-    for page in ["skydeck.1", "skydeck-status.1", "skydeck-db-restore.1"] {
+    for page in ["skydeck.1", "skydeck-status.1", "skydeck-db-restore.1", "skydeck-hub-fault-slow.1"] {
         assert!(folder.join(page).is_file(), "{page}");
     }
 }

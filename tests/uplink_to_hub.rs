@@ -13,15 +13,28 @@ use secrecy::SecretString;
 use skydeck::clock::Clock;
 use skydeck::clock::ledger::{Hop, Ledger};
 use skydeck::edge_agent::outbox::{Outbox, OutboxStatus};
-use skydeck::edge_agent::uplink::{self, UplinkSettings, UplinkStatus, topic::property_bag};
+use skydeck::edge_agent::uplink::control::HubRequest;
+use skydeck::edge_agent::uplink::meter::Meter;
+use skydeck::edge_agent::uplink::{
+    self, Credentials, Roots, Transport, UplinkSettings, UplinkStatus, topic::property_bag,
+};
 use skydeck::ingestion::enqueued::EnqueuedLog;
 use skydeck::ingestion::topology::{Ground, Topology};
 use skydeck::local_cloud::hub::bag::PropertyBag;
 use skydeck::local_cloud::hub::{self, Hub, HubConfig};
 use skydeck::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION, Variable, WeatherMeasurement};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+#[path = "uplink_to_hub/asked.rs"]
+mod asked;
+#[path = "uplink_to_hub/limits.rs"]
+mod limits;
+#[path = "uplink_to_hub/plain_hub.rs"]
+mod plain_hub;
+#[path = "uplink_to_hub/ways.rs"]
+mod ways;
 
 const DEVICE: &str = "roof-01";
 const HOST: &str = "skydeck-hub.local";
@@ -77,17 +90,15 @@ impl RunningHub {
     }
 
     async fn settings(&self) -> UplinkSettings {
-        UplinkSettings {
-            host: "127.0.0.1".into(),
-            port: self.hub.address().port(),
-            hub_host_name: HOST.into(),
-            device_id: DEVICE.into(),
-            key: self.hub.ensure_device(DEVICE).await.expect("a device"),
-            ca_pem: self.hub.ca_pem(),
-            in_flight: 1024,
-            max_backoff: Duration::from_millis(200),
-            token_life: Duration::from_secs(3600),
-        }
+        let key = self.hub.ensure_device(DEVICE).await.expect("a device");
+        self.settings_with(Credentials::Key(key))
+    }
+
+    fn settings_with(&self, credentials: Credentials) -> UplinkSettings {
+        let address = self.hub.address();
+        let settings = UplinkSettings::new("127.0.0.1", address.port(), HOST, DEVICE)
+            .signed_in(credentials, Roots::Pem(self.hub.ca_pem()));
+        UplinkSettings { max_backoff: Duration::from_millis(200), https_port: 1, ..settings }
     }
 }
 
@@ -95,16 +106,35 @@ struct RunningLink {
     status: watch::Receiver<UplinkStatus>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
-    _settings: watch::Sender<UplinkSettings>,
+    settings: watch::Sender<UplinkSettings>,
+    requests: mpsc::Receiver<HubRequest>,
+    reported: watch::Sender<serde_json::Value>,
 }
 
 impl RunningLink {
     fn start(outbox: &Outbox, settings: UplinkSettings, ledger: &Ledger) -> Self {
         let (status, seen) = watch::channel(UplinkStatus::default());
-        let (sender, settings) = watch::channel(settings);
+        let settings = watch::Sender::new(settings);
+        let (sender, requests) = mpsc::channel(uplink::REQUESTS);
+        let reported = watch::Sender::new(serde_json::json!({}));
         let shutdown = CancellationToken::new();
-        let task = uplink::spawn(outbox.clone(), clock(), ledger.clone(), settings, status, shutdown.clone());
-        Self { status: seen, shutdown, task, _settings: sender }
+        let task = uplink::spawn(uplink::Wiring {
+            outbox: outbox.clone(),
+            clock: clock(),
+            ledger: ledger.clone(),
+            settings: settings.subscribe(),
+            status,
+            requests: sender,
+            reported: reported.subscribe(),
+            meter: Meter::default(),
+            shutdown: shutdown.clone(),
+        });
+        Self { status: seen, shutdown, task, settings, requests, reported }
+    }
+
+    /// The next thing the hub asks.
+    async fn asked(&mut self) -> HubRequest {
+        tokio::time::timeout(SOON, self.requests.recv()).await.expect("in time").expect("running")
     }
 
     async fn until(&mut self, wanted: impl FnMut(&UplinkStatus) -> bool) -> UplinkStatus {
@@ -154,7 +184,14 @@ async fn what_is_in_the_outbox_arrives_once_in_order_with_its_properties() {
         empty(&outbox).await;
     }
     let status = link.until(|status| status.acknowledged == 1503).await;
-    let expected = UplinkStatus { connected: true, sent: 1503, acknowledged: 1503, last_error: None, connects: 1 };
+    let expected = UplinkStatus {
+        connected: true,
+        transport: Some(Transport::Mqtt),
+        sent: 1503,
+        acknowledged: 1503,
+        connects: 1,
+        ..UplinkStatus::default()
+    };
     assert_eq!(status, expected);
     assert_eq!(*outbox.status().borrow(), OutboxStatus { max_rows: 10_000, ..OutboxStatus::default() });
 
@@ -197,11 +234,11 @@ async fn a_wrong_key_is_said_in_words_and_nothing_leaves_the_outbox() {
         pem
     };
     for (settings, words) in [
-        (UplinkSettings { key: wrong_key, ..good.clone() }, "refused the credentials"),
-        (UplinkSettings { key: "not base64".to_owned().into(), ..good.clone() }, "isn't base64"),
+        (UplinkSettings { credentials: Credentials::Key(wrong_key), ..good.clone() }, "refused the credentials"),
+        (UplinkSettings { credentials: Credentials::Key("not base64".into()), ..good.clone() }, "isn't base64"),
         (UplinkSettings { hub_host_name: "elsewhere".into(), ..good.clone() }, "refused the credentials"),
-        (UplinkSettings { ca_pem: another_ca, ..good.clone() }, "check the certificate authority"),
-        (UplinkSettings { ca_pem: b"rubbish".to_vec(), ..good.clone() }, "no certificate in it"),
+        (UplinkSettings { roots: Roots::Pem(another_ca), ..good.clone() }, "check the certificate authority"),
+        (UplinkSettings { roots: Roots::Pem(b"rubbish".to_vec()), ..good.clone() }, "no certificate in it"),
         (UplinkSettings { port: 1, ..good.clone() }, "nothing listens there"),
     ] {
         let mut link = RunningLink::start(&outbox, settings, &ledger);
@@ -255,10 +292,28 @@ async fn tokens_are_renewed_before_they_end_without_a_loss_or_a_repeat() {
     let outbox = Outbox::open(&folder.path().join("outbox.db"), 100_000).expect("opens");
     let settings = UplinkSettings { token_life: Duration::from_secs(3), ..running.settings().await };
     let mut link = RunningLink::start(&outbox, settings, &ledger);
-    let messages = measurements(300);
+    let mut status = link.status.clone();
+    // The longest time between two acknowledgements around a renewal.
+    let watched = tokio::spawn(async move {
+        let (mut last, mut before, mut longest) = (None, UplinkStatus::default(), Duration::ZERO);
+        let mut is_over_renewal = false;
+        while status.changed().await.is_ok() {
+            let now = status.borrow_and_update().clone();
+            is_over_renewal |= now.connects > before.connects && before.connects > 0;
+            if now.acknowledged > before.acknowledged {
+                if let Some(last) = last.filter(|_| std::mem::take(&mut is_over_renewal)) {
+                    longest = longest.max(Instant::duration_since(&Instant::now(), last));
+                }
+                last = Some(Instant::now());
+            }
+            before = now;
+        }
+        longest
+    });
+    let messages = measurements(600);
     for group in messages.chunks(5) {
         outbox.append(group.to_vec(), Vec::new()).await.expect("appends");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     empty(&outbox).await;
     let status = link.until(|status| status.connects >= 3).await;
@@ -267,6 +322,9 @@ async fn tokens_are_renewed_before_they_end_without_a_loss_or_a_repeat() {
     assert_eq!(there.len(), messages.len());
     assert!(there.values().all(|&count| count == 1), "nothing was sent twice");
     link.stop().await;
+    let gap = watched.await.expect("joins");
+    println!("longest gap around a renewal: {} ms", gap.as_millis());
+    assert!(gap > Duration::ZERO && gap < Duration::from_secs(3), "{gap:?}");
     running.stop().await;
 }
 
@@ -281,6 +339,7 @@ async fn a_message_the_hub_can_never_take_is_set_aside_and_the_next_goes_on() {
         message_id: MessageId::new(now()),
         measured_at: now(),
         schema: SCHEMA_VERSION,
+        clock: None,
         agent_version: "x".repeat(257 * 1024),
         agent_uptime_s: 1.0,
         outbox_rows: 0,

@@ -1,5 +1,7 @@
 //! The command line's shape: every command, flag, help text and example.
 
+mod agent;
+mod hub;
 mod plans;
 mod policy;
 
@@ -10,6 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
+pub use agent::AgentCommand;
+pub use hub::{FaultCommand, HubCommand};
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
 pub use policy::Policy;
 
@@ -23,9 +27,9 @@ Exit codes:
     4  denied by policy: the plan (plan, destroy, apply, approve, policy check)
     5  not approved, or the plan or its approval has expired
     6  stale: what the plan was made of has moved on since
-    7  unhealthy (status, alarms)
-    8  locked by somebody else: another process owns the environment, or holds the state lock
-    9  not found: no owner, message, alarm, run, plan, policy or address of that name
+    7  unhealthy (status, agent status, alarms)
+    8  locked by somebody else: another process owns the environment or its agent, or holds the state lock
+    9  not found: no owner, message, alarm, device, run, plan, policy or address of that name
   130  interrupted";
 
 const EXAMPLES: &str = "\
@@ -232,6 +236,14 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<AlarmAction>,
     },
+    /// The edge agent alone, and how it stands
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// The environment's local hub: its devices, their twins and methods, faults
+    ///
+    /// For demo and local, while somebody runs them.
+    #[command(subcommand)]
+    Hub(HubCommand),
     /// Set the replay's speed while it runs
     #[command(after_help = "Examples:\n  skydeck speed 1\n  skydeck speed 600")]
     Speed {

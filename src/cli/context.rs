@@ -55,6 +55,15 @@ impl Context {
         })
     }
 
+    /// This program's path as it was started, absolute; absent where it can't be known.
+    pub fn program(&self) -> Option<std::path::PathBuf> {
+        std::env::current_exe().ok().map(|path| {
+            // Linux says so of a program that was replaced while it ran: the new one is what is to be started.
+            let text = path.to_string_lossy().into_owned();
+            text.strip_suffix(" (deleted)").map_or(path, Into::into)
+        })
+    }
+
     /// Refuses an environment that doesn't run on this machine.
     pub fn embedded(&self) -> Result<(), Failure> {
         match self.environment.kind() {

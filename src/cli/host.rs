@@ -62,7 +62,7 @@ pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session
 pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure> {
     context.embedded()?;
     context.folders.make()?;
-    let log = super::logging::start(context, headless && context.verbose > 0)?;
+    let log = super::logging::start(context, "owner.log", headless && context.verbose > 0)?;
     let settings = context.loaded.settings.clone();
     let (environment, folders) = (context.environment.clone(), context.folders.clone());
     let provisioner = Some(context.provisioner.clone());

@@ -1,4 +1,5 @@
-//! Where an owner's log goes: its ring in memory, a file in the state folder, standard error with `-v`.
+//! Where an owner's log goes: its ring in memory, a file in the state folder, standard error with `-v`. Its filter can
+//! be changed while it runs.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer as _, reload};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -17,15 +18,19 @@ use crate::owner::LogBuffer;
 /// Size at which the file is put aside as `owner.log.1`, bytes; with it, logs take twice that at most.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Starts the log of this process. `to_stderr` is for a headless owner with `-v`; a console has the terminal
-/// for itself.
-pub fn start(context: &Context, to_stderr: bool) -> Result<LogBuffer, Failure> {
-    let path = context.folders.state.join("owner.log");
+/// Starts the log of this process, which goes into the file `name`. `to_stderr` is for a headless owner with `-v`; a
+/// console has the terminal for itself.
+pub fn start(context: &Context, name: &str, to_stderr: bool) -> Result<LogBuffer, Failure> {
+    let path = context.folders.state.join(name);
     let file = LogFile::open(&path).map_err(|error| {
         Failure::new(Exit::Failed, format!("{}: {error}; check its permissions and the free space", path.display()))
     })?;
     let buffer = LogBuffer::new();
-    let filter = EnvFilter::builder().parse_lossy(&context.loaded.settings.log.filter);
+    let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse_lossy(&context.loaded.settings.log.filter));
+    buffer.filtered_by(move |text| {
+        let filter = EnvFilter::builder().parse(text).map_err(|error| error.to_string())?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    });
     let to_file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file);
     let stderr = to_stderr.then(|| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).boxed());
     let layers = tracing_subscriber::registry().with(filter).with(buffer.layer()).with(to_file).with(stderr);

@@ -4,6 +4,7 @@
 //! command answers with its exit code or with a failure; [`main`] writes the failure's words to standard error
 //! as `skydeck: thing: cause; next step`.
 
+mod agent;
 mod alarms;
 mod args;
 mod completions;
@@ -15,6 +16,7 @@ mod demo;
 mod exit;
 mod headless;
 mod host;
+mod hub;
 mod info;
 mod logging;
 mod man;
@@ -103,6 +105,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Status { section, watch } => block_on(status::run(&context()?, section, watch)),
         Command::Trace { message, last: _ } => block_on(trace::run(&context()?, message)),
         Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
+        Command::Agent(command) => agent::run(&context()?, command),
+        Command::Hub(command) => block_on(hub::run(&context()?, command)),
         Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
@@ -119,6 +123,19 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
             block_on(terraform::run(&context()?, &chdir, cloud, &arguments))
         }
     }
+}
+
+/// Runs a command that has little to do at a time: on this one thread, with few others for files.
+fn block_on_one(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_keep_alive(Duration::from_secs(5))
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("threads: {error}; end something else and try again")))?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
 }
 
 /// Runs a command that talks to an owner, or is one.

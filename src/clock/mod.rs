@@ -2,10 +2,12 @@
 //!
 //! In replay it is the series' own time at a chosen speed; elsewhere it is the wall clock. Batch windows,
 //! nowcast cadence and stamps follow it. TLS and SAS live on the wall clock, latencies on the monotonic one
-//! ([`ledger`]). What is looked at each wall second waits for a [`second_hand`].
+//! ([`ledger`]). What is looked at each wall second waits for a [`second_hand`]; [`wall`] tells when the clock is set.
 
+pub mod certificate;
 pub mod ledger;
 pub mod second_hand;
+pub mod wall;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,7 +152,7 @@ impl Clock {
 impl State {
     fn now(self) -> Timestamp {
         match self {
-            Self::Wall => Timestamp::now(),
+            Self::Wall => wall::now(),
             Self::Replay { base, since, speed, end } => {
                 let elapsed = SignedDuration::try_from(since.elapsed() * speed).unwrap_or(SignedDuration::MAX);
                 base.checked_add(elapsed).map_or(end, |now| now.min(end))

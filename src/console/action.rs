@@ -144,6 +144,16 @@ pub enum Action {
     RefreshRuns,
     /// Switch between the owner's log and the audit trail.
     AuditTrail,
+    /// Let the selected device take a picture.
+    CapturePicture,
+    /// Set how often the selected device measures.
+    SetInterval,
+    /// Start the selected device's agent anew.
+    RestartAgent,
+    /// Ask the selected device how it is.
+    Diagnose,
+    /// Show the end of the selected device's log.
+    TailLog,
     /// A character typed into a line; never bound to a key.
     #[serde(skip)]
     Type(char),
@@ -244,6 +254,7 @@ const NOWCAST: &[ScreenName] = &[ScreenName::Nowcast];
 const PLANS: &[ScreenName] = &[ScreenName::Plans];
 const LOGGED: &[ScreenName] = &[ScreenName::Logs, ScreenName::Plans];
 const LOGS: &[ScreenName] = &[ScreenName::Logs];
+const DEVICES: &[ScreenName] = &[ScreenName::Devices];
 const TIMED: &[ScreenName] = &[ScreenName::Telemetry, ScreenName::Nowcast];
 
 /// Every action that has a name, in the order in which help shows them.
@@ -369,6 +380,32 @@ pub const ACTIONS: &[ActionInfo] = &[
     on(LOADS, Action::RefreshPipe, "refresh-pipe", "refresh", &["R"], "Queue again the files a pipe has not loaded"),
     on(LOADS, Action::PausePipe, "pause-pipe", "pause pipe", &["P"], "Pause or resume the selected pipe"),
     on(NOWCAST, Action::Verification, "verification", "verify", &["v"], "Switch between forecast and verification"),
+    on(
+        DEVICES,
+        Action::CapturePicture,
+        "capture-picture",
+        "capture",
+        &["C"],
+        "Let the selected device take a picture now",
+    ),
+    on(DEVICES, Action::SetInterval, "set-interval", "interval", &["i"], "Set how often the selected device measures"),
+    on(
+        DEVICES,
+        Action::Diagnose,
+        "diagnose",
+        "diagnose",
+        &["d"],
+        "Ask the selected device how it is, and show what it says",
+    ),
+    on(DEVICES, Action::TailLog, "tail-log", "log", &["L"], "Show the newest lines of the selected device's own log"),
+    on(
+        DEVICES,
+        Action::RestartAgent,
+        "restart-agent",
+        "restart",
+        &["R"],
+        "Start the selected device's agent anew, once it is confirmed",
+    ),
     on(LOGGED, Action::Follow, "follow", "follow", &["f"], "Follow the newest lines, or stay"),
     on(
         LOGS,

@@ -144,6 +144,7 @@ pub fn prediction(issued_at: Timestamp) -> Prediction {
         message_id: MessageId::try_from("01553551-2000-7aa0-9b44-0d6d2c2f7e02".to_owned()).expect("a right identity"),
         measured_at: issued_at,
         schema: SCHEMA_VERSION,
+        clock: None,
         model_id: "anomaly-persistence-1".into(),
         forecasts,
         rain_probability: None,
@@ -318,6 +319,9 @@ pub fn snapshot() -> Snapshot {
             last_error: None,
             health: None,
         }],
+        agent: Some(Arc::new(crate::owner::agent::fixture::report())),
+        hub_faults: crate::owner::HubFaults::default(),
+        rivals: Vec::new(),
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),
         provisioning: provisioning::status(provisioning::RICH),
         last_log: 8,
@@ -337,6 +341,7 @@ pub fn empty_snapshot() -> Snapshot {
         nowcast: None,
         verification: Vec::new(),
         devices: Vec::new(),
+        agent: None,
         roof_to_table_s: Vec::new(),
         last_log: 0,
         warnings: Vec::new(),
@@ -441,6 +446,10 @@ pub fn answer(request: &Request) -> Answer {
             let lines: Vec<LogLine> = log_lines().into_iter().filter(|line| line.seq > *after).collect();
             Answer::Logs { lines: lines[lines.len().saturating_sub(*limit)..].to_vec() }
         }
+        Request::Hub(ask) => {
+            crate::owner::hub::fixture::answer(ask).map_or_else(|| Answer::Done { message: "done".into() }, Answer::Hub)
+        }
+        Request::Agent => Answer::Agent { report: Arc::new(crate::owner::agent::fixture::report()) },
         Request::Subscribe
         | Request::SetSpeed { .. }
         | Request::AcknowledgeAlarm { .. }

@@ -8,5 +8,5 @@ mod open;
 mod watch;
 mod writer;
 
-pub use open::{Database, DatabaseError, Migration, check};
+pub use open::{Database, DatabaseError, Migration, check, make};
 pub use watch::{FolderWatch, WatchError};

@@ -57,7 +57,9 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    pub(super) fn statement(path: &Path, error: &rusqlite::Error) -> Self {
+    /// What a failed statement on the database at `path` comes to.
+    #[must_use]
+    pub fn statement(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full { path },
@@ -132,6 +134,15 @@ impl Database {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         work(&reader).map_err(|error| DatabaseError::statement(&self.path, &error))
     }
+}
+
+/// Makes the database at `path`, or brings it to the newest of `migrations`, and closes it before it answers.
+pub fn make(path: &Path, migrations: &[Migration]) -> Result<(), DatabaseError> {
+    let failed = |reason: String| DatabaseError::Open { path: path.to_owned(), reason };
+    let mut connection = Connection::open(path).map_err(|e| failed(e.to_string()))?;
+    restrict(path).map_err(|e| failed(e.to_string()))?;
+    prepare(&connection).map_err(|e| failed(e.to_string()))?;
+    migrate(&mut connection, path, migrations)
 }
 
 /// SQLite's own integrity check of the file at `path`; an empty list is a sound database.

@@ -1,39 +1,38 @@
-//! The agent's spine: source → outbox, a nowcast every ten minutes, its own health, and the link.
+//! The agent's spine: source → outbox, nowcasts, health, pictures, the link, and what the hub asks through it.
 //!
 //! A reading, the source's position and the half-collected ten-minute mean become durable in one
 //! transaction, so that a crash anywhere loses and doubles nothing: what isn't in the outbox is read again
 //! from the source, what is in it is sent.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::camera::{self, Camera, GIVEN_UP};
 use super::history::History;
-use super::outbox::Outbox;
-use super::sensors::{Item, SensorError, SensorSource, Source};
+use super::methods::Methods;
+use super::outbox::{Outbox, OutboxStatus};
+use super::reader::{POSITION, Reader};
+use super::report::{AgentReport, AgentStatus};
+use super::sensors::{SensorError, SensorSource, Source};
+use super::shared::{Host, Parts, Shared};
+use super::spool::Spool;
+use super::timekeeping::MachineClock;
+use super::twin::Effective;
 use super::uplink::{self, UplinkSettings, UplinkStatus};
+use super::upload::Uploader;
+use super::{health, requests};
 use crate::clock::Clock;
-use crate::clock::ledger::{Hop, Ledger};
+use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
-use crate::nowcast::{AnomalyPersistence, MODEL_ID, Mean, TenMinuteMeans};
-use crate::settings::{AgentSettings, SourceSettings, StationSettings};
-use crate::station::{Message, MessageId, Prediction, SCHEMA_VERSION, WeatherMeasurement};
+use crate::settings::{AgentSettings, CameraSettings, LinkSettings, SourceSettings, StationSettings};
 
-/// Readings made durable together while the agent catches up.
-const CHUNK: usize = 1000;
-/// Wall time before something that couldn't be stored is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
 const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
-
-const POSITION: &str = "source.position";
-const OPEN_BIN: &str = "means.open";
-const LAST_ISSUE: &str = "nowcast.last";
-const LAST_MEAN: &str = "means.last";
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +43,12 @@ pub enum AgentError {
     /// Its source can't be opened.
     #[error(transparent)]
     Source(#[from] SensorError),
+    /// The camera's command can't be run.
+    #[error(
+        "camera.command {0:?} has no {{file}} among its arguments, or a quote that isn't closed; write it as in \
+         `rpicam-jpeg -n -o {{file}}`"
+    )]
+    Camera(String),
     /// Its folder can't be made.
     #[error("{path}: {reason}; check that the data folder can be written")]
     Folder {
@@ -54,286 +59,295 @@ pub enum AgentError {
     },
 }
 
-/// How the agent is doing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AgentStatus {
-    /// Where readings come from, in words.
-    pub source: String,
-    /// Whether there is a source at all.
-    pub has_source: bool,
-    /// Whether it has come to its end.
-    pub source_ended: bool,
-    /// Readings stored since the start.
-    pub measured: u64,
-    /// When the newest reading was made.
-    pub last_measured_at: Option<Timestamp>,
-    /// Issue time of the newest nowcast.
-    pub last_issue_at: Option<Timestamp>,
-    /// The model in the slot.
-    pub model_id: Option<String>,
-    /// What last went wrong, until it goes well again.
-    pub last_error: Option<String>,
+/// What an agent is made of.
+#[derive(Debug)]
+pub struct AgentSetup<'a> {
+    /// The environment's data folder; the agent's is `agent` in it.
+    pub data: &'a Path,
+    /// The station.
+    pub station: &'a StationSettings,
+    /// Where readings come from.
+    pub source: &'a SourceSettings,
+    /// The agent.
+    pub agent: &'a AgentSettings,
+    /// The camera.
+    pub camera: &'a CameraSettings,
+    /// The link, for the values that the twin may overrule.
+    pub link: &'a LinkSettings,
+    /// The log's filter that the process started with.
+    pub log_filter: &'a str,
+    /// A replay doesn't begin earlier than this.
+    pub not_before: Option<Timestamp>,
+    /// What the process does for the agent.
+    pub host: Host,
+}
+
+/// Why the agent's run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentEnd {
+    /// The shutdown was asked for.
+    Shutdown,
+    /// The method `restart` was called: it is to be started again.
+    Restart,
+}
+
+/// Handles on an agent, for whoever shows how it is; clones share it, and they hold over its restarts.
+#[derive(Debug, Clone)]
+pub struct AgentHandles {
+    /// The outbox.
+    pub outbox: Outbox,
+    /// The source and what was measured.
+    pub status: watch::Receiver<AgentStatus>,
+    /// The link.
+    pub uplink: watch::Receiver<UplinkStatus>,
+    /// The whole report.
+    pub report: watch::Receiver<AgentReport>,
+    /// The twin's reported properties, as they are told the hub.
+    pub reported: watch::Receiver<Value>,
 }
 
 /// The agent.
 pub struct Agent {
-    device_id: String,
-    settings: AgentSettings,
-    outbox: Outbox,
-    history: History,
-    source: Option<Source>,
-    model: AnomalyPersistence,
-    means: TenMinuteMeans,
-    /// End of the newest mean the model has seen.
-    last_mean: Timestamp,
-    last_issue: Option<Timestamp>,
-    folder: PathBuf,
-    status: watch::Sender<AgentStatus>,
-    uplink: watch::Receiver<UplinkStatus>,
-    uplink_sender: watch::Sender<UplinkStatus>,
+    shared: Arc<Shared>,
+    source: SourceSettings,
+    not_before: Option<Timestamp>,
+    /// The source of the first run; later ones open it anew.
+    opened: Option<Option<Source>>,
+    camera: Option<(Vec<String>, Arc<Spool>)>,
 }
 
 impl Agent {
     /// Opens the agent's stores and source in `data/agent` and makes the environment's clock: a replay's runs
     /// from where it stopped (or from the end of the back-log at the first start), never earlier than
     /// `not_before`; any other source runs on the wall clock.
-    pub async fn open(
-        data: &Path,
-        station: &StationSettings,
-        source: &SourceSettings,
-        settings: &AgentSettings,
-        not_before: Option<Timestamp>,
-    ) -> Result<(Self, Clock), AgentError> {
-        let folder = data.join("agent");
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| AgentError::Folder { path: folder.clone(), reason: error.to_string() })?;
-        let outbox = Outbox::open(&folder.join("outbox.db"), settings.outbox_max_rows)?;
+    pub async fn open(setup: AgentSetup<'_>) -> Result<(Self, Clock), AgentError> {
+        let folder = setup.data.join("agent");
+        let failed = |path: &Path, error: std::io::Error| AgentError::Folder {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        let outbox = Outbox::open(&folder.join("outbox.db"), setup.agent.outbox_max_rows)?;
         let history = History::open(&folder.join("history.db"))?;
-        let position = outbox.state(POSITION).await?;
-        let (source, clock) = open_source(source, position.as_deref(), not_before)?;
-        let last_mean = last_mean(&outbox).await?;
-        let model = history.model(&station.metadata(), last_mean).await?;
-        let means = outbox.state(OPEN_BIN).await?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-        let last_issue = outbox.state(LAST_ISSUE).await?.and_then(|text| text.parse().ok());
-        let uplink_sender = watch::Sender::new(UplinkStatus::default());
+        let (source, clock) = open_source(setup.source, &outbox, setup.not_before).await?;
+        let machine = MachineClock::new();
+        let boot = outbox.enter_boot(machine.boot_id()).await?;
+        let camera = match &setup.camera.command {
+            None => None,
+            Some(command) => {
+                let words = camera::words(command).ok_or_else(|| AgentError::Camera(command.clone()))?;
+                let pictures = folder.join("pictures");
+                let max_bytes = u64::from(setup.camera.spool_mib) * 1024 * 1024;
+                let spool = Spool::open(&pictures, max_bytes).map_err(|error| failed(&pictures, error))?;
+                Some((words, Arc::new(spool)))
+            }
+        };
         let status = AgentStatus {
             source: source.as_ref().map_or_else(
                 || "no source set up: set source.kind and source.path in the settings".to_owned(),
                 SensorSource::state,
             ),
             has_source: source.is_some(),
-            last_issue_at: last_issue,
-            model_id: Some(MODEL_ID.to_owned()),
             ..AgentStatus::default()
         };
-        let agent = Self {
-            device_id: station.device_id.clone(),
-            settings: settings.clone(),
-            outbox,
-            history,
-            source,
-            model,
-            means,
-            last_mean,
-            last_issue,
+        let parts = Parts {
+            device_id: setup.station.device_id.clone(),
             folder,
-            status: watch::Sender::new(status),
-            uplink: uplink_sender.subscribe(),
-            uplink_sender,
+            station: setup.station.metadata(),
+            camera: setup.camera.clone(),
+            history,
+            machine,
+            boot,
+            clock: clock.clone(),
+            is_wall: !matches!(source, Some(Source::Replay(_))),
+            host: setup.host,
+            own: Effective::of(setup.agent, setup.camera, setup.link, setup.log_filter),
+            status,
+            outbox,
         };
+        let shared = Arc::new(Shared::new(parts).await?);
+        if let Some((_, spool)) = &camera {
+            let given_up = shared.outbox.state(GIVEN_UP).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+            let (waiting, waiting_bytes) = spool.size();
+            shared.report.send_modify(|report| {
+                let camera = report.camera.get_or_insert_default();
+                (camera.given_up, camera.waiting, camera.waiting_bytes) = (given_up, waiting, waiting_bytes);
+            });
+        }
+        let not_before = setup.not_before;
+        let agent = Self { shared, source: setup.source.clone(), not_before, opened: Some(source), camera };
         Ok((agent, clock))
     }
 
-    /// The outbox.
+    /// Handles to see how it is.
     #[must_use]
-    pub fn outbox(&self) -> Outbox {
-        self.outbox.clone()
+    pub fn handles(&self) -> AgentHandles {
+        AgentHandles {
+            outbox: self.shared.outbox.clone(),
+            status: self.shared.status.subscribe(),
+            uplink: self.shared.uplink.subscribe(),
+            report: self.shared.report.subscribe(),
+            reported: self.shared.reported.subscribe(),
+        }
     }
 
-    /// How the agent is doing.
-    #[must_use]
-    pub fn status(&self) -> watch::Receiver<AgentStatus> {
-        self.status.subscribe()
-    }
-
-    /// Starts the link that drains the outbox.
-    pub fn connect(
-        &self,
-        link: UplinkSettings,
-        clock: Clock,
+    /// Runs until `shutdown` is cancelled or the hub has it restarted; with `link`, what is measured is sent there.
+    /// What it can't store it tries again; what keeps it from beginning is an error.
+    pub async fn run(
+        mut self,
+        link: Option<UplinkSettings>,
         ledger: Ledger,
         shutdown: CancellationToken,
-        tasks: &mut JoinSet<()>,
-    ) -> watch::Receiver<UplinkStatus> {
-        let settings = watch::Sender::new(link);
-        let (outbox, status) = (self.outbox.clone(), self.uplink_sender.clone());
-        tasks.spawn(async move {
-            let link = uplink::spawn(outbox, clock, ledger, settings.subscribe(), status, shutdown);
-            // The settings' sender lives as long as the link.
-            drop(link.await);
-            drop(settings);
-        });
-        self.uplink.clone()
+    ) -> Result<AgentEnd, AgentError> {
+        let end = self.run_once(link, &ledger, &shutdown).await?;
+        if end == AgentEnd::Shutdown {
+            self.shared.outbox.note_clean_end();
+        }
+        Ok(end)
     }
 
-    /// Runs for good: readings and nowcasts, and health beside them.
-    pub async fn run(mut self, clock: Clock, ledger: Ledger) {
-        let health = super::health::Reporter {
-            device_id: self.device_id.clone(),
-            folder: self.folder.clone(),
-            outbox: self.outbox.clone(),
-            every: SignedDuration::from_mins(i64::from(self.settings.health_every_min)),
+    /// As [`Agent::run`], starting anew in this process when the hub has it restarted.
+    pub async fn run_on(
+        mut self,
+        link: Option<UplinkSettings>,
+        ledger: Ledger,
+        shutdown: CancellationToken,
+    ) -> Result<(), AgentError> {
+        while self.run_once(link.clone(), &ledger, &shutdown).await? == AgentEnd::Restart {
+            tracing::info!(target: "agent", "starts anew");
+        }
+        self.shared.outbox.note_clean_end();
+        Ok(())
+    }
+
+    async fn run_once(
+        &mut self,
+        link: Option<UplinkSettings>,
+        ledger: &Ledger,
+        shutdown: &CancellationToken,
+    ) -> Result<AgentEnd, AgentError> {
+        let shared = Arc::clone(&self.shared);
+        let source = match self.opened.take() {
+            Some(source) => source,
+            None => open_source(&self.source, &shared.outbox, self.not_before).await?.0,
         };
-        tokio::join!(health.run(clock.clone()), self.read(&clock, &ledger));
-    }
+        let (slot, slot_asks) = mpsc::channel(4);
+        let reader = Reader::open(Arc::clone(&shared), source, slot_asks).await?;
+        let (captures, capture_asks) = mpsc::channel(4);
+        let methods =
+            Methods { shared: Arc::clone(&shared), slot, camera: self.camera.is_some().then(|| captures.clone()) };
+        let (requests, asked) = mpsc::channel(uplink::REQUESTS);
+        let restart = CancellationToken::new();
 
-    async fn read(&mut self, clock: &Clock, ledger: &Ledger) {
-        let Some(mut source) = self.source.take() else { return };
-        loop {
-            let mut items = source.drain_until(clock.now(), CHUNK);
-            if items.is_empty() {
-                match source.next(clock).await {
-                    Some(item) => items.push(item),
-                    None => break,
-                }
-            }
-            self.store(items, clock, ledger).await;
-            self.status.send_if_modified(|status| {
-                let state = source.state();
-                let is_new = status.source != state;
-                status.source = state;
-                is_new
-            });
-        }
-        tracing::info!(target: "agent", "{}", source.state());
-        self.status.send_modify(|status| {
-            status.source = source.state();
-            status.source_ended = true;
+        let link = link.map(|link| watch::Sender::new(link));
+        let link_ends = CancellationToken::new();
+        let linked = link.as_ref().map(|link| {
+            uplink::spawn(uplink::Wiring {
+                outbox: shared.outbox.clone(),
+                clock: shared.clock.clone(),
+                ledger: ledger.clone(),
+                settings: link.subscribe(),
+                status: shared.uplink.clone(),
+                requests: requests.clone(),
+                reported: shared.reported.subscribe(),
+                meter: shared.meter.clone(),
+                shutdown: link_ends.clone(),
+            })
         });
-    }
-
-    /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
-    /// as it takes: the source waits meanwhile, so nothing is lost.
-    async fn store(&mut self, items: Vec<Item>, clock: &Clock, ledger: &Ledger) {
-        let mut chunk = Chunk::default();
-        for item in items {
-            chunk.position = Some(item.position);
-            match item.outcome {
-                Ok(reading) => {
-                    let (measurement, rejected) = WeatherMeasurement::from_reading(&self.device_id, &reading);
-                    if !rejected.is_empty() {
-                        let reasons: Vec<_> = rejected.iter().map(ToString::to_string).collect();
-                        let words = format!("of the reading of {}, the rest of which went on: ", reading.measured_at);
-                        chunk.aside.push((format!("{reading:?}"), words + &reasons.join("; ")));
-                    }
-                    self.take(measurement, &mut chunk);
-                }
-                Err(rejected) => chunk.aside.push((rejected.raw, rejected.reason)),
-            }
+        let pictures = async {
+            let Some((command, spool)) = &self.camera else { return std::future::pending().await };
+            let camera = Camera { shared: Arc::clone(&shared), command: command.clone(), spool: Arc::clone(spool) };
+            let upload = async {
+                let Some(link) = &link else { return std::future::pending().await };
+                let settings = link.subscribe();
+                Uploader { shared: Arc::clone(&shared), spool: Arc::clone(spool), settings }.run().await;
+            };
+            tokio::join!(camera.run(capture_asks), upload);
+        };
+        let parts = async {
+            tokio::join!(
+                reader.run(ledger),
+                health::run(Arc::clone(&shared)),
+                pictures,
+                requests::serve(methods, asked, restart.clone()),
+                keep_report(&shared),
+                limit(&shared, link.as_ref()),
+            )
+        };
+        let end = tokio::select! {
+            _ = parts => AgentEnd::Shutdown,
+            () = shutdown.cancelled() => AgentEnd::Shutdown,
+            () = restart.cancelled() => AgentEnd::Restart,
+        };
+        link_ends.cancel();
+        if let Some(linked) = linked {
+            // A link that panicked has ended too.
+            drop(linked.await);
         }
-        let ids: Vec<String> = chunk.messages.iter().map(|m| m.message_id().as_str().to_owned()).collect();
-        self.persist(&chunk, clock).await;
-        ledger.stamp(Hop::Measured, ids.iter().map(String::as_str));
-        self.status.send_modify(|status| {
-            status.measured += chunk.measured;
-            status.last_measured_at = chunk.last_measured_at.or(status.last_measured_at);
-            status.last_issue_at = self.last_issue;
-            status.last_error = None;
+        drop((captures, requests));
+        Ok(end)
+    }
+}
+
+/// Brings what others publish into the report, when it changes.
+async fn keep_report(shared: &Shared) {
+    let mut outbox = shared.outbox.status();
+    let (mut status, mut uplink) = (shared.status.subscribe(), shared.uplink.subscribe());
+    loop {
+        let (outbox_now, status_now, uplink_now): (OutboxStatus, AgentStatus, UplinkStatus) = (
+            outbox.borrow_and_update().clone(),
+            status.borrow_and_update().clone(),
+            uplink.borrow_and_update().clone(),
+        );
+        shared.report.send_if_modified(|report| {
+            let is_new = (&report.outbox, &report.source, &report.uplink) != (&outbox_now, &status_now, &uplink_now);
+            (report.outbox, report.source, report.uplink) = (outbox_now, status_now, uplink_now);
+            is_new
         });
-    }
-
-    /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.
-    fn take(&mut self, measurement: WeatherMeasurement, chunk: &mut Chunk) {
-        chunk.measured += 1;
-        chunk.last_measured_at = Some(measurement.measured_at);
-        if let Some(mean) = self.means.push(&measurement) {
-            self.model.observe(&mean);
-            self.last_mean = mean.ends_at;
-            chunk.means.push(mean);
-            chunk.messages.extend(self.nowcast(mean.ends_at).map(Message::Prediction));
+        // The senders live as long as `shared`.
+        tokio::select! {
+            _ = outbox.changed() => {}
+            _ = status.changed() => {}
+            _ = uplink.changed() => {}
         }
-        chunk.messages.push(Message::WeatherMeasurement(measurement));
-    }
-
-    fn nowcast(&mut self, issued_at: Timestamp) -> Option<Prediction> {
-        let every = SignedDuration::from_mins(i64::from(self.settings.nowcast_every_min));
-        if self.last_issue.is_some_and(|last| issued_at.duration_since(last) < every) {
-            return None;
-        }
-        let forecasts = self.model.forecast(issued_at);
-        if forecasts.is_empty() {
-            return None;
-        }
-        self.last_issue = Some(issued_at);
-        Some(Prediction {
-            device_id: self.device_id.clone(),
-            message_id: MessageId::new(issued_at),
-            measured_at: issued_at,
-            schema: SCHEMA_VERSION,
-            model_id: MODEL_ID.to_owned(),
-            forecasts,
-            rain_probability: None,
-            cloud_probability: Vec::new(),
-        })
-    }
-
-    async fn persist(&self, chunk: &Chunk, clock: &Clock) {
-        // A mean that is stored twice is the same mean; the readings count once, with their position.
-        while let Err(error) = self.history.append(chunk.means.clone()).await {
-            self.failed(&error).await;
-        }
-        for (raw, reason) in &chunk.aside {
-            tracing::warn!(target: "agent", "kept aside: {reason}");
-            while let Err(error) = self.outbox.set_aside(raw.clone(), reason.clone(), clock.now()).await {
-                self.failed(&error).await;
-            }
-        }
-        let mut state = vec![(OPEN_BIN.to_owned(), serde_json::to_string(&self.means).unwrap_or_default())];
-        state.push((LAST_MEAN.to_owned(), self.last_mean.to_string()));
-        state.extend(chunk.position.clone().map(|position| (POSITION.to_owned(), position)));
-        state.extend(self.last_issue.map(|at| (LAST_ISSUE.to_owned(), at.to_string())));
-        while let Err(error) = self.outbox.append(chunk.messages.clone(), state.clone()).await {
-            self.failed(&error).await;
-        }
-    }
-
-    async fn failed(&self, error: &DatabaseError) {
-        let words = error.to_string();
-        if self.status.borrow().last_error.as_deref() != Some(&words) {
-            tracing::error!(target: "agent", "readings wait at the source: {words}");
-            self.status.send_modify(|status| status.last_error = Some(words));
-        }
-        tokio::time::sleep(RETRY).await;
     }
 }
 
-/// End of the newest mean of the readings that are durable. Means of later ones may be in the history: they were
-/// stored just before a crash, and come again with their readings.
-async fn last_mean(outbox: &Outbox) -> Result<Timestamp, DatabaseError> {
-    let known = outbox.state(LAST_MEAN).await?.and_then(|text| text.parse().ok());
-    // Without a note: an outbox of before, whose history counts, or a first start that was cut short.
-    let has_begun = outbox.state(OPEN_BIN).await?.is_some();
-    Ok(known.unwrap_or(if has_begun { Timestamp::MAX } else { Timestamp::MIN }))
+/// Gives the link the limits that hold under the twin.
+async fn limit(shared: &Shared, link: Option<&watch::Sender<UplinkSettings>>) {
+    let Some(link) = link else { return std::future::pending().await };
+    let mut effective = shared.effective.subscribe();
+    let first = link.borrow().clone();
+    loop {
+        let now = effective.borrow_and_update().clone();
+        link.send_if_modified(|settings| set_limits(settings, &first, &shared.own, &now));
+        if effective.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
-/// What becomes durable together.
-#[derive(Default)]
-struct Chunk {
-    messages: Vec<Message>,
-    means: Vec<Mean>,
-    aside: Vec<(String, String)>,
-    position: Option<String>,
-    measured: u64,
-    last_measured_at: Option<Timestamp>,
+/// What the twin doesn't overrule is as at the `first`; answers whether anything changed.
+fn set_limits(settings: &mut UplinkSettings, first: &UplinkSettings, own: &Effective, now: &Effective) -> bool {
+    let max_per_s = if now.max_per_s == own.max_per_s { first.max_per_s } else { now.max_per_s };
+    let budget = if now.budget_mib_per_day == own.budget_mib_per_day {
+        first.budget_bytes_per_day
+    } else {
+        now.budget_mib_per_day.map(uplink::settings::bytes_of_mib)
+    };
+    let before = (settings.max_per_s, settings.budget_bytes_per_day);
+    (settings.max_per_s, settings.budget_bytes_per_day) = (max_per_s, budget);
+    before != (max_per_s, budget)
 }
 
-fn open_source(
+async fn open_source(
     settings: &SourceSettings,
-    position: Option<&str>,
+    outbox: &Outbox,
     not_before: Option<Timestamp>,
 ) -> Result<(Option<Source>, Clock), AgentError> {
+    let position = outbox.state(POSITION).await?;
     let mut source = Source::open(settings)?;
-    if let (Some(source), Some(position)) = (&mut source, position) {
+    if let (Some(source), Some(position)) = (&mut source, &position) {
         source.resume(position)?;
     }
     let Some(Source::Replay(replay)) = &source else { return Ok((source, Clock::wall())) };
@@ -345,3 +359,6 @@ fn open_source(
     let clock = Clock::replay(from.min(end), settings.speed, end);
     Ok((source, clock))
 }
+
+#[cfg(test)]
+mod tests;

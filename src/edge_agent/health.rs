@@ -1,62 +1,80 @@
 //! The device's own health, as far as any Linux tells it.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::outbox::Outbox;
-use crate::clock::Clock;
+use super::outbox::Dated;
+use super::shared::Shared;
 use crate::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION};
 
-/// Sends a health message through the outbox at each whole multiple of `every`.
-pub struct Reporter {
-    /// The device.
-    pub device_id: String,
-    /// The agent's data folder, whose disk is looked at.
-    pub folder: PathBuf,
-    /// Where messages go.
-    pub outbox: Outbox,
-    /// Pipeline time between messages.
-    pub every: SignedDuration,
-}
-
-impl Reporter {
-    /// Runs for good.
-    pub async fn run(self, clock: Clock) {
-        let started = Instant::now();
-        let every = self.every.as_secs().max(1);
-        loop {
-            let next = (clock.now().as_second().div_euclid(every) + 1) * every;
-            let Ok(next) = Timestamp::from_second(next) else { return };
-            clock.sleep_until(next).await;
-            let health = self.read(next, started);
-            if let Err(error) = self.outbox.append(vec![Message::DeviceHealth(health)], Vec::new()).await {
-                tracing::warn!(target: "agent", "health of {next} not stored: {error}");
+/// Sends a health message through the outbox at each whole multiple of the interval, for good. On the wall clock the wait
+/// is never longer than the interval, wherever the clock is set to meanwhile.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut effective = shared.effective.subscribe();
+    loop {
+        let minutes = effective.borrow_and_update().health_every_min;
+        let every = i64::from(minutes) * 60;
+        let now = shared.clock.now();
+        let Ok(next) = Timestamp::from_second((now.as_second().div_euclid(every) + 1) * every) else { return };
+        let changed = async {
+            while effective.changed().await.is_ok() {
+                if effective.borrow_and_update().health_every_min != minutes {
+                    return;
+                }
             }
+            std::future::pending().await
+        };
+        let wait = async {
+            if shared.is_wall {
+                let ahead = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+                tokio::time::sleep(ahead.min(Duration::from_secs(u64::from(minutes) * 60))).await;
+                // Clocks that run unlike each other may wake it a moment early.
+                let early = Duration::try_from(next.duration_since(shared.clock.now())).unwrap_or_default();
+                if early < Duration::from_secs(1) {
+                    tokio::time::sleep(early).await;
+                }
+                shared.clock.now()
+            } else {
+                shared.clock.sleep_until(next).await;
+                next
+            }
+        };
+        let measured_at = tokio::select! {
+            at = wait => at,
+            () = changed => continue,
+        };
+        let stamp = shared.stamp(shared.machine.now());
+        let message = Message::DeviceHealth(read(&shared, measured_at));
+        if let Err(error) = shared.outbox.append_dated(vec![Dated { message, stamp }], Vec::new()).await {
+            tracing::warn!(target: "agent", "health of {measured_at} not stored: {error}");
         }
     }
+}
 
-    fn read(&self, measured_at: Timestamp, started: Instant) -> DeviceHealth {
-        let outbox = self.outbox.status().borrow().clone();
-        DeviceHealth {
-            device_id: self.device_id.clone(),
-            message_id: MessageId::new(measured_at),
-            measured_at,
-            schema: SCHEMA_VERSION,
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            agent_uptime_s: (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-            outbox_rows: outbox.rows,
-            outbox_bytes: outbox.bytes,
-            outbox_given_up: outbox.given_up,
-            memory_used_pct: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_used_pct(&text)),
-            process_memory_mib: std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_mib(&text)),
-            load_average: std::fs::read_to_string("/proc/loadavg")
-                .ok()
-                .and_then(|text| text.split(' ').next()?.parse().ok()),
-            disk_free_mib: disk_free_mib(&self.folder),
-            temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
-        }
+/// The figures of now, which is `measured_at`.
+pub(super) fn read(shared: &Shared, measured_at: Timestamp) -> DeviceHealth {
+    let outbox = shared.outbox.status().borrow().clone();
+    DeviceHealth {
+        device_id: shared.device_id.clone(),
+        message_id: MessageId::new(measured_at),
+        measured_at,
+        schema: SCHEMA_VERSION,
+        clock: None,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        agent_uptime_s: (shared.started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        outbox_rows: outbox.rows,
+        outbox_bytes: outbox.bytes,
+        outbox_given_up: outbox.given_up,
+        memory_used_pct: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_used_pct(&text)),
+        process_memory_mib: std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_mib(&text)),
+        load_average: std::fs::read_to_string("/proc/loadavg")
+            .ok()
+            .and_then(|text| text.split(' ').next()?.parse().ok()),
+        disk_free_mib: disk_free_mib(&shared.folder),
+        temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
     }
 }
 

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use crate::database::{Database, DatabaseError, Migration};
-use crate::nowcast::{AnomalyPersistence, Mean};
-use crate::station::StationMetadata;
+use crate::nowcast::{Mean, Model};
 
 /// Means kept: 30 days.
 const KEPT: i64 = 30 * 144;
@@ -45,13 +44,8 @@ impl History {
             .await
     }
 
-    /// A model that has seen every mean kept that ends at or before `until`.
-    pub async fn model(
-        &self,
-        station: &StationMetadata,
-        until: Timestamp,
-    ) -> Result<AnomalyPersistence, DatabaseError> {
-        let mut model = AnomalyPersistence::new(station.latitude_deg, station.longitude_deg);
+    /// Shows `model` every mean kept that ends at or before `until`.
+    pub async fn teach(&self, model: &mut Model, until: Timestamp) -> Result<(), DatabaseError> {
         let rows: Vec<(i64, String)> = self
             .0
             .read(move |connection| {
@@ -66,6 +60,14 @@ impl History {
                 model.observe(&Mean { ends_at, values });
             }
         }
-        Ok(model)
+        Ok(())
+    }
+
+    /// Forgets the means that end after `at`: made while the clock was ahead.
+    pub async fn forget_after(&self, at: Timestamp) -> Result<(), DatabaseError> {
+        let at = at.as_second();
+        self.0
+            .write(move |transaction| transaction.execute("DELETE FROM mean WHERE ends_at_s > ?1", [at]).map(drop))
+            .await
     }
 }

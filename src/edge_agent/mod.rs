@@ -1,17 +1,37 @@
 //! What runs beside the station.
 //!
-//! - [`sensors`]: where readings come from
+//! - [`agent`]: the spine that ties the parts together; [`report`]: what it says of itself
+//! - [`sensors`]: where readings come from; `reader`, `pace`: from there into the outbox, with the nowcasts they bring
 //! - [`outbox`]: the durable queue of what isn't acknowledged yet
 //! - [`uplink`]: the IoT Hub device client that drains it
-//! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt
-//! - [`health`]: the device's own figures
-//! - [`agent`]: the spine that ties them together
+//! - [`timekeeping`], `redating`: the machine's clock, and what is measured before it is set
+//! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt; `slot`: which model it is
+//! - `health`: the device's own figures
+//! - [`twin`], [`methods`], `received`, `requests`: what the hub wants
+//! - `camera`, `spool`, `upload`, `files`: pictures, until they are in the hub's storage
 //!
 //! Called by the owner; knows `station`, `clock`, `database`, `nowcast` and its settings.
 
 pub mod agent;
-pub mod health;
+mod camera;
+mod files;
+mod health;
 pub mod history;
+pub mod methods;
 pub mod outbox;
+mod pace;
+mod reader;
+mod received;
+mod redating;
+pub mod report;
+mod requests;
 pub mod sensors;
+mod shared;
+mod slot;
+mod spool;
+pub mod timekeeping;
+pub mod twin;
 pub mod uplink;
+mod upload;
+
+pub use shared::{Host, LogEntry, SetLogFilter, TailLog};

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
 /// Bytes of a blob held in memory while it is written; what is longer goes to the disk in pieces of that size. The
@@ -57,6 +58,15 @@ pub struct Blob {
     pub modified_s: i64,
 }
 
+/// What is known of a blob without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobMeta {
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// When it was written (wall clock), Unix seconds.
+    pub modified_s: i64,
+}
+
 impl Containers {
     /// The containers in `root`, which is made where it's missing.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
@@ -86,6 +96,25 @@ impl Containers {
             Err(error) => Err(error),
         };
         result.map_err(|e| blob_error(container, name, &e))
+    }
+
+    /// A blob's content in pieces, whole or the bytes of `range`, with the whole blob's size; `None` without the blob.
+    pub async fn open_range(
+        &self,
+        container: &str,
+        name: &str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<Option<(BlobMeta, BoxStream<'static, Result<Bytes, StorageError>>)>, StorageError> {
+        let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
+        let found = match self.store.get_opts(&location(container, name), options).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(blob_error(container, name, &error)),
+        };
+        let meta = BlobMeta { bytes: found.meta.size, modified_s: found.meta.last_modified.timestamp() };
+        let (container, name) = (container.to_owned(), name.to_owned());
+        let pieces = found.into_stream().map_err(move |error| blob_error(&container, &name, &error)).boxed();
+        Ok(Some((meta, pieces)))
     }
 
     /// Whether there is such a blob.

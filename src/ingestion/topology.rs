@@ -15,6 +15,8 @@ use super::routing::{Condition, UNROUTED};
 
 /// The three containers of messages, in the order of their pipes.
 pub const MESSAGE_CONTAINERS: [&str; 3] = ["json-blob-messages", "json-blob-predictions", "json-blob-health"];
+/// The container that devices' pictures are uploaded to.
+pub const PICTURES: &str = "pictures";
 /// The queue that announces new blobs.
 pub const QUEUE: &str = "snowpipe-event-sub";
 /// IoT Hub's own file name format, with the tokens in the pipeline's order.
@@ -83,6 +85,8 @@ pub struct HubTopology {
     pub routes: Vec<RouteTopology>,
     /// The endpoint of what no route takes.
     pub fallback: Option<String>,
+    /// The container that devices upload files to; without one they can't.
+    pub uploads: Option<String>,
 }
 
 /// A storage endpoint: how batches for one container are cut.
@@ -173,9 +177,18 @@ impl Topology {
         }
         Self {
             applied: false,
-            hub: Some(HubTopology { name: hub_name.to_owned(), endpoints, routes, fallback: None }),
-            containers: MESSAGE_CONTAINERS.into_iter().map(|name| (name.to_owned(), None)).collect(),
-            announcement: Some(Announcement { queue: QUEUE.to_owned(), containers: BTreeSet::new() }),
+            hub: Some(HubTopology {
+                name: hub_name.to_owned(),
+                endpoints,
+                routes,
+                fallback: None,
+                uploads: Some(PICTURES.to_owned()),
+            }),
+            containers: MESSAGE_CONTAINERS.into_iter().chain([PICTURES]).map(|name| (name.to_owned(), None)).collect(),
+            announcement: Some(Announcement {
+                queue: QUEUE.to_owned(),
+                containers: MESSAGE_CONTAINERS.map(str::to_owned).into(),
+            }),
             tables,
             pipes,
             faults: Vec::new(),
@@ -206,6 +219,13 @@ impl Topology {
         }
         let fallback = hub.fallback.as_deref().and_then(container);
         vec![fallback.map_or(UNROUTED, |endpoint| endpoint.container.as_str())]
+    }
+
+    /// The container that devices upload files to, where it exists.
+    #[must_use]
+    pub fn upload_container(&self) -> Option<&str> {
+        let container = self.hub.as_ref()?.uploads.as_deref()?;
+        self.has_container(container).then_some(container)
     }
 
     /// Whether `container` exists. The one for what no route takes is this machine's own and always there.
@@ -290,6 +310,8 @@ mod tests {
         for container in MESSAGE_CONTAINERS {
             assert!(topology.announces(container) && topology.endpoint_of(container).is_some());
         }
+        assert_eq!(topology.upload_container(), Some(PICTURES));
+        assert!(!topology.announces(PICTURES), "no pipe loads pictures");
         let pipe = topology.pipe_of("json-blob-messages").expect("a pipe");
         assert_eq!(pipe.full_name, "WEATHER_DEMO.DATAWAREHOUSE_DEMO.WEATHER_PIPE_DQ_DEMO");
         assert_eq!(pipe.full_table, "WEATHER_DEMO.DATAWAREHOUSE_DEMO.WEATHER_JSON_DEMO");

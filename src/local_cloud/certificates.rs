@@ -6,7 +6,6 @@
 //! 30 days while it runs, for 90 days, and never touches the disk.
 
 use std::fs;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +18,8 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+
+use super::device_certificates::AnyCertificate;
 
 /// The authority's life, years.
 const CA_YEARS: i32 = 20;
@@ -92,7 +93,7 @@ impl Authority {
     }
 
     /// Issues a certificate for a hub that is reached at loopback, at `listen` and by `host_name`, and makes
-    /// the TLS configuration that shows it.
+    /// the TLS configuration that shows it and asks devices for theirs.
     pub(super) fn issue(
         &self,
         listen: IpAddr,
@@ -115,9 +116,10 @@ impl Authority {
         let chain = vec![certificate.der().clone(), self.der.clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
         rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
             .map(Arc::new)
             .map_err(|error| failed(&self.path, &error))
     }
@@ -125,7 +127,7 @@ impl Authority {
 
 fn ends_soon(certificate: &CertificateDer<'_>, now: Timestamp) -> bool {
     let margin = SignedDuration::from_hours(24 * RENEW_BEFORE_DAYS);
-    super::der::not_after(certificate).is_none_or(|end| end.duration_since(now) < margin)
+    crate::clock::certificate::validity(certificate).is_none_or(|(_, end)| end.duration_since(now) < margin)
 }
 
 /// The authority as it always is but for its dates: what it signs must name it the same way at each start.
@@ -167,19 +169,7 @@ fn failed(path: &Path, error: &dyn std::error::Error) -> CertificateError {
 
 /// Writes a file that only the owner may read, whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
-    let new = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| failed(path, &error))
+    super::private::write(path, text.as_bytes()).map_err(|error| failed(path, &error))
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 
 mod certificates; // the certificate authority, made at first start, and the hub's certificate
 pub mod cloud; // what has been applied: the resources of the emulated cloud
-mod der; // the one date of a certificate that is needed
-mod devices; // the device registry
+mod device_certificates; // certificates that devices show
+pub mod https; // IoT Hub's HTTPS: service side, file upload, WebSocket
 pub mod hub; // IoT Hub's device side
+mod private; // files that only the owner may read
 pub mod providers; // Terraform providers emulated in process
+pub mod registry; // who may connect, twins, messages to devices
 pub mod topology; // what is applied is what runs

@@ -38,7 +38,7 @@ use crate::station::{LeadForecast, Quantiles, Variable, VariableForecast};
 pub const MODEL_ID: &str = "anomaly-persistence-1";
 
 /// Minutes between leads.
-const LEAD_STEP_MINUTES: u16 = 10;
+pub(super) const LEAD_STEP_MINUTES: u16 = 10;
 /// Bins on either side over which a cycle is smoothed: half an hour.
 const CYCLE_REACH: i32 = 3;
 /// Variables forecast by their own cycle.
@@ -123,7 +123,7 @@ impl AnomalyPersistence {
 }
 
 /// `value` to two decimals more than the variable is shown with: what lies beyond is noise, and bytes on the link.
-fn rounded(variable: Variable, value: f64) -> f64 {
+pub(super) fn rounded(variable: Variable, value: f64) -> f64 {
     let scale = [100.0, 1000.0][variable.decimals().min(1)];
     (value * scale).round() / scale
 }

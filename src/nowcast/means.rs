@@ -71,6 +71,12 @@ impl TenMinuteMeans {
         finished
     }
 
+    /// Whether what is collected began before `instant`; true where nothing is.
+    #[must_use]
+    pub fn holds_before(&self, instant: Timestamp) -> bool {
+        self.open.as_ref().is_none_or(|bin| bin.number <= bin_holding(instant))
+    }
+
     /// The open bin, where it has ended by `now` though nothing later was measured.
     pub fn flush(&mut self, now: Timestamp) -> Option<Mean> {
         let ended = self.open.as_ref().is_some_and(|bin| bin_holding(now) > bin.number);

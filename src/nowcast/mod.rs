@@ -3,6 +3,8 @@
 //! - [`means`]: ten-minute means, the raster on which everything here works
 //! - [`solar`]: where the sun stands, and how bright a cloudless sky is then
 //! - [`anomaly_persistence`]: the model that needs no training; the edge agent runs it
+//! - [`persistence`]: nothing changes; what the others have to be better than
+//! - [`model`]: either, behind one face
 //! - `series`, `light`, `history`, `errors`: its parts: one quantity, the special case of light, the last days by
 //!   time of day, windows of past errors
 //! - [`verification`]: a forecast against what came; the pipeline's end keeps the sums
@@ -15,10 +17,14 @@ mod errors;
 mod history;
 mod light;
 pub mod means;
+pub mod model;
+pub mod persistence;
 mod series;
 pub mod solar;
 pub mod verification;
 
 pub use anomaly_persistence::{AnomalyPersistence, MODEL_ID};
 pub use means::{Mean, TenMinuteMeans};
+pub use model::{MODEL_IDS, Model};
+pub use persistence::{PERSISTENCE_ID, Persistence};
 pub use verification::{Outcome, ScoreSums, verify};

@@ -1,10 +1,13 @@
-//! Alarms: seven rules, each raised once its condition has held for a while, cleared once it has been gone
-//! for as long, and acknowledged by hand.
+//! Alarms: rules, each raised once its condition has held for a while, cleared once it has been gone for as long, and
+//! acknowledged by hand. `link` has those about the agent's link and the hub.
+
+mod link;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::link::LinkInputs;
 use super::snapshot::{Alarm, Severity, StageName};
 use crate::settings::AlarmSettings;
 
@@ -33,6 +36,8 @@ pub struct Inputs {
     pub outbox_pct: f64,
     /// Stages that aren't provisioned: what needs them isn't measured.
     pub missing: BTreeSet<StageName>,
+    /// What the link's rules look at.
+    pub link: LinkInputs,
 }
 
 /// A condition: its figure and its limit, in the same unit.
@@ -49,6 +54,8 @@ struct Rule {
     /// Stages without which it says nothing.
     needs: &'static [StageName],
     condition: fn(&Inputs, &AlarmSettings) -> Option<Condition>,
+    /// Whether it comes and goes with its condition, without waiting.
+    at_once: bool,
 }
 
 /// The figure has to fall below this share of its limit before an alarm counts as gone.
@@ -61,6 +68,7 @@ const RULES: [Rule; 7] = [
         stage: StageName::Hub,
         needs: &[StageName::Hub],
         condition: |i, s| expected_age(i, i.telemetry_at, s.telemetry_age_s, "no telemetry for"),
+        at_once: false,
     },
     Rule {
         name: "batch-gap",
@@ -68,6 +76,7 @@ const RULES: [Rule; 7] = [
         stage: StageName::Blob,
         needs: &[StageName::Hub, StageName::Route, StageName::Blob],
         condition: |i, s| expected_age(i, i.batch_at, s.batch_gap_s, "no batch for"),
+        at_once: false,
     },
     Rule {
         name: "notice-age",
@@ -75,6 +84,7 @@ const RULES: [Rule; 7] = [
         stage: StageName::Event,
         needs: &[StageName::Pipe],
         condition: |i, s| age(i.now, i.oldest_notice_at?, s.notice_age_s, "oldest file waits"),
+        at_once: false,
     },
     Rule {
         name: "load-errors",
@@ -89,6 +99,7 @@ const RULES: [Rule; 7] = [
                 text: format!("{} files failed to load within the hour (limit {})", i.failed_files, s.load_errors),
             })
         },
+        at_once: false,
     },
     Rule {
         name: "row-age",
@@ -103,6 +114,7 @@ const RULES: [Rule; 7] = [
             StageName::Table,
         ],
         condition: |i, s| expected_age(i, i.row_at, s.row_age_s, "newest row is"),
+        at_once: false,
     },
     Rule {
         name: "prediction-missing",
@@ -110,6 +122,7 @@ const RULES: [Rule; 7] = [
         stage: StageName::Nowcast,
         needs: &[StageName::Hub],
         condition: |i, s| expected_age(i, i.prediction_at, s.prediction_age_s, "no new nowcast for"),
+        at_once: false,
     },
     Rule {
         name: "outbox-filling",
@@ -124,6 +137,7 @@ const RULES: [Rule; 7] = [
                 text: format!("outbox {:.0} % full (limit {limit:.0} %)", i.outbox_pct),
             })
         },
+        at_once: false,
     },
 ];
 
@@ -160,8 +174,9 @@ struct State {
 impl Alarms {
     /// Evaluates every rule; answers the raised alarms, newest first.
     pub fn evaluate(&mut self, inputs: &Inputs, settings: &AlarmSettings) -> Vec<Alarm> {
-        let hold = SignedDuration::from_secs(i64::from(settings.hold_s));
-        for rule in &RULES {
+        let held = SignedDuration::from_secs(i64::from(settings.hold_s));
+        for rule in RULES.iter().chain(&link::RULES) {
+            let hold = if rule.at_once { SignedDuration::ZERO } else { held };
             let state = self.states.entry(rule.name).or_default();
             let is_measured = !rule.needs.iter().any(|stage| inputs.missing.contains(stage));
             let condition = if is_measured { (rule.condition)(inputs, settings) } else { None };
@@ -213,7 +228,7 @@ mod tests {
         start + SignedDuration::from_mins(minute)
     }
 
-    fn inputs(minute: i64, telemetry: i64) -> Inputs {
+    pub(super) fn inputs(minute: i64, telemetry: i64) -> Inputs {
         Inputs {
             now: at(minute),
             started_at: at(0),
@@ -226,6 +241,7 @@ mod tests {
             prediction_at: Some(at(minute)),
             outbox_pct: 1.0,
             missing: BTreeSet::new(),
+            link: LinkInputs::default(),
         }
     }
 

@@ -14,12 +14,14 @@ use super::provisioning::Provisioner;
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
+use crate::edge_agent::report::AgentReport;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use crate::ingestion::feed::{Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
 use crate::ingestion::warehouse::{TableRow, Warehouse};
+use crate::local_cloud::hub::Hub;
 use crate::settings::EnvironmentName;
 use crate::station::forecast::MAX_LEAD_MINUTES;
 use crate::station::{Prediction, Variable};
@@ -58,6 +60,10 @@ pub struct Desk {
     pub loader: Loader,
     /// The warehouse.
     pub warehouse: Warehouse,
+    /// The local hub.
+    pub hub: Hub,
+    /// What the agent says of itself.
+    pub agent: watch::Receiver<AgentReport>,
     /// The environment that is owned.
     pub environment: EnvironmentName,
     /// Runs; absent in an owner that was started without them.
@@ -100,6 +106,15 @@ impl Desk {
                 Ok(self.done(format!(
                     "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
                 )))
+            }
+            Request::Agent => Ok(Answer::Agent { report: Arc::new(self.agent.borrow().clone()) }),
+            Request::Hub(ask) => {
+                let carried = super::hub::carry_out(&self.hub, ask).await?;
+                if let Some(words) = carried.done {
+                    self.tell(&words);
+                    self.changed.ring();
+                }
+                Ok(carried.answer)
             }
             runs => match &self.provisioner {
                 Some(provisioner) => provisioner.answer(runs).await,

@@ -21,10 +21,21 @@ const WIDTH: usize = 2000;
 #[derive(Debug, Clone, Default)]
 pub struct LogBuffer(Arc<Mutex<Lines>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Lines {
     newest: VecDeque<LogLine>,
     last: u64,
+    /// Gives the process's log another filter.
+    filter: Option<FilterSetter>,
+}
+
+/// Takes a filter's text; answers in words why it can't be taken.
+type FilterSetter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").field("newest", &self.newest.len()).field("last", &self.last).finish_non_exhaustive()
+    }
 }
 
 impl LogBuffer {
@@ -32,6 +43,18 @@ impl LogBuffer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says how the process's log is given another filter.
+    pub fn filtered_by(&self, set: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) {
+        self.lock().filter = Some(Arc::new(set));
+    }
+
+    /// Gives the process's log another filter, in the form of `log.filter`.
+    pub fn set_filter(&self, text: &str) -> Result<(), String> {
+        // Not under the lock: whoever sets it may log.
+        let set = self.lock().filter.clone();
+        set.map_or_else(|| Err("the log's filter can't be changed in this process".to_owned()), |set| set(text))
     }
 
     /// A layer that writes events into it.
@@ -61,6 +84,16 @@ impl LogBuffer {
     pub fn warnings(&self, limit: usize) -> Vec<LogLine> {
         let is_warning = |line: &&LogLine| line.level == "WARN" || line.level == "ERROR";
         self.lock().newest.iter().rev().filter(is_warning).take(limit).cloned().collect()
+    }
+
+    /// The newest `limit` lines of `level` or worse (all without one), oldest first.
+    #[must_use]
+    pub fn newest(&self, limit: usize, level: Option<&str>) -> Vec<LogLine> {
+        let least = level.and_then(|level| level.parse::<Level>().ok()).unwrap_or(Level::TRACE);
+        let is_wanted = |line: &&LogLine| line.level.parse::<Level>().is_ok_and(|level| level <= least);
+        let mut found: Vec<_> = self.lock().newest.iter().rev().filter(is_wanted).take(limit).cloned().collect();
+        found.reverse();
+        found
     }
 
     fn push(&self, level: Level, target: &str, message: &str) {
@@ -141,6 +174,8 @@ mod tests {
             tracing::error!(target: "skydeck::hub", device = "a\u{1b}[31m", "refused");
         });
         let line = &log.warnings(8)[0];
+        assert_eq!(log.newest(2, Some("WARN")), log.warnings(1), "the first warning has left");
+        assert_eq!(log.newest(2, None).len(), 2);
         assert_eq!((line.target.as_str(), line.message.as_str()), ("hub", "refused device=a[31m"));
     }
 }

@@ -1,11 +1,13 @@
 //! The process that owns a running environment: its socket, snapshots and commands; and the client that
 //! attaches to it.
 
+pub mod agent;
 mod alarms;
 mod answers;
 pub mod archive;
 mod client;
 mod ground;
+pub mod hub;
 mod lock;
 mod log_buffer;
 pub mod policies;
@@ -14,6 +16,7 @@ pub mod provisioning;
 mod publisher;
 mod rates;
 pub mod rehearsal;
+mod rivals;
 pub mod runner;
 mod running;
 mod snapshot;
@@ -24,8 +27,10 @@ mod stores;
 
 use crate::settings::Folders;
 
+pub use agent::{Fact, agent_facts, agent_troubles};
 pub use client::{Ask, AskError, OwnerClient};
 pub use ground::TopologySummary;
+pub use hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines};
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
 pub use protocol::{
@@ -36,9 +41,10 @@ pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
 };
-pub use socket::AttachError;
+pub use socket::{AttachError, ask_once};
 
-// The language of runs, for those who see the owner only.
+// The languages of the agent and of runs, for those who see the owner only.
+pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
 pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
 pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
 pub use crate::provisioning::plan::export;

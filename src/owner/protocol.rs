@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::hub::{HubAnswer, HubAsk};
 use super::snapshot::{LogLine, Snapshot};
 use crate::clock::ledger::Hop;
+use crate::edge_agent::report::AgentReport;
 use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
@@ -263,12 +265,19 @@ pub enum Request {
         /// Whose ground.
         environment: EnvironmentName,
     },
+    /// Something of the environment's local hub.
+    Hub(HubAsk),
+    /// How the agent of this process stands.
+    Agent,
 }
 
 impl Request {
     /// Whether it changes the world, so that a read-only viewer may not send it.
     #[must_use]
     pub const fn is_command(&self) -> bool {
+        if let Self::Hub(ask) = self {
+            return ask.is_command();
+        }
         matches!(
             self,
             Self::SetSpeed { .. }
@@ -423,6 +432,13 @@ pub enum Answer {
         entries: u64,
         /// What is wrong with it, each naming an entry; empty where it is as it was written.
         faults: Vec<String>,
+    },
+    /// To [`Request::Hub`].
+    Hub(HubAnswer),
+    /// To [`Request::Agent`].
+    Agent {
+        /// What it says of itself.
+        report: Arc<AgentReport>,
     },
 }
 

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::alarms::Inputs;
+use super::alarms::{Inputs, LinkInputs};
 use super::answers::Desk;
 use super::rates::Rate;
+use super::rivals::Rivals;
 use super::snapshot::{Device, NoticeQueue, Now, Pipe, Snapshot};
 use super::stages::{PartRates, Parts, missing, stages};
 use crate::clock::second_hand::SecondHand;
-use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::report::AgentReport;
+use crate::edge_agent::report::AgentStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::loader::{LoaderStatus, PipeStatus};
@@ -37,6 +39,8 @@ pub struct Publisher {
     pub agent: watch::Receiver<AgentStatus>,
     /// The outbox's state.
     pub outbox: watch::Receiver<OutboxStatus>,
+    /// What the agent says of itself.
+    pub report: watch::Receiver<AgentReport>,
     /// The link's state.
     pub uplink: watch::Receiver<UplinkStatus>,
     /// The hub's state.
@@ -68,6 +72,7 @@ struct Rates {
     notices: Rate,
     files: Rate,
     rows: Rate,
+    rivals: Rivals,
 }
 
 impl Publisher {
@@ -93,6 +98,7 @@ impl Publisher {
             () = self.ground.changed() => {}
             Ok(()) = self.agent.changed() => {}
             Ok(()) = self.outbox.changed() => {}
+            Ok(()) = self.report.changed() => {}
             Ok(()) = self.uplink.changed() => {}
             Ok(()) = self.hub.changed() => {}
             Ok(()) = self.batch.changed() => {}
@@ -109,6 +115,7 @@ impl Publisher {
         let mut parts = Parts {
             agent: self.agent.borrow_and_update().clone(),
             outbox: self.outbox.borrow_and_update().clone(),
+            report: Arc::new(self.report.borrow_and_update().clone()),
             uplink: self.uplink.borrow_and_update().clone(),
             hub: self.hub.borrow_and_update().clone(),
             open: self.desk.log.open_batches(),
@@ -118,8 +125,11 @@ impl Publisher {
             loader: self.loader.borrow_and_update().clone(),
             feed: self.desk.feed.status(),
             verification: Vec::new(),
+            rivals: Vec::new(),
             rates: PartRates::default(),
         };
+        let takeovers = parts.hub.takeovers.iter().map(|(device, (count, _))| (device.as_str(), *count));
+        parts.rivals = rates.rivals.observe(takeovers, now);
         parts.feed.rate_per_s = (parts.feed.rate_per_s * 100.0).round() / 100.0;
         parts.verification =
             self.verification.borrow_and_update().scores.iter().map(super::snapshot::Score::from).collect();
@@ -153,6 +163,9 @@ impl Publisher {
                 nowcast: parts.feed.prediction.clone(),
                 verification: parts.verification.clone(),
                 devices: self.devices(parts),
+                agent: Some(Arc::clone(&parts.report)),
+                hub_faults: super::hub::faults_view(parts.hub.faults),
+                rivals: parts.rivals.clone(),
                 roof_to_table_s: self.desk.ledger.roof_to_table().iter().map(Duration::as_secs_f64).collect(),
                 last_log: self.desk.log_buffer.last(),
                 warnings: self.desk.log_buffer.warnings(8),
@@ -192,6 +205,7 @@ impl Publisher {
             prediction_at: parts.feed.prediction.as_ref().map(|p| p.measured_at),
             outbox_pct,
             missing: missing(&parts.topology),
+            link: link_inputs(parts),
         }
     }
 
@@ -248,6 +262,23 @@ impl Publisher {
             health: parts.feed.health.get(id).cloned(),
         });
         std::iter::once(own).chain(others).collect()
+    }
+}
+
+/// What the rules about the link look at.
+fn link_inputs(parts: &Parts) -> LinkInputs {
+    let (report, link) = (&parts.report, &parts.report.uplink);
+    let is_budget = link.metered.as_ref().is_some_and(super::agent::is_spent);
+    let is_quota = link.quota.as_ref().is_some_and(super::agent::is_quota_spent);
+    LinkInputs {
+        certificate_ends_at: link.warning.as_ref().and(link.credential_ends_at),
+        // Before the agent has started nothing is known of its clock.
+        is_clock_unset: report.started_at.is_some() && !report.clock.is_set,
+        held: report.outbox.held,
+        rivals: parts.rivals.clone(),
+        budget_spent_until: link.waits_until.filter(|_| is_budget),
+        quota_spent_until: link.waits_until.filter(|_| is_quota),
+        faults: super::hub::faults_view(parts.hub.faults).words(),
     }
 }
 

@@ -23,8 +23,9 @@ use super::stores::{Applied, Stores, forget_old};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
-use crate::edge_agent::agent::{Agent, AgentError};
-use crate::edge_agent::uplink::UplinkSettings;
+use crate::edge_agent::agent::{Agent, AgentError, AgentSetup};
+use crate::edge_agent::uplink::{Credentials, Roots as TrustRoots, UplinkSettings};
+use crate::edge_agent::{Host, LogEntry};
 use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::loader::{Loader, LoaderStatus};
@@ -32,13 +33,12 @@ use crate::ingestion::pulse::Pulse;
 use crate::ingestion::storage::StorageError;
 use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
+use crate::local_cloud::https::HttpsConfig;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Settings};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
 
 /// How long tasks have to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a SAS token of the embedded device is good for.
-const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Why an environment can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ pub struct Running {
     tasks: JoinSet<()>,
     ready: Option<oneshot::Receiver<Result<(), StartError>>>,
     socket: PathBuf,
-    _lock: FolderLock,
+    _locks: [FolderLock; 2],
 }
 
 impl Running {
@@ -135,6 +135,8 @@ pub async fn start_with(
         return Err(StartError::Cloud(environment));
     }
     let lock = FolderLock::take(&folders.data)?;
+    // The agent that runs alone holds this one only: an outbox is never drained by two.
+    let agent_lock = FolderLock::take(&folders.data.join("agent"))?;
     for folder in [&folders.runtime, &folders.state] {
         make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
@@ -176,7 +178,7 @@ pub async fn start_with(
             Err(error) => drop(ready.send(Err(error))),
         }
     });
-    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _lock: lock })
+    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _locks: [lock, agent_lock] })
 }
 
 /// What viewers see, and what they ask.
@@ -211,7 +213,19 @@ async fn bring_up(
     }
     let ledger = Ledger::default();
     let newest = stores.newest_time().await?;
-    let (agent, clock) = Agent::open(data, &settings.station, &settings.source, &settings.agent, newest).await?;
+    let setup = AgentSetup {
+        data,
+        station: &settings.station,
+        source: &settings.source,
+        agent: &settings.agent,
+        camera: &settings.camera,
+        link: &settings.link,
+        log_filter: &settings.log.filter,
+        not_before: newest,
+        host: host(&log_buffer),
+    };
+    let (agent, clock) = Agent::open(setup).await?;
+    let handles = agent.handles();
     let started_at = clock.now();
     let feed = LiveFeed::open(&stores.warehouse, &stores.log).await?;
 
@@ -223,6 +237,8 @@ async fn bring_up(
     };
     let (ground, log) = (applied.ground.clone(), stores.log.clone());
     let hub = hub::start(hub_config, ground.clone(), log, clock.clone(), ledger.clone(), shutdown.clone()).await?;
+    let https = HttpsConfig { port: settings.hub.https_port, containers: stores.containers.clone() };
+    let https_port = hub.serve_https(https, ground.clone(), shutdown.clone()).await?.port();
     let key = hub.ensure_device(&settings.station.device_id).await?;
     snapshots.send_modify(|snapshot| {
         let snapshot = Arc::make_mut(snapshot);
@@ -261,34 +277,32 @@ async fn bring_up(
         log_buffer,
         alarms: Arc::new(Mutex::new(Alarms::default())),
         device_id: settings.station.device_id.clone(),
-        outbox: agent.outbox(),
+        outbox: handles.outbox.clone(),
         log: stores.log.clone(),
         feed: feed.clone(),
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        hub: hub.clone(),
+        agent: handles.report.clone(),
         environment: environment.clone(),
         provisioner,
         changed: Pulse::default(),
     };
-    let link = UplinkSettings {
-        host: hub.address().ip().to_string(),
-        port: hub.address().port(),
-        hub_host_name: settings.hub.name.clone(),
-        device_id: settings.station.device_id.clone(),
-        key,
-        ca_pem: hub.ca_pem(),
-        in_flight: settings.agent.in_flight,
-        max_backoff: Duration::from_secs(settings.agent.max_backoff_s),
-        token_life: TOKEN_LIFE,
-    };
+    let (host, port) = (hub.address().ip().to_string(), hub.address().port());
+    let link = UplinkSettings::new(host, port, &settings.hub.name, &settings.station.device_id)
+        .signed_in(Credentials::Key(key), TrustRoots::Pem(hub.ca_pem()))
+        .with_link(&settings.link)
+        .with_agent(&settings.agent);
+    // Nothing lies between the two that could let only WebSocket through.
+    let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port, ..link };
     let mut tasks = JoinSet::new();
-    let uplink = agent.connect(link, clock.clone(), ledger.clone(), shutdown.clone(), &mut tasks);
     let publisher = Publisher {
         desk: desk.clone(),
-        agent: agent.status(),
-        outbox: agent.outbox().status(),
-        uplink,
+        agent: handles.status,
+        outbox: handles.outbox.status(),
+        report: handles.report,
+        uplink: handles.uplink,
         hub: hub.status(),
         batch: batcher.status.subscribe(),
         loader: loader.status.subscribe(),
@@ -309,12 +323,35 @@ async fn bring_up(
     spawn(Box::pin(verifier.run()));
     spawn(Box::pin(publisher.run()));
     spawn(Box::pin(answer_asks(desk, asked)));
-    spawn(Box::pin(agent.run(clock.clone(), ledger)));
     spawn(Box::pin(keep_hub(hub)));
     spawn(Box::pin(applied.follower.run()));
     spawn(Box::pin(keeper.run(applied.next, applied.pipeline)));
     spawn(Box::pin(forget_old(stores.warehouse, stores.trash, clock, settings.ingestion.retention_days)));
+    // It ends by itself, in order, when it is told to.
+    let ending = shutdown.clone();
+    tasks.spawn(async move {
+        if let Err(error) = agent.run_on(Some(link), ledger, ending).await {
+            tracing::error!(target: "agent", "{error}");
+        }
+    });
     Ok(tasks)
+}
+
+/// What this process does for its agent.
+pub(super) fn host(log: &LogBuffer) -> Host {
+    let filter = log.clone();
+    let set_filter = move |text: &str| filter.set_filter(text);
+    let log = log.clone();
+    let tail = move |lines: usize, level: Option<&str>| {
+        let line = |line: super::snapshot::LogLine| LogEntry {
+            at: line.at,
+            level: line.level,
+            target: line.target,
+            message: line.message,
+        };
+        log.newest(lines, level).into_iter().map(line).collect()
+    };
+    Host { tail_log: Some(Arc::new(tail)), set_log_filter: Some(Arc::new(set_filter)) }
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,12 +1,15 @@
 //! The state of a running environment as viewers see it: owned, serialisable, cheap to share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ground::TopologySummary;
+use super::hub::HubFaults;
 use crate::clock::ClockReading;
+use crate::edge_agent::report::AgentReport;
 use crate::ingestion::warehouse::ScoreRow;
 use crate::provisioning::status::ProvisioningStatus;
 use crate::settings::{EnvironmentKind, EnvironmentName};
@@ -48,6 +51,15 @@ pub struct Snapshot {
     pub verification: Vec<Score>,
     /// The devices.
     pub devices: Vec<Device>,
+    /// What the station's own agent says of itself; absent until it has started.
+    #[serde(default)]
+    pub agent: Option<Arc<AgentReport>>,
+    /// What the local hub does wrong on purpose.
+    #[serde(default)]
+    pub hub_faults: HubFaults,
+    /// Devices whose identity two seem to have.
+    #[serde(default)]
+    pub rivals: Vec<String>,
     /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
     pub roof_to_table_s: Vec<f64>,
     /// What the pipeline runs on.
@@ -114,6 +126,9 @@ impl Snapshot {
             nowcast: None,
             verification: Vec::new(),
             devices: Vec::new(),
+            agent: None,
+            hub_faults: HubFaults::default(),
+            rivals: Vec::new(),
             roof_to_table_s: Vec::new(),
             topology: TopologySummary::default(),
             provisioning: ProvisioningStatus::default(),
@@ -264,7 +279,8 @@ pub enum Severity {
 #[serde(rename_all = "camelCase")]
 pub struct Alarm {
     /// The rule's name: `no-telemetry`, `batch-gap`, `notice-age`, `load-errors`, `row-age`,
-    /// `prediction-missing`, `outbox-filling`.
+    /// `prediction-missing`, `outbox-filling`, `certificate-expiring`, `clock-unset`, `same-identity`,
+    /// `link-metered-out`, `quota-spent`, `hub-fault`.
     pub rule: String,
     /// How bad.
     pub severity: Severity,

@@ -10,11 +10,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
 use super::client::{Ask, AskError, OwnerClient};
-use super::protocol::{Envelope, PROTOCOL_VERSION, Reply, Request};
+use super::protocol::{Answer, Envelope, PROTOCOL_VERSION, Reply, Request};
 use super::snapshot::Snapshot;
 
 /// Longest request, bytes.
-const MAX_REQUEST: u64 = 64 * 1024;
+const MAX_REQUEST: u64 = 512 * 1024;
 /// Longest reply, bytes.
 const MAX_REPLY: u64 = 64 * 1024 * 1024;
 /// Wall time an owner has to answer a viewer that attaches.
@@ -64,6 +64,77 @@ pub async fn serve(listener: UnixListener, client: OwnerClient) {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
+    }
+}
+
+/// Serves whoever asks, one request after the other on each connection, for good. Nobody can subscribe.
+pub async fn serve_asks(listener: UnixListener, asks: mpsc::Sender<Ask>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let asks = asks.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = serve_asker(stream, asks).await {
+                        tracing::debug!(target: "owner", %error, "whoever asked has left");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(target: "owner", %error, "somebody couldn't attach");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn serve_asker(stream: UnixStream, asks: mpsc::Sender<Ask>) -> std::io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while read_line(&mut reader, &mut line, MAX_REQUEST).await? {
+        let reply = match parse(&line) {
+            Ok(Envelope { id, request, .. }) => {
+                let (answer, answered) = tokio::sync::oneshot::channel();
+                // An answerer that is gone drops the place for its answer too.
+                drop(asks.send(Ask { request, answer }).await);
+                match answered.await.unwrap_or(Err(AskError::Gone)) {
+                    Ok(answer) => Reply::Answer { id, answer },
+                    Err(error) => Reply::Refused { id, error: error.to_string(), why: error.why() },
+                }
+            }
+            Err((id, error)) => Reply::Refused { id, error, why: None },
+        };
+        line.clear();
+        send(&mut writer, &reply).await?;
+    }
+    Ok(())
+}
+
+/// Asks whoever listens on `path` one thing; `None` where nobody does.
+pub async fn ask_once(path: &Path, request: Request) -> Result<Option<Result<Answer, AskError>>, AttachError> {
+    let unusable = |reason: String| AttachError::Unusable { path: path.to_owned(), reason };
+    let is_gone = |error: &std::io::Error| {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound};
+        matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | BrokenPipe)
+    };
+    let asked = async {
+        let (reader, mut writer) = UnixStream::connect(path).await?.into_split();
+        send(&mut writer, &Envelope { v: PROTOCOL_VERSION, id: 1, request }).await?;
+        let (mut reader, mut line) = (BufReader::new(reader), Vec::new());
+        std::io::Result::Ok(read_line(&mut reader, &mut line, MAX_REPLY).await?.then_some(line))
+    };
+    let line = match tokio::time::timeout(ATTACH_WAIT, asked).await {
+        Err(_) => return Err(unusable(format!("no answer within {} s; try again", ATTACH_WAIT.as_secs()))),
+        Ok(Err(error)) if is_gone(&error) => return Ok(None),
+        Ok(Err(error)) => return Err(unusable(error.to_string())),
+        Ok(Ok(None)) => return Ok(None),
+        Ok(Ok(Some(line))) => line,
+    };
+    match serde_json::from_slice(&line) {
+        Ok(Reply::Answer { answer, .. }) => Ok(Some(Ok(answer))),
+        Ok(Reply::Refused { error, why, .. }) => Ok(Some(Err(AskError::refused(why, error)))),
+        Ok(Reply::Snapshot { .. }) => Err(unusable("it answered what wasn't asked".into())),
+        Err(error) => Err(unusable(format!("its words aren't understood ({error}); use the same skydeck for both"))),
     }
 }
 

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::snapshot::{Alarm, Lamp, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
-use crate::edge_agent::agent::AgentStatus;
 use crate::edge_agent::outbox::OutboxStatus;
+use crate::edge_agent::report::AgentReport;
+use crate::edge_agent::report::AgentStatus;
 use crate::edge_agent::uplink::UplinkStatus;
 use crate::ingestion::batching::{BatchError, BatchStatus};
 use crate::ingestion::enqueued::OpenBatch;
@@ -27,8 +28,12 @@ pub struct Parts {
     pub agent: AgentStatus,
     /// Its outbox.
     pub outbox: OutboxStatus,
+    /// What it says of itself.
+    pub report: Arc<AgentReport>,
     /// Its link.
     pub uplink: UplinkStatus,
+    /// Devices whose identity two have.
+    pub rivals: Vec<String>,
     /// The hub.
     pub hub: HubStatus,
     /// Batches being collected.
@@ -180,7 +185,20 @@ fn roof(parts: &Parts) -> Stage {
     Stage {
         rate_per_s: parts.rates.readings,
         last_error: agent.last_error.clone(),
-        ..stage(StageName::Roof, lamp, headline, format!("outbox {}", thousands(parts.outbox.rows)))
+        ..stage(StageName::Roof, lamp, headline, roof_detail(parts))
+    }
+}
+
+/// The outbox, and what keeps it from draining.
+fn roof_detail(parts: &Parts) -> String {
+    let link = &parts.report.uplink;
+    let outbox = format!("outbox {}", thousands(parts.outbox.rows));
+    match link.remaining_s {
+        _ if parts.report.started_at.is_some() && !parts.report.clock.is_set => format!("{outbox}, clock unset"),
+        _ if link.waits_until.is_some() => format!("{outbox}, quota spent"),
+        // A backlog that is through within a minute is nobody's news.
+        Some(seconds) if seconds >= 60.0 => format!("{outbox}, {:.0} min", seconds / 60.0),
+        _ => outbox,
     }
 }
 
@@ -358,7 +376,7 @@ fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -371,7 +389,7 @@ fn thousands(number: u64) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size in words has two digits")]
-fn bytes_in_words(bytes: u64) -> String {
+pub(super) fn bytes_in_words(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -106,6 +106,12 @@ impl Folders {
         self.runtime.join("owner.sock")
     }
 
+    /// The socket of an agent that runs alone. As long a path as the owner's.
+    #[must_use]
+    pub fn agent_socket(&self) -> PathBuf {
+        self.runtime.join("agent.sock")
+    }
+
     /// What has been applied to the emulated cloud.
     #[must_use]
     pub fn cloud(&self) -> PathBuf {

@@ -74,6 +74,29 @@ pub struct Reading {
     pub qc: BTreeMap<Variable, QcFlag>,
 }
 
+/// How the message's time came about, where the device's clock wasn't set when it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClockNote {
+    /// What became of the time.
+    pub flag: ClockFlag,
+    /// The boot of the device in which it was made: the kernel's random id, 1 to 64 characters.
+    pub boot_id: String,
+    /// Seconds since that boot, sleep included.
+    #[schemars(range(min = 0))]
+    pub boot_time_s: f64,
+}
+
+/// What became of a message's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ClockFlag {
+    /// Worked out from the time since the boot, once the clock was set.
+    Restamped,
+    /// The clock was never set in that boot: `measuredAt` is what it showed, and no instant.
+    Unset,
+}
+
 /// What the newest picture of the sky shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -106,6 +129,10 @@ pub struct WeatherMeasurement {
     pub measured_at: Timestamp,
     /// Version of this shape.
     pub schema: u16,
+    /// How `measuredAt` came about, where the device's clock wasn't set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "ClockNote")]
+    pub clock: Option<ClockNote>,
     /// Air temperature, °C, −80 to 60.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schemars(with = "f64", range(min = -80, max = 60))]
@@ -176,6 +203,7 @@ impl WeatherMeasurement {
             message_id: MessageId::new(measured_at),
             measured_at,
             schema: SCHEMA_VERSION,
+            clock: None,
             temperature_c: None,
             humidity_pct: None,
             pressure_hpa: None,
@@ -232,6 +260,10 @@ pub struct Prediction {
     pub measured_at: Timestamp,
     /// Version of this shape.
     pub schema: u16,
+    /// How `measuredAt` came about, where the device's clock wasn't set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "ClockNote")]
+    pub clock: Option<ClockNote>,
     /// The model that made it.
     pub model_id: String,
     /// One entry a variable.
@@ -257,6 +289,10 @@ pub struct DeviceHealth {
     pub measured_at: Timestamp,
     /// Version of this shape.
     pub schema: u16,
+    /// How `measuredAt` came about, where the device's clock wasn't set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "ClockNote")]
+    pub clock: Option<ClockNote>,
     /// Version of the agent.
     pub agent_version: String,
     /// Seconds since the agent started (monotonic clock).
@@ -301,6 +337,10 @@ pub struct PictureTaken {
     pub measured_at: Timestamp,
     /// Version of this shape.
     pub schema: u16,
+    /// How `measuredAt` came about, where the device's clock wasn't set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "ClockNote")]
+    pub clock: Option<ClockNote>,
     /// Name of the blob in the pictures' container.
     pub blob_name: String,
     /// Size of the blob, bytes.
@@ -384,6 +424,9 @@ impl Message {
         if self.schema() != SCHEMA_VERSION {
             return Err(InvalidMessage::Shape(format!("schema: {} isn't known here", self.schema())));
         }
+        if let Some(clock) = self.clock() {
+            check_clock(clock)?;
+        }
         match self {
             Self::WeatherMeasurement(m) => {
                 for variable in Variable::ALL {
@@ -455,6 +498,31 @@ impl Message {
     }
 }
 
+impl Message {
+    /// How its time came about; absent where the clock was set.
+    #[must_use]
+    pub const fn clock(&self) -> Option<&ClockNote> {
+        match self {
+            Self::WeatherMeasurement(m) => m.clock.as_ref(),
+            Self::Prediction(m) => m.clock.as_ref(),
+            Self::DeviceHealth(m) => m.clock.as_ref(),
+            Self::PictureTaken(m) => m.clock.as_ref(),
+        }
+    }
+
+    /// Gives it another time, with the note of how that came about. Its identity stays.
+    pub fn restamp(&mut self, at: Timestamp, note: ClockNote) {
+        let (measured_at, clock) = match self {
+            Self::WeatherMeasurement(m) => (&mut m.measured_at, &mut m.clock),
+            Self::Prediction(m) => (&mut m.measured_at, &mut m.clock),
+            Self::DeviceHealth(m) => (&mut m.measured_at, &mut m.clock),
+            Self::PictureTaken(m) => (&mut m.measured_at, &mut m.clock),
+        };
+        *measured_at = at;
+        *clock = Some(note);
+    }
+}
+
 /// Why something isn't one of the four messages.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidMessage {
@@ -512,6 +580,14 @@ fn check_interval(field: &'static str, value: f64, low: f64, high: f64) -> Resul
         return Err(InvalidMessage::OutOfRange { field, value, low, high });
     }
     Ok(())
+}
+
+fn check_clock(clock: &ClockNote) -> Result<(), InvalidMessage> {
+    let id = &clock.boot_id;
+    if id.is_empty() || id.len() > 64 || id.chars().any(char::is_control) {
+        return Err(InvalidMessage::Identity { field: "clock.bootId", value: super::text::printable(id) });
+    }
+    check_interval("clock.bootTimeS", clock.boot_time_s, 0.0, f64::MAX)
 }
 
 fn check_sky(sky: &SkyFeatures) -> Result<(), InvalidMessage> {

@@ -15,8 +15,8 @@ pub mod variable;
 
 pub use forecast::{LeadForecast, Quantiles, VariableForecast};
 pub use message::{
-    DeviceHealth, InvalidMessage, Message, MessageId, MessageKind, PictureTaken, Prediction, Reading, SCHEMA_VERSION,
-    SkyFeatures, WeatherMeasurement,
+    ClockFlag, ClockNote, DeviceHealth, InvalidMessage, Message, MessageId, MessageKind, PictureTaken, Prediction,
+    Reading, SCHEMA_VERSION, SkyFeatures, WeatherMeasurement,
 };
 pub use metadata::StationMetadata;
 pub use variable::{QcFlag, Variable};

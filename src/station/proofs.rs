@@ -44,14 +44,24 @@ fn sky() -> impl Strategy<Value = SkyFeatures> {
     )
 }
 
+fn clock() -> impl Strategy<Value = ClockNote> {
+    let flag = prop::sample::select(vec![ClockFlag::Restamped, ClockFlag::Unset]);
+    (flag, "[0-9a-f-]{1,36}", 0.0..1e9).prop_map(|(flag, boot_id, boot_time_s)| ClockNote {
+        flag,
+        boot_id,
+        boot_time_s,
+    })
+}
+
 prop_compose! {
     fn measurement()(
         (device_id, message_id, measured_at) in (device_id(), message_id(), instant()),
         values in Variable::ALL.map(|variable| option::of(within(variable))),
         qc in btree_map(variable(), flag(), 0..4),
         sky in option::of(sky()),
+        clock in option::of(clock()),
     ) -> Message {
-        let mut measurement = WeatherMeasurement { message_id, qc, sky, ..WeatherMeasurement::empty(&device_id, measured_at) };
+        let mut measurement = WeatherMeasurement { message_id, qc, sky, clock, ..WeatherMeasurement::empty(&device_id, measured_at) };
         for (variable, value) in Variable::ALL.into_iter().zip(values) {
             measurement.set(variable, value);
         }
@@ -82,6 +92,7 @@ fn forecast() -> impl Strategy<Value = VariableForecast> {
 prop_compose! {
     fn prediction()(
         (device_id, message_id, measured_at) in (device_id(), message_id(), instant()),
+        clock in option::of(clock()),
         model_id in "[a-z0-9-]{1,40}",
         forecasts in vec(forecast(), 0..4),
         rain_probability in option::of(0.0..=1.0),
@@ -89,7 +100,7 @@ prop_compose! {
     ) -> Message {
         let schema = SCHEMA_VERSION;
         Message::Prediction(Prediction {
-            device_id, message_id, measured_at, schema, model_id, forecasts, rain_probability, cloud_probability,
+            device_id, message_id, measured_at, schema, clock, model_id, forecasts, rain_probability, cloud_probability,
         })
     }
 }
@@ -97,6 +108,7 @@ prop_compose! {
 prop_compose! {
     fn health()(
         (device_id, message_id, measured_at) in (device_id(), message_id(), instant()),
+        clock in option::of(clock()),
         agent_version in "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}",
         (agent_uptime_s, outbox_rows, outbox_bytes, outbox_given_up) in (0.0..1e9, any::<u64>(), any::<u64>(), any::<u64>()),
         memory_used_pct in option::of(0.0..=100.0),
@@ -104,7 +116,7 @@ prop_compose! {
         (disk_free_mib, temperature_c) in (option::of(0.0..1e9), option::of(-50.0..150.0)),
     ) -> Message {
         Message::DeviceHealth(DeviceHealth {
-            device_id, message_id, measured_at, schema: SCHEMA_VERSION, agent_version, agent_uptime_s, outbox_rows,
+            device_id, message_id, measured_at, schema: SCHEMA_VERSION, clock, agent_version, agent_uptime_s, outbox_rows,
             outbox_bytes, outbox_given_up, memory_used_pct, process_memory_mib, load_average, disk_free_mib, temperature_c,
         })
     }
@@ -113,12 +125,13 @@ prop_compose! {
 prop_compose! {
     fn picture()(
         (device_id, message_id, measured_at) in (device_id(), message_id(), instant()),
+        clock in option::of(clock()),
         blob_name in ".{1,60}",
         size_bytes in any::<u64>(),
         analysis in option::of(sky()),
     ) -> Message {
         let schema = SCHEMA_VERSION;
-        Message::PictureTaken(PictureTaken { device_id, message_id, measured_at, schema, blob_name, size_bytes, analysis })
+        Message::PictureTaken(PictureTaken { device_id, message_id, measured_at, schema, clock, blob_name, size_bytes, analysis })
     }
 }
 

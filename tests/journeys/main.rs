@@ -4,6 +4,7 @@
 //! - `terminal` – a pseudo-terminal: keys in, a screen out
 //! - `walk` – the first start, every screen, keys, exports
 //! - `failed_file` – a file that can't be loaded, from its alarm to its line
+//! - `devices` – a device asked from the console; one that runs alone and is led from here
 //! - `approving` – a plan read, denied, corrected, approved by name, applied; a secret revealed
 //! - `endings` – quit, signals, panics: the terminal is given back
 //! - `viewers` – several at one owner; one that only looks
@@ -14,6 +15,7 @@
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
 mod approving;
+mod devices;
 mod endings;
 mod failed_file;
 mod place;

@@ -40,6 +40,7 @@ SELECT
     TRY_TO_DOUBLE(body:temperatureC::STRING) AS temperature_c,
     body:blobName::STRING AS blob_name,
     TRY_TO_NUMBER(body:sizeBytes::STRING) AS size_bytes,
+    body:clock.flag::STRING AS clock_flag,
     DATE_PART(EPOCH_MILLISECOND, measured_at) AS measured_at_ms,
     file_name,
     file_row_number,

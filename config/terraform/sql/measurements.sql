@@ -38,6 +38,7 @@ SELECT
     TRY_TO_DOUBLE(body:windDirectionDeg::STRING) AS wind_direction_deg,
     TRY_TO_TIMESTAMP_TZ(line:Properties:sentAt::STRING) AS sent_at,
     TRY_TO_TIMESTAMP_TZ(line:EnqueuedTimeUtc::STRING) AS enqueued_at,
+    body:clock.flag::STRING AS clock_flag,
     DATE_PART(EPOCH_MILLISECOND, measured_at) AS measured_at_ms,
     file_name,
     file_row_number,

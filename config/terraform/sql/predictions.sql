@@ -36,6 +36,7 @@ SELECT
     TRY_TO_DOUBLE(lead_time.value:q50::STRING) AS q50,
     TRY_TO_DOUBLE(lead_time.value:q75::STRING) AS q75,
     TRY_TO_DOUBLE(lead_time.value:q95::STRING) AS q95,
+    messages.body:clock.flag::STRING AS clock_flag,
     DATE_PART(EPOCH_MILLISECOND, messages.issued_at) AS measured_at_ms,
     messages.file_name,
     messages.file_row_number,

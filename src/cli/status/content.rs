@@ -1,5 +1,7 @@
 //! What a section holds, asked of the owner; as JSON it is the command's machine-readable answer.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -8,8 +10,8 @@ use crate::cli::args::Section;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::ClockReading;
 use crate::owner::{
-    Alarm, Answer, Device, LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score,
-    Snapshot,
+    AgentReport, Alarm, Answer, AskError, Device, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, LoadedFile,
+    LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score, Snapshot,
 };
 use crate::settings::EnvironmentName;
 use crate::station::{Prediction, StationMetadata, Variable};
@@ -57,10 +59,7 @@ pub enum Body {
     /// The forecast and its verification.
     Nowcast(Box<Nowcast>),
     /// The devices.
-    Devices {
-        /// One entry a device.
-        devices: Vec<Device>,
-    },
+    Devices(Box<Devices>),
     /// The owner's log.
     Logs {
         /// Oldest first.
@@ -71,6 +70,24 @@ pub enum Body {
         /// Newest first.
         alarms: Vec<Alarm>,
     },
+}
+
+/// The devices.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Devices {
+    /// One entry a device that the pipeline knows.
+    pub devices: Vec<Device>,
+    /// One entry a device that is registered with the hub.
+    pub registered: Vec<HubDevice>,
+    /// What the station's own agent says of itself.
+    pub agent: Option<Arc<AgentReport>>,
+    /// The twin of the station's own device, as the hub has it.
+    pub twin: Option<Box<HubTwin>>,
+    /// What the hub does wrong on purpose.
+    pub hub_faults: HubFaults,
+    /// Devices whose identity two have.
+    pub rivals: Vec<String>,
 }
 
 /// What the roof says.
@@ -144,7 +161,7 @@ pub async fn gather(client: &OwnerClient, snapshot: &Snapshot, section: Section)
             nowcast: snapshot.nowcast.clone(),
             verification: snapshot.verification.clone(),
         })),
-        Section::Devices => Body::Devices { devices: snapshot.devices.clone() },
+        Section::Devices => Body::Devices(Box::new(devices(client, snapshot).await?)),
         Section::Logs => match client.ask(Request::Logs { after: 0, limit: LINES }).await? {
             Answer::Logs { lines } => Body::Logs { lines },
             _ => return Err(unexpected()),
@@ -189,6 +206,38 @@ async fn telemetry(client: &OwnerClient, snapshot: &Snapshot) -> Result<Telemetr
         variables,
         sea_level_pressure_hpa: now.sea_level_pressure_hpa,
         sun_elevation_deg: now.sun_elevation_deg,
+    })
+}
+
+async fn devices(client: &OwnerClient, snapshot: &Snapshot) -> Result<Devices, Failure> {
+    let ask = |ask: HubAsk| async move {
+        match client.ask(Request::Hub(ask)).await {
+            Ok(Answer::Hub(answer)) => Ok(Some(answer)),
+            Ok(_) => Err(unexpected()),
+            // A hub that is just coming up has nothing to say; the rest is shown all the same.
+            Err(AskError::Refused(_) | AskError::Barred { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let registered = match ask(HubAsk::Devices).await? {
+        Some(HubAnswer::Devices { devices }) => devices,
+        _ => Vec::new(),
+    };
+    let own = snapshot.agent.as_ref().map(|agent| agent.device_id.clone());
+    let twin = match own {
+        Some(id) => match ask(HubAsk::Twin { id }).await? {
+            Some(HubAnswer::Twin { twin }) => Some(twin),
+            _ => None,
+        },
+        None => None,
+    };
+    Ok(Devices {
+        devices: snapshot.devices.clone(),
+        registered,
+        agent: snapshot.agent.clone(),
+        twin,
+        hub_faults: snapshot.hub_faults,
+        rivals: snapshot.rivals.clone(),
     })
 }
 

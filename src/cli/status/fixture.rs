@@ -36,6 +36,7 @@ pub fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::first(EnvironmentName::demo(), owner, clock, &StationSettings::default());
     snapshot.taken_at = at("2026-03-02T13:04:31Z");
     snapshot.stages = stages();
+    snapshot.agent = Some(Arc::new(crate::owner::agent::fixture::report()));
     snapshot.alarms = vec![Alarm {
         rule: "load-errors".into(),
         severity: Severity::Warn,
@@ -118,6 +119,7 @@ fn prediction() -> Prediction {
         message_id: MessageId::new(at("2016-06-09T14:00:00Z")),
         measured_at: at("2016-06-09T14:00:00Z"),
         schema: SCHEMA_VERSION,
+        clock: None,
         model_id: "anomaly-persistence-1".into(),
         forecasts: vec![VariableForecast { variable: Variable::Temperature, persistence: 14.2, leads }],
         rain_probability: None,
@@ -237,6 +239,9 @@ fn answer(request: &Request) -> Result<Answer, AskError> {
                 message: "a file failed".into(),
             }],
         }),
+        Request::Hub(ask) => crate::owner::hub::fixture::answer(ask)
+            .map(Answer::Hub)
+            .ok_or_else(|| AskError::Refused("not answered in this test".into())),
         other => Err(AskError::Refused(format!("{other:?}: not answered in this test"))),
     }
 }

@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::content::{Body, Content, Loads, Measured, Nowcast, Telemetry};
+use super::content::{Body, Content, Devices, Loads, Measured, Nowcast, Telemetry};
 use crate::cli::headless::{lamp_word, severity_word};
 use crate::cli::output::{Output, Paint};
 use crate::cli::plans;
 use crate::cli::table::{Align, table};
 use crate::clock::ClockReading;
-use crate::owner::{Alarm, Device, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot};
+use crate::owner::{
+    Alarm, Device, Fact, HubDevice, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot, agent_facts,
+};
 use crate::station::text::printable;
 use crate::station::{Prediction, Variable};
 
@@ -26,7 +28,7 @@ pub fn render(content: &Content, output: Output) -> String {
         Body::Plans { plans } => plans::status_text(plans, &content.environment, content.taken_at, output),
         Body::Loads(loads) => loads_text(loads, now),
         Body::Nowcast(nowcast) => nowcast_text(nowcast),
-        Body::Devices { devices } => devices_text(devices, now),
+        Body::Devices(devices) => devices_text(devices, output, (now, content.taken_at)),
         Body::Logs { lines } => logs_text(lines, output),
         Body::Alarms { alarms } => alarms_text(alarms, output),
     };
@@ -262,36 +264,102 @@ fn prediction_text(prediction: &Prediction) -> String {
     text
 }
 
-fn devices_text(devices: &[Device], now: Timestamp) -> String {
+/// Facts one a line, with a bar where a bound is used.
+pub fn fact_lines(facts: &[Fact], output: Output) -> String {
+    let line = |fact: &Fact| {
+        let used = fact.share.map(|share| format!("  {}", bar(share))).unwrap_or_default();
+        let text = format!("{}{used}", fact.text);
+        let text = if fact.lamp > Lamp::Ok { output.paint(paint(fact.lamp), &text) } else { text };
+        format!("  {:<16}{text}\n", fact.label)
+    };
+    facts.iter().map(line).collect()
+}
+
+/// A share of ten cells with its figure: `███░░░░░░░ 31 %`.
+fn bar(share: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10")]
+    let full = (share.clamp(0.0, 1.0) * 10.0).round() as usize;
+    format!("{}{} {:.0} %", "█".repeat(full), "░".repeat(10 - full), share * 100.0)
+}
+
+fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, Timestamp)) -> String {
     let row = |device: &Device| {
+        let registered = devices.registered.iter().find(|known| known.device_id == device.id);
         vec![
             printable(&device.id),
+            registered.map_or_else(dash, |known| printable(&known.status)),
             if device.connected { "connected" } else { "not connected" }.to_owned(),
+            registered.and_then(|known| known.connection_state_updated_time).map_or_else(dash, |at| age(now, at)),
             device.last_seen_at.map_or_else(dash, |at| age(now, at)),
-            format!("{} of {}", device.outbox_rows, device.outbox_max_rows),
-            device.outbox_given_up.to_string(),
+            registered.map_or_else(dash, |known| printable(known.proof())),
+            outbox_words(device),
             device.set_aside.to_string(),
             device.model_id.as_deref().map_or_else(dash, printable),
             printable(&device.source) + if device.source_ended { " (ended)" } else { "" },
         ]
     };
+    let is_silent = |known: &&HubDevice| !devices.devices.iter().any(|device| device.id == known.device_id);
+    let silent = |known: &HubDevice| {
+        let link = if known.is_connected() { "connected" } else { "not connected" };
+        let mut cells = vec![
+            printable(&known.device_id),
+            printable(&known.status),
+            link.to_owned(),
+            known.connection_state_updated_time.map_or_else(dash, |at| age(now, at)),
+            known.last_activity_time.map_or_else(dash, |at| age(now, at)),
+            printable(known.proof()),
+        ];
+        cells.extend([dash(), dash(), dash(), dash()]);
+        cells
+    };
+    let heard = devices.devices.iter().map(row);
+    let rows: Vec<_> = heard.chain(devices.registered.iter().filter(is_silent).map(silent)).collect();
     let columns = [
         ("device", Left),
+        ("status", Left),
         ("link", Left),
+        ("since", Right),
         ("seen", Right),
+        ("shows", Left),
         ("outbox", Right),
-        ("given up", Right),
         ("set aside", Right),
         ("model", Left),
         ("source", Left),
     ];
-    let mut text = table(&columns, &devices.iter().map(row).collect::<Vec<_>>());
-    for device in devices {
+    let mut text = table(&columns, &rows);
+    for device in &devices.devices {
         if let Some(error) = &device.last_error {
             text.push_str(&format!("{}: {}\n", printable(&device.id), printable(error)));
         }
     }
+    for fault in devices.hub_faults.words() {
+        text.push_str(&output.paint(Paint::Warn, &format!("on purpose, the hub {fault}")));
+        text.push('\n');
+    }
+    for rivalled in &devices.rivals {
+        let words = format!("{}: two devices have this identity", printable(rivalled));
+        text.push_str(&output.paint(Paint::Fail, &words));
+        text.push('\n');
+    }
+    if let Some(agent) = &devices.agent {
+        text.push_str(&format!("\n{}\n", printable(&agent.device_id)));
+        text.push_str(&fact_lines(&agent_facts(agent, taken_at), output));
+    }
+    if let Some(twin) = &devices.twin {
+        text.push_str("\ntwin of ");
+        text.push_str(&crate::cli::hub::twin_text(twin, output));
+    }
     text
+}
+
+/// How full an outbox is; only the station's own is known.
+fn outbox_words(device: &Device) -> String {
+    if device.outbox_max_rows == 0 {
+        return dash();
+    }
+    let given_up =
+        if device.outbox_given_up > 0 { format!(", {} given up", device.outbox_given_up) } else { String::new() };
+    format!("{} of {}{given_up}", device.outbox_rows, device.outbox_max_rows)
 }
 
 fn logs_text(lines: &[LogLine], output: Output) -> String {

@@ -3,17 +3,19 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{OutboxRow, OutboxStatus};
-use crate::station::{Message, MessageKind};
+use super::{Dated, OutboxRow, OutboxStatus};
+use crate::station::MessageKind;
 
 /// The counters as the transaction that read them left them.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     pub(super) version: i64,
+    pub(super) newest: i64,
     pub(super) given_up: u64,
     rows: u64,
     bytes: u64,
     set_aside: u64,
+    held: u64,
     oldest: Option<i64>,
 }
 
@@ -25,6 +27,7 @@ impl Totals {
             max_rows,
             given_up: self.given_up,
             set_aside: self.set_aside,
+            held: self.held,
             oldest_measured_at: self.oldest.map(from_nanoseconds),
         }
     }
@@ -40,15 +43,23 @@ pub(super) fn from_nanoseconds(nanoseconds: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-pub(super) fn insert(transaction: &Transaction<'_>, messages: &[Message]) -> rusqlite::Result<()> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO message(message_id, kind, measured_at, body) VALUES (?1, ?2, ?3, ?4)")?;
+pub(super) fn insert(transaction: &Transaction<'_>, messages: &[Dated]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO message(message_id, kind, measured_at, body, boot, boot_ns, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     let mut bytes = 0;
-    for message in messages {
+    for Dated { message, stamp } in messages {
         let body = message.to_json();
         bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
-        let measured_at = nanoseconds(message.measured_at());
-        statement.execute(params![message.message_id().as_str(), message.kind().name(), measured_at, body])?;
+        statement.execute(params![
+            message.message_id().as_str(),
+            message.kind().name(),
+            nanoseconds(message.measured_at()),
+            body,
+            stamp.map(|stamp| stamp.boot),
+            stamp.map(|stamp| stamp.boot_ns),
+            stamp.is_some_and(|stamp| stamp.held),
+        ])?;
     }
     count(transaction, i64::try_from(messages.len()).unwrap_or(i64::MAX), bytes)
 }
@@ -81,12 +92,56 @@ pub(super) fn find(connection: &Connection, message_id: &str) -> rusqlite::Resul
         .optional()
 }
 
-pub(super) fn peek(connection: &Connection, after_seq: i64, limit: usize) -> rusqlite::Result<Vec<OutboxRow>> {
+pub(super) fn newest_of(connection: &Connection, kind: MessageKind) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT seq FROM message WHERE kind = ?1 ORDER BY measured_at DESC, seq DESC LIMIT 1")?
+        .query_row([kind.name()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn peek(
+    connection: &Connection,
+    after_seq: i64,
+    until_seq: i64,
+    limit: usize,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, message_id, kind, measured_at, body FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT seq, message_id, kind, measured_at, body FROM message
+         WHERE seq > ?1 AND seq <= ?2 AND held = 0 ORDER BY seq LIMIT ?3",
     )?;
-    let rows = statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?;
-    rows.collect()
+    taken(statement.query_map([after_seq, until_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?, max_bytes)
+}
+
+/// As [`peek`], of what is sent last.
+pub(super) fn peek_last(
+    connection: &Connection,
+    after_seq: i64,
+    limit: usize,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, message_id, kind, measured_at, body FROM message
+         WHERE seq > ?1 AND held = 2 ORDER BY seq LIMIT ?2",
+    )?;
+    taken(statement.query_map([after_seq, i64::try_from(limit).unwrap_or(i64::MAX)], row)?, max_bytes)
+}
+
+/// Rows up to the one with which their bodies come to `max_bytes`.
+fn taken(
+    rows: impl Iterator<Item = rusqlite::Result<OutboxRow>>,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<OutboxRow>> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.body.len();
+        taken.push(row);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<OutboxRow> {
@@ -125,11 +180,12 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
     let count = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
     connection
         .prepare_cached(
-            "SELECT version, rows, bytes, given_up, set_aside, (SELECT min(m) FROM (
+            "SELECT version, rows, bytes, given_up, set_aside, held, (SELECT min(m) FROM (
                  SELECT min(measured_at) AS m FROM message WHERE kind = 'WeatherMeasurement'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'Prediction'
                  UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'DeviceHealth'
-                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken'))
+                 UNION ALL SELECT min(measured_at) FROM message WHERE kind = 'PictureTaken')),
+                 (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message')
              FROM totals",
         )?
         .query_row([], |row| {
@@ -139,7 +195,9 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
                 bytes: count(row, 2)?,
                 given_up: count(row, 3)?,
                 set_aside: count(row, 4)?,
-                oldest: row.get(5)?,
+                held: count(row, 5)?,
+                oldest: row.get(6)?,
+                newest: row.get(7)?,
             })
         })
 }

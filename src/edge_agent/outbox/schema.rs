@@ -4,7 +4,8 @@ use crate::database::Migration;
 
 /// Its migrations. `measured_at` is in nanoseconds since the epoch, `at` too; `kind` is the name on the wire.
 /// The one row of `totals` is kept by every change, so that no count ever walks the table.
-pub(super) const MIGRATIONS: &[Migration] = &["
+pub(super) const MIGRATIONS: &[Migration] = &[
+    "
 CREATE TABLE message(
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id TEXT NOT NULL,
@@ -31,4 +32,20 @@ CREATE TABLE totals(
     set_aside_bytes INTEGER NOT NULL
 ) STRICT;
 INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0);
-"];
+",
+    // What a message's time can be worked out from later. `boot_ns` is nanoseconds since that boot; `offset_ns` is what
+    // has to be added to it for the time, once the clock is set. `held`: 0 free, 1 until the clock is set, 2 sent last.
+    "
+CREATE TABLE boot(id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL UNIQUE, offset_ns INTEGER) STRICT;
+ALTER TABLE message ADD COLUMN boot INTEGER;
+ALTER TABLE message ADD COLUMN boot_ns INTEGER;
+ALTER TABLE message ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX message_held ON message(held, seq) WHERE held > 0;
+ALTER TABLE totals ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER held_in AFTER INSERT ON message WHEN NEW.held = 1 BEGIN UPDATE totals SET held = held + 1; END;
+CREATE TRIGGER held_out AFTER DELETE ON message WHEN OLD.held = 1 BEGIN UPDATE totals SET held = held - 1; END;
+CREATE TRIGGER held_changed AFTER UPDATE OF held ON message BEGIN
+    UPDATE totals SET held = held + (NEW.held = 1) - (OLD.held = 1);
+END;
+",
+];

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::{Item, Rejected, SensorError, SensorSource, reading, shortened};
+use super::{Item, Rejected, SensorError, SensorSource, Stamped, reading, shortened};
 use crate::clock::Clock;
 use crate::station::text::printable;
 
@@ -93,7 +93,11 @@ impl Lines {
                     let position = Position { offset: open.offset, file };
                     self.position = Some(position);
                     if let Some(outcome) = self.judge(&line, at, now) {
-                        return Some(Item { position: position.to_string(), outcome });
+                        let (outcome, stamped) = match outcome {
+                            Ok((reading, stamped)) => (Ok(reading), stamped),
+                            Err(rejected) => (Err(rejected), Stamped::Here),
+                        };
+                        return Some(Item { position: position.to_string(), outcome, stamped });
                     }
                 }
                 Ok(false) => match self.what_became_of_it()? {
@@ -163,11 +167,11 @@ impl Lines {
         let position = Position { offset: open.offset + open.line.length, file: open.file };
         self.position = Some(position);
         let rejected = self.reject(&open.line, open.offset, "unfinished when its file was replaced");
-        Some(Item { position: position.to_string(), outcome: Err(rejected) })
+        Some(Item { position: position.to_string(), outcome: Err(rejected), stamped: Stamped::Here })
     }
 
     /// What a line is; `None` for an empty one.
-    fn judge(&self, line: &Line, at: u64, now: Timestamp) -> Option<Result<super::Reading, Rejected>> {
+    fn judge(&self, line: &Line, at: u64, now: Timestamp) -> Option<Result<(super::Reading, Stamped), Rejected>> {
         if line.length > MAX_LINE as u64 {
             return Some(Err(self.reject(line, at, &format!("{} bytes long, at most 65,536 are taken", line.length))));
         }

@@ -33,6 +33,19 @@ pub struct Item {
     pub position: String,
     /// A reading, or what couldn't be made one.
     pub outcome: Result<Reading, Rejected>,
+    /// Who gave the reading its time.
+    pub stamped: Stamped,
+}
+
+/// Who gave a reading its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamped {
+    /// This machine's clock, as it was read.
+    Here,
+    /// A program that wrote it with its time.
+    ByWriter,
+    /// A recorded series, long ago.
+    InSeries,
 }
 
 /// Something that isn't a reading.

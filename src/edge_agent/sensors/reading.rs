@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use super::Stamped;
 use crate::station::text::printable;
 use crate::station::{QcFlag, Reading, Variable};
 
@@ -41,7 +42,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 
 /// Reads a line without its line break. A reading without a time was measured `now`. Errors name the field and
 /// are printable.
-pub(super) fn parse(line: &str, now: Timestamp) -> Result<Reading, String> {
+pub(super) fn parse(line: &str, now: Timestamp) -> Result<(Reading, Stamped), String> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     let line: Line = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
@@ -65,7 +66,8 @@ pub(super) fn parse(line: &str, now: Timestamp) -> Result<Reading, String> {
     if values.is_empty() {
         return Err("holds no value".to_owned());
     }
-    Ok(Reading { measured_at: line.measured_at.unwrap_or(now), values, qc: line.qc })
+    let stamped = if line.measured_at.is_some() { Stamped::ByWriter } else { Stamped::Here };
+    Ok((Reading { measured_at: line.measured_at.unwrap_or(now), values, qc: line.qc }, stamped))
 }
 
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_line_is_a_reading() {
-        let reading = parse(
+        let (reading, stamped) = parse(
             r#" {"measuredAt":"2026-06-01T14:00:00+02:00","temperatureC":14.2,"rainMm":0,"qc":{"rain":"derived"}} "#,
             NOW,
         )
@@ -86,7 +88,9 @@ mod tests {
         assert_eq!(reading.measured_at.to_string(), "2026-06-01T12:00:00Z");
         assert_eq!(reading.values, [(Variable::Temperature, 14.2), (Variable::Rain, 0.0)]);
         assert_eq!(reading.qc, BTreeMap::from([(Variable::Rain, QcFlag::Derived)]));
-        assert_eq!(parse(r#"{"soundDba":40}"#, NOW).expect("a reading").measured_at, NOW);
+        assert_eq!(stamped, Stamped::ByWriter);
+        let (reading, stamped) = parse(r#"{"soundDba":40}"#, NOW).expect("a reading");
+        assert_eq!((reading.measured_at, stamped), (NOW, Stamped::Here));
     }
 
     #[test]
@@ -120,7 +124,7 @@ mod tests {
         #[test]
         fn every_finite_value_arrives_exactly(temperature in -1e6f64..1e6, wind in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
             let line = serde_json::json!({"temperatureC": temperature, "windSpeedMs": wind}).to_string();
-            let reading = parse(&line, NOW).expect("a reading");
+            let (reading, _) = parse(&line, NOW).expect("a reading");
             prop_assert_eq!(reading.values, vec![(Variable::Temperature, temperature), (Variable::WindSpeed, wind)]);
         }
     }

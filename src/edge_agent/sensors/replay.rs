@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::series::{CARRIED_NAME, Origin, Rows};
-use super::{Item, Rejected, SensorError, SensorSource};
+use super::{Item, Rejected, SensorError, SensorSource, Stamped};
 use crate::clock::Clock;
 use crate::station::Reading;
 use crate::station::text::printable;
@@ -99,7 +99,7 @@ impl Replay {
             (Some(at), rejected) => format!("{at}+{rejected}"),
             (None, rejected) => format!("+{rejected}"),
         };
-        Item { position, outcome }
+        Item { position, outcome, stamped: Stamped::InSeries }
     }
 }
 

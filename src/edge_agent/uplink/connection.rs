@@ -1,135 +1,253 @@
 //! One connection: from the TLS handshake to its end.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rumqttc::{
-    AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Packet,
-    PublishNoticeError, PublishOptions, PublishResult, QoS, TlsConfiguration, Transport,
+    AckMode, AsyncClient, Broker, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet,
+    Publish, PublishOptions, QoS, TlsConfiguration,
 };
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use secrecy::ExposeSecret;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Link, UplinkSettings, sas, topic, words};
-use crate::clock::ledger::Hop;
-use crate::edge_agent::outbox::OutboxRow;
+use super::attempts::{End, Failure};
+use super::desk::Desk;
+use super::dial::dial;
+use super::inbox::Inbox;
+use super::link::Link;
+use super::sender::{MAX_MESSAGE, Renewal, Sender};
+use super::settings::{Credentials, UplinkSettings};
+use super::status::Transport;
+use super::twin::{self, FromHub};
+use super::way::Reached;
+use super::{sas, tls, words};
+use crate::clock::wall;
 
-/// IoT Hub's bound on a message: 256 KB, properties included.
-const MAX_MESSAGE: usize = 256 * 1024;
 /// Version of IoT Hub's device API.
 const API_VERSION: &str = "2021-04-12";
 /// Seconds between signs of life when nothing is sent.
-const KEEP_ALIVE_S: u16 = 60;
+const KEEP_ALIVE_S: u16 = 30;
+/// The same on a metered line: IoT Hub's longest.
+const METERED_KEEP_ALIVE_S: u16 = 1177;
+/// How long the answer to a sign of life may take.
+const PONG: Duration = Duration::from_secs(10);
+/// The same on a metered line.
+const METERED_PONG: Duration = Duration::from_secs(30);
 /// Seconds for the TCP and TLS handshakes and the CONNACK.
 const CONNECT_TIMEOUT_S: u64 = 15;
 /// Packets written between two flushes at most.
 const WRITE_BATCH: usize = 128;
-/// Rows read from the outbox at once.
-const READ_BATCH: usize = 256;
-/// Bytes on their way from which no more rows are read.
-const MAX_BYTES_IN_FLIGHT: usize = 4 * 1024 * 1024;
-/// How long acknowledgements are waited for before a connection is ended on purpose.
-const DRAIN: Duration = Duration::from_secs(5);
-/// The same when the program ends: what is left is sent after the next start.
-const DRAIN_AT_SHUTDOWN: Duration = Duration::from_millis(500);
+/// Places in the client's queue beside the window's: what the desk sends.
+const DESK_PLACES: usize = 64;
+/// Bytes of a packet from the hub: a method's payload, or a twin with both sections.
+const MAX_INCOMING: usize = 192 * 1024;
+/// Where IoT Hub takes MQTT over WebSocket.
+const WEBSOCKET_PATH: &str = "/$iothub/websocket";
+/// After so long a connection over WebSocket is renewed, to see whether MQTT works again.
+const WEBSOCKET_LIFE: Duration = Duration::from_secs(3600);
+/// A method may hold up a renewal for so long.
+const METHOD_GRACE: Duration = Duration::from_secs(60);
+/// How far ahead a connection may be renewed: what needs none ends long before.
+const NO_RENEWAL: Duration = Duration::from_secs(365 * 86_400);
 
-/// Why a connection ended.
-pub(super) enum End {
-    /// The program ends.
-    Shutdown,
-    /// The token is about to end.
-    Renew,
-    /// Something failed, in words.
-    Failed(String),
+/// What the halves of a connection know of each other.
+pub(super) struct Line {
+    opened: Instant,
+    heard_ms: AtomicU64,
+    /// When the device's certificate ends.
+    pub(super) credential_ends_at: Option<Timestamp>,
 }
 
-/// A message on its way.
-struct InFlight {
-    seq: i64,
-    bytes: usize,
-    ack: Pin<Box<dyn Future<Output = Result<PublishResult, PublishNoticeError>> + Send>>,
+impl Line {
+    /// When something last came from the hub.
+    pub(super) fn heard_at(&self) -> Instant {
+        self.opened + Duration::from_millis(self.heard_ms.load(Ordering::Relaxed))
+    }
+
+    fn heard(&self) {
+        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard_ms.store(since, Ordering::Relaxed);
+    }
 }
 
 pub(super) struct Connection<'a> {
     link: &'a Link,
     settings: &'a UplinkSettings,
+    transport: Transport,
     client: AsyncClient,
     events: EventLoop,
-    renew_at: Instant,
+    line: Line,
+    renewal: Renewal,
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn open(link: &'a Link, settings: &'a UplinkSettings) -> Result<Self, String> {
-        let expires = Timestamp::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
-        let token = sas::token(&settings.hub_host_name, &settings.device_id, &settings.key, expires)
-            .map_err(|error| error.to_string())?;
-        let mut options = MqttOptions::new(&settings.device_id, (settings.host.clone(), settings.port));
-        let username = format!("{}/{}/?api-version={API_VERSION}", settings.hub_host_name, settings.device_id);
-        options
-            .set_credentials(username, token.expose_secret().as_bytes().to_vec())
-            .set_keep_alive(KEEP_ALIVE_S)
-            .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls(settings)?)))
-            .set_max_packet_size(64 * 1024, MAX_MESSAGE + 64 * 1024)
-            .set_max_request_batch(WRITE_BATCH)
-            .try_set_inflight(settings.in_flight.clamp(1, 4096))
-            .map_err(|error| error.to_string())?;
-        let capacity = usize::from(settings.in_flight.clamp(1, 4096));
-        let (client, mut events) = AsyncClient::builder(options).capacity(capacity).build();
-        let mut network = NetworkOptions::new();
-        network.set_tcp_nodelay(true);
-        network.set_connection_timeout(CONNECT_TIMEOUT_S);
-        events.set_network_options(network);
-        Ok(Self { link, settings, client, events, renew_at: Instant::now() + settings.token_life.mul_f64(0.8) })
-    }
-
-    /// Sends what the outbox has until the connection ends.
-    pub(super) async fn run(self) -> End {
-        let Self { link, settings, client, mut events, renew_at } = self;
-        let (accepted, mut is_accepted) = watch::channel(false);
-        let shutdown = shutdown_before_accepted(link, is_accepted.clone());
-        let drive = async {
-            loop {
-                match events.poll().await {
-                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                        accepted.send_replace(true);
-                    }
-                    Ok(_) => {}
-                    Err(error) => return error,
-                }
+    /// Prepares a connection: reads the certificate, signs the token.
+    pub(super) fn prepare(link: &'a Link, settings: &'a UplinkSettings, transport: Transport) -> Result<Self, String> {
+        let identity = tls::identity(&settings.credentials)?;
+        let credential_ends_at = identity.as_ref().and_then(|identity| identity.ends_at);
+        link.warn_of_end(settings, credential_ends_at);
+        let tls = TlsConfiguration::Rustls(link.tls.config(settings, identity.as_ref())?);
+        let mut options = match transport {
+            Transport::Mqtt => {
+                let mut options =
+                    MqttOptions::new(&settings.device_id, Broker::tcp(settings.host.clone(), settings.port));
+                options.set_transport(rumqttc::Transport::tls_with_config(tls));
+                options
+            }
+            Transport::Websocket => {
+                let url = format!("wss://{}:{}{WEBSOCKET_PATH}", url_host(&settings.host), settings.https_port);
+                MqttOptions::websocket_with_tls_config(&settings.device_id, url, tls)
+                    .map_err(|error| format!("{} can't be reached over WebSocket: {error}", settings.host))?
             }
         };
-        let sender = Sender { link, settings, client: &client, renew_at, in_flight: VecDeque::new(), last_seq: 0 };
-        let send = async {
-            if is_accepted.wait_for(|accepted| *accepted).await.is_err() {
-                std::future::pending::<()>().await;
+        let username = format!("{}/{}/?api-version={API_VERSION}", settings.hub_host_name, settings.device_id);
+        match &settings.credentials {
+            Credentials::Key(key) => {
+                let expires = wall::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
+                let token = sas::token(&settings.hub_host_name, &settings.device_id, key, expires)
+                    .map_err(|error| error.to_string())?;
+                options.set_credentials(username, token.expose_secret().as_bytes().to_vec());
             }
-            link.status.send_modify(|status| {
-                status.connected = true;
-                status.connects += 1;
-                status.last_error = None;
-            });
-            let end = sender.run().await;
+            _ => {
+                options.set_username(username);
+            }
+        }
+        let in_flight = settings.in_flight.clamp(1, 4096);
+        let is_metered = settings.budget_bytes_per_day.is_some();
+        options
+            .set_keep_alive(if is_metered { METERED_KEEP_ALIVE_S } else { KEEP_ALIVE_S })
+            .set_max_packet_size(MAX_INCOMING, MAX_MESSAGE + 64 * 1024)
+            .set_max_request_batch(WRITE_BATCH)
+            .set_ack_mode(AckMode::Manual)
+            .try_set_inflight(in_flight)
+            .map_err(|error| error.to_string())?;
+        let (host, meter) = (settings.host.clone(), link.meter.clone());
+        let port = port(settings, transport);
+        options.set_socket_connector(move |_, _| {
+            let (host, meter) = (host.clone(), meter.clone());
+            async move { dial(&host, port, meter).await }
+        });
+        let (client, mut events) = AsyncClient::builder(options).capacity(usize::from(in_flight) + DESK_PLACES).build();
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(CONNECT_TIMEOUT_S);
+        events.set_network_options(network);
+        let line = Line { opened: Instant::now(), heard_ms: AtomicU64::new(0), credential_ends_at };
+        let renewal = renewal(settings, transport, credential_ends_at);
+        Ok(Self { link, settings, transport, client, events, line, renewal })
+    }
+
+    /// Sends what the outbox has, and serves what the hub asks, until the connection ends.
+    pub(super) async fn run(self) -> End {
+        let Self { link, settings, transport, client, mut events, line, renewal } = self;
+        let (accepted, is_accepted) = watch::channel(false);
+        let (busy, is_busy) = watch::channel(0);
+        let inbox = Inbox::default();
+        let shutdown = shutdown_before_accepted(link, is_accepted.clone());
+        let drive = drive(&mut events, settings, &client, &inbox, &line, &accepted);
+        let desk = async {
+            wait_until_accepted(is_accepted.clone()).await;
+            Desk::new(link, &settings.device_id, &client, &inbox, &busy).run().await;
+        };
+        let send = async {
+            wait_until_accepted(is_accepted.clone()).await;
+            link.accepted();
+            let end = Sender::new(link, settings, &client, &line, renewal, is_busy).run().await;
             drop(client.try_disconnect_now());
             end
         };
-        tokio::pin!(drive, send);
+        tokio::pin!(drive, send, desk);
         let end = tokio::select! {
-            error = &mut drive => return End::Failed(words::describe(&error, settings)),
+            error = &mut drive => {
+                let was_accepted = *is_accepted.borrow();
+                return End::Failed(words::failure(&error, settings, transport, was_accepted));
+            }
             end = &mut send => end,
+            () = &mut desk => End::Renew,
             () = shutdown => return End::Shutdown,
         };
         // The goodbye goes out, or not: the hub keeps nothing for us.
-        let goodbye: Result<ConnectionError, _> = tokio::time::timeout(Duration::from_secs(1), drive).await;
-        drop(goodbye);
+        drop(tokio::time::timeout(Duration::from_secs(1), drive).await);
         end
+    }
+}
+
+/// Why the event loop stopped.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The client's own words.
+    Error(Box<ConnectionError>),
+    /// A sign of life wasn't answered.
+    NoPong,
+}
+
+/// Drives the client until the connection ends, and hands on what comes.
+async fn drive(
+    events: &mut EventLoop,
+    settings: &UplinkSettings,
+    client: &AsyncClient,
+    inbox: &Inbox,
+    line: &Line,
+    accepted: &watch::Sender<bool>,
+) -> Stopped {
+    let patience = if settings.budget_bytes_per_day.is_some() { METERED_PONG } else { PONG };
+    let mut pong_until: Option<Instant> = None;
+    loop {
+        let late = async {
+            match pong_until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        let event = tokio::select! {
+            event = events.poll() => event,
+            () = late => return Stopped::NoPong,
+        };
+        match event {
+            Ok(Event::Incoming(packet)) => {
+                line.heard();
+                pong_until = None;
+                match packet {
+                    Packet::ConnAck(_) => {
+                        accepted.send_replace(true);
+                    }
+                    Packet::Publish(publish) => {
+                        if let Err(publish) = inbox.put(publish) {
+                            turn_away(&publish, client, inbox, &settings.device_id);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Event::Outgoing(Outgoing::PingReq)) => pong_until = Some(Instant::now() + patience),
+            Ok(Event::Outgoing(_)) => {}
+            Err(error) => return Stopped::Error(Box::new(error)),
+        }
+    }
+}
+
+/// There is no room for what came: methods are told so, the twin is fetched later, a message comes again.
+fn turn_away(publish: &Publish, client: &AsyncClient, inbox: &Inbox, device_id: &str) {
+    let topic = String::from_utf8_lossy(&publish.topic);
+    match FromHub::of(&topic, device_id) {
+        FromHub::Method { rid, .. } => {
+            let payload = r#"{"error":"too much is being asked of the device; ask again later"}"#;
+            let options = PublishOptions::new(QoS::AtMostOnce);
+            drop(client.try_publish(twin::reply_topic(429, rid), payload.as_bytes().to_vec(), options));
+        }
+        FromHub::TwinAnswer { .. } | FromHub::Desired { .. } => inbox.miss(),
+        FromHub::DeviceBound { .. } => return,
+        FromHub::Unknown => {}
+    }
+    if let Some(ack) = client.prepare_ack(publish) {
+        drop(client.try_manual_ack(ack));
+    }
+}
+
+async fn wait_until_accepted(mut accepted: watch::Receiver<bool>) {
+    if accepted.wait_for(|accepted| *accepted).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -141,161 +259,38 @@ async fn shutdown_before_accepted(link: &Link, accepted: watch::Receiver<bool>) 
     }
 }
 
-fn tls(settings: &UplinkSettings) -> Result<Arc<rustls::ClientConfig>, String> {
-    let failed =
-        |reason: String| format!("the hub's certificate authority can't be used: {reason}; check the PEM file");
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&settings.ca_pem) {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+/// When the connection is renewed: before its token ends, when its certificate ends, and over WebSocket each hour.
+fn renewal(settings: &UplinkSettings, transport: Transport, ends_at: Option<Timestamp>) -> Renewal {
+    let now = Instant::now();
+    let (mut after, mut grace) = match &settings.credentials {
+        Credentials::Key(_) => (settings.token_life.mul_f64(0.8), settings.token_life.mul_f64(0.15).min(METHOD_GRACE)),
+        // With whatever certificate lies there then.
+        _ => {
+            let left = ends_at.and_then(|ends_at| Duration::try_from(ends_at.duration_since(wall::now())).ok());
+            (left.filter(|left| !left.is_zero()).unwrap_or(NO_RENEWAL).min(NO_RENEWAL), Duration::ZERO)
+        }
+    };
+    if transport == Transport::Websocket && after > WEBSOCKET_LIFE {
+        (after, grace) = (WEBSOCKET_LIFE, METHOD_GRACE);
     }
-    if roots.is_empty() {
-        return Err(failed("no certificate in it".into()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    Renewal { at: now + after, latest: now + after + grace }
 }
 
-/// Hands rows to the client and takes acknowledged ones out of the outbox.
-struct Sender<'a> {
-    link: &'a Link,
-    settings: &'a UplinkSettings,
-    client: &'a AsyncClient,
-    renew_at: Instant,
-    in_flight: VecDeque<InFlight>,
-    last_seq: i64,
-}
-
-impl Sender<'_> {
-    async fn run(mut self) -> End {
-        let mut changes = self.link.outbox.status();
-        let window = usize::from(self.settings.in_flight.clamp(1, 4096));
-        let mut may_have_more = true;
-        loop {
-            while may_have_more && self.has_room(window) {
-                changes.borrow_and_update();
-                let limit = READ_BATCH.min(window - self.in_flight.len());
-                match self.send_some(limit).await {
-                    Ok(sent) => may_have_more = sent == limit,
-                    Err(error) => return End::Failed(error),
-                }
-            }
-            let end = tokio::select! {
-                acknowledged = acknowledged(&mut self.in_flight) => match self.settle(acknowledged).await {
-                    Ok(()) => continue,
-                    Err(error) => return End::Failed(error),
-                },
-                changed = changes.changed(), if !may_have_more => {
-                    if changed.is_err() {
-                        return End::Shutdown;
-                    }
-                    may_have_more = true;
-                    continue;
-                }
-                () = tokio::time::sleep_until(self.renew_at) => End::Renew,
-                () = self.link.shutdown.cancelled() => End::Shutdown,
-            };
-            let drain = if matches!(end, End::Shutdown) { DRAIN_AT_SHUTDOWN } else { DRAIN };
-            // What isn't acknowledged by then is still in the outbox.
-            drop(tokio::time::timeout(drain, self.drain()).await);
-            return end;
-        }
-    }
-
-    fn has_room(&self, window: usize) -> bool {
-        let bytes: usize = self.in_flight.iter().map(|message| message.bytes).sum();
-        self.in_flight.len() < window && bytes < MAX_BYTES_IN_FLIGHT
-    }
-
-    /// Sends up to `limit` rows; answers how many the outbox had.
-    async fn send_some(&mut self, limit: usize) -> Result<usize, String> {
-        let rows = self.link.outbox.peek(self.last_seq, limit).await.map_err(|error| error.to_string())?;
-        let count = rows.len();
-        let mut sent = Vec::with_capacity(count);
-        for row in rows {
-            self.last_seq = row.seq;
-            let topic = topic::telemetry(&self.settings.device_id, &row.message_id, row.kind, self.link.clock.now());
-            if topic.len() + row.body.len() > MAX_MESSAGE {
-                self.set_aside(row, topic.len()).await?;
-                continue;
-            }
-            let (options, bytes) = (PublishOptions::new(QoS::AtLeastOnce), row.body.len());
-            match self.client.publish_tracked(topic, row.body.into_bytes(), options).await {
-                Ok(notice) => {
-                    let ack = Box::pin(notice.wait_async());
-                    self.in_flight.push_back(InFlight { seq: row.seq, bytes, ack });
-                }
-                Err(error) => return Err(client_error(&error)),
-            }
-            sent.push(row.message_id);
-        }
-        if !sent.is_empty() {
-            self.link.ledger.stamp(Hop::Sent, sent.iter().map(String::as_str));
-            self.link.status.send_modify(|status| status.sent += sent.len() as u64);
-        }
-        Ok(count)
-    }
-
-    async fn set_aside(&mut self, row: OutboxRow, properties: usize) -> Result<(), String> {
-        let reason = format!(
-            "{} of {} bytes with {properties} of properties is over the hub's 262,144",
-            row.kind.name(),
-            row.body.len()
-        );
-        tracing::warn!(message = row.message_id, "{reason}; set aside");
-        self.link.outbox.set_row_aside(row, reason, self.link.clock.now()).await.map_err(|error| error.to_string())
-    }
-
-    /// Takes what the hub has acknowledged out of the outbox.
-    async fn settle(&mut self, acknowledged: Result<Vec<i64>, PublishNoticeError>) -> Result<(), String> {
-        let seqs = acknowledged.map_err(|error| format!("the link lost a message's acknowledgement: {error}"))?;
-        let count = seqs.len() as u64;
-        self.link.outbox.remove(seqs).await.map_err(|error| error.to_string())?;
-        self.link.status.send_modify(|status| status.acknowledged += count);
-        Ok(())
-    }
-
-    async fn drain(&mut self) -> Result<(), String> {
-        while !self.in_flight.is_empty() {
-            let acknowledged = acknowledged(&mut self.in_flight).await;
-            self.settle(acknowledged).await?;
-        }
-        Ok(())
+pub(super) const fn port(settings: &UplinkSettings, transport: Transport) -> u16 {
+    match transport {
+        Transport::Mqtt => settings.port,
+        Transport::Websocket => settings.https_port,
     }
 }
 
-/// Waits for the oldest message's acknowledgement and takes all that came with it: a server acknowledges in
-/// the order of publishing (MQTT 3.1.1, 4.6). Sleeps for ever where nothing is in flight.
-async fn acknowledged(in_flight: &mut VecDeque<InFlight>) -> Result<Vec<i64>, PublishNoticeError> {
-    std::future::poll_fn(|context| {
-        let mut seqs = Vec::new();
-        while let Some(head) = in_flight.front_mut() {
-            match head.ack.as_mut().poll(context) {
-                Poll::Ready(Ok(_)) => seqs.push(head.seq),
-                Poll::Ready(Err(error)) if seqs.is_empty() => return Poll::Ready(Err(error)),
-                // Its turn comes with the next call, after what was acknowledged before it is settled.
-                Poll::Ready(Err(error)) => {
-                    head.ack = Box::pin(std::future::ready(Err(error)));
-                    break;
-                }
-                Poll::Pending => break,
-            }
-            in_flight.pop_front();
-        }
-        if seqs.is_empty() { Poll::Pending } else { Poll::Ready(Ok(seqs)) }
-    })
-    .await
+/// An IPv6 address has brackets in a URL.
+fn url_host(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn client_error(error: &ClientError) -> String {
-    // The error carries the whole request; its text is bounded, the message isn't.
-    match error {
-        ClientError::InvalidRequest(_) => "the device id makes an invalid topic; check station.device_id".into(),
-        _ => "the link's queue is closed; tried again".into(),
+impl Failure {
+    /// One that happened before anything was sent.
+    pub(super) const fn local(words: String) -> Self {
+        Self { words, reached: Reached::Refusal, is_refused: false }
     }
 }

@@ -7,7 +7,8 @@ use crate::station::MessageKind;
 
 /// What is escaped in names, values and tokens: all but RFC 3986's unreserved characters. Also keeps `+`,
 /// `#` and `/`, which mean something to MQTT, out of a topic.
-pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(in crate::edge_agent) const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The property bag of `devices/{id}/messages/events/{bag}`. Names that begin with `$.` are IoT Hub's system
 /// properties and keep their `$`.

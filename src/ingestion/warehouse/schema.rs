@@ -217,4 +217,64 @@ CREATE TABLE applied_pipe(
 ) STRICT;
 CREATE TABLE applied_container(name TEXT PRIMARY KEY, made_at TEXT NOT NULL) STRICT;
 ",
+    // How a message's time came about is a column too.
+    "
+DROP VIEW WEATHER_MEASUREMENTS_V;
+CREATE VIEW WEATHER_MEASUREMENTS_V AS SELECT
+    device_id, message_id,
+    json_extract(variant, '$.Body.measuredAt') AS measured_at,
+    json_extract(variant, '$.Body.temperatureC') AS temperature_c,
+    json_extract(variant, '$.Body.humidityPct') AS humidity_pct,
+    json_extract(variant, '$.Body.pressureHpa') AS pressure_hpa,
+    json_extract(variant, '$.Body.illuminanceLx') AS illuminance_lx,
+    json_extract(variant, '$.Body.soundDba') AS sound_dba,
+    json_extract(variant, '$.Body.rainMm') AS rain_mm,
+    json_extract(variant, '$.Body.windSpeedMs') AS wind_speed_ms,
+    json_extract(variant, '$.Body.windDirectionDeg') AS wind_direction_deg,
+    json_extract(variant, '$.Properties.sentAt') AS sent_at,
+    json_extract(variant, '$.EnqueuedTimeUtc') AS enqueued_at,
+    json_extract(variant, '$.Body.clock.flag') AS clock_flag,
+    measured_at_ms, file_name, file_row_number, start_scan_time AS load_time
+FROM WEATHER_JSON WHERE invalid IS NULL;
+
+DROP VIEW WEATHER_PREDICTIONS_V;
+CREATE VIEW WEATHER_PREDICTIONS_V AS SELECT
+    p.device_id, p.message_id,
+    json_extract(p.variant, '$.Body.measuredAt') AS issued_at,
+    json_extract(p.variant, '$.Body.modelId') AS model_id,
+    json_extract(f.value, '$.variable') AS variable,
+    json_extract(f.value, '$.persistence') AS persistence,
+    json_extract(l.value, '$.leadMinutes') AS lead_minutes,
+    json_extract(l.value, '$.q05') AS q05,
+    json_extract(l.value, '$.q25') AS q25,
+    json_extract(l.value, '$.q50') AS q50,
+    json_extract(l.value, '$.q75') AS q75,
+    json_extract(l.value, '$.q95') AS q95,
+    json_extract(p.variant, '$.Body.clock.flag') AS clock_flag,
+    p.measured_at_ms, p.file_name, p.file_row_number, p.start_scan_time AS load_time
+FROM WEATHER_PREDICTIONS p,
+    json_each(p.variant, '$.Body.forecasts') f, json_each(f.value, '$.leads') l
+WHERE p.invalid IS NULL;
+
+DROP VIEW WEATHER_HEALTH_V;
+CREATE VIEW WEATHER_HEALTH_V AS SELECT
+    device_id, message_id,
+    json_extract(variant, '$.Body.type') AS type,
+    json_extract(variant, '$.Body.measuredAt') AS measured_at,
+    json_extract(variant, '$.Body.agentVersion') AS agent_version,
+    json_extract(variant, '$.Body.agentUptimeS') AS agent_uptime_s,
+    json_extract(variant, '$.Body.outboxRows') AS outbox_rows,
+    json_extract(variant, '$.Body.outboxBytes') AS outbox_bytes,
+    json_extract(variant, '$.Body.outboxGivenUp') AS outbox_given_up,
+    json_extract(variant, '$.Body.memoryUsedPct') AS memory_used_pct,
+    json_extract(variant, '$.Body.processMemoryMib') AS process_memory_mib,
+    json_extract(variant, '$.Body.loadAverage') AS load_average,
+    json_extract(variant, '$.Body.diskFreeMib') AS disk_free_mib,
+    json_extract(variant, '$.Body.temperatureC') AS temperature_c,
+    json_extract(variant, '$.Body.blobName') AS blob_name,
+    json_extract(variant, '$.Body.sizeBytes') AS size_bytes,
+    json_extract(variant, '$.Body.clock.flag') AS clock_flag,
+    measured_at_ms, file_name, file_row_number, start_scan_time AS load_time
+FROM WEATHER_HEALTH WHERE invalid IS NULL;
+",
 ];

@@ -15,7 +15,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, wire};
+use super::shared::Shared;
+use super::wire;
 use crate::clock::ledger::Hop;
 use crate::ingestion::enqueued::AppendError;
 
@@ -161,7 +162,7 @@ impl<W: AsyncWrite + Unpin> Out<'_, W> {
                 stream.write_all_buf(&mut self.buffer).await?;
                 stream.flush().await
             };
-            if !matches!(tokio::time::timeout(WRITE_TIMEOUT, write).await, Ok(Ok(()))) {
+            if !matches!(self.shared.faults.timeout(WRITE_TIMEOUT, write).await, Some(Ok(()))) {
                 self.connection.cancel();
                 self.stream = None;
             }
@@ -172,7 +173,7 @@ impl<W: AsyncWrite + Unpin> Out<'_, W> {
     async fn close(&mut self) {
         if let Some(mut stream) = self.stream.take() {
             // The other side may be gone already.
-            drop(tokio::time::timeout(WRITE_TIMEOUT, stream.shutdown()).await);
+            drop(self.shared.faults.timeout(WRITE_TIMEOUT, stream.shutdown()).await);
         }
     }
 }

@@ -90,7 +90,9 @@ pub(super) fn hub(all: &Resources<'_>, faults: &mut Faults) -> Option<HubTopolog
         }
         Some(known?.name.clone())
     });
-    Some(HubTopology { name: name.to_owned(), endpoints, routes, fallback })
+    let uploads = objects(&hub.attributes, "file_upload").first().and_then(|upload| text(upload, "container_name"));
+    let uploads = uploads.map(str::to_owned);
+    Some(HubTopology { name: name.to_owned(), endpoints, routes, fallback, uploads })
 }
 
 /// The storage endpoints; one in a resource of its own stands for the one of its name in the hub's.

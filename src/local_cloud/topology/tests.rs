@@ -28,6 +28,7 @@ fn module() -> Vec<(Resource, Timestamp)> {
             "azurerm_iothub",
             &hub,
             json!({"name": "skydeck-demo-hub", "endpoint": [], "route": [], "fallback_route": [],
+            "file_upload": [{"container_name": "pictures", "sas_ttl": "PT1H"}],
             "sku": [{"name": "S1", "capacity": 1}], "tags": {"environment": "demo"}}),
         ),
         resource(
@@ -142,6 +143,8 @@ fn the_modules_resources_are_the_built_in_topology() {
         "json-blob-predictions"
     ]));
     assert!(topology.has_container("pictures") && !topology.announces("pictures"));
+    assert_eq!(topology.upload_container(), Some("pictures"));
+    assert_eq!(without("azurerm_storage_container", "pictures").upload_container(), None);
     assert_eq!(topology.windows(), Some((SignedDuration::from_secs(60), SignedDuration::from_secs(60))));
 }
 

@@ -1,0 +1,96 @@
+//! `skydeck agent run`: the process of an agent alone.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use jiff::Timestamp;
+
+use super::change::{Change, changes, write};
+use crate::cli::block_on_one;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::signals::Signals;
+use crate::owner::LockError;
+use crate::owner::agent::{self, AgentAlone, AloneEnd, AloneError};
+
+/// Runs it until a signal ends it. Where the hub has it restarted, this process becomes a new one of the program as it
+/// is then: under a service manager its process id stays, and without one nobody else would start it again.
+pub fn run(context: &Context) -> Result<Exit, Failure> {
+    let mut wants_restart = false;
+    let exit = block_on_one(async {
+        let (exit, end) = live(context).await?;
+        wants_restart = end == AloneEnd::Restart;
+        Ok(exit)
+    })?;
+    if !wants_restart {
+        return Ok(exit);
+    }
+    let mut arguments = std::env::args_os();
+    let program = context.program().unwrap_or_else(|| arguments.next().unwrap_or_default().into());
+    // Answers only where it fails.
+    let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
+    let words = format!("{}: can't be started anew: {error}; start `skydeck agent run` again", program.display());
+    Err(Failure::new(Exit::Failed, words))
+}
+
+async fn live(context: &Context) -> Result<(Exit, AloneEnd), Failure> {
+    let mut signals = Signals::catch()?;
+    context.folders.make()?;
+    let log = crate::cli::logging::start(context, "agent.log", context.verbose > 0)?;
+    let settings = &context.loaded.settings;
+    let mut alone = agent::start(&context.environment, settings, &context.folders, &log).await?;
+    let first = Change::Agent {
+        device_id: settings.station.device_id.clone(),
+        environment: context.environment.to_string(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_dir: context.folders.data.display().to_string(),
+    };
+    write(context.output, Timestamp::now(), &first)?;
+    let outcome = follow(&mut alone, context, &mut signals).await;
+    match outcome {
+        Ok((_, AloneEnd::Restart)) => {
+            write(context.output, Timestamp::now(), &Change::Restart)?;
+            outcome
+        }
+        // A second signal cuts the end short.
+        _ => tokio::select! {
+            ended = alone.shutdown() => ended.map_err(Failure::from).and(outcome),
+            _ = signals.next() => outcome,
+        },
+    }
+}
+
+/// Writes a line for each change until a signal comes or it ends by itself.
+async fn follow(alone: &mut AgentAlone, context: &Context, signals: &mut Signals) -> Result<(Exit, AloneEnd), Failure> {
+    let mut reports = alone.report();
+    let mut before = None;
+    loop {
+        let now = reports.borrow_and_update().clone();
+        for change in changes(before.as_ref(), &now) {
+            write(context.output, Timestamp::now(), &change)?;
+        }
+        before = Some(now);
+        let changed = async {
+            // An agent that is gone says so by its end.
+            if reports.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = changed => {}
+            end = alone.ended() => return Ok((Exit::Done, end?)),
+            exit = signals.next() => return Ok((exit, AloneEnd::Done)),
+        }
+    }
+}
+
+impl From<AloneError> for Failure {
+    fn from(error: AloneError) -> Self {
+        let exit = match error {
+            AloneError::Lock(LockError::Owned { .. }) => Exit::Locked,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}

@@ -1,0 +1,74 @@
+//! A connection string: to standard output, or into a file of its own.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::ask_hub;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::{host, status};
+use crate::owner::{HubAnswer, HubAsk};
+use crate::station::text::printable;
+
+/// Hands out the connection string of the device `id`, or of the service side.
+pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>) -> Result<Exit, Failure> {
+    let client = host::attached(context).await?;
+    let HubAnswer::ConnectionString { text } = ask_hub(&client, HubAsk::ConnectionString { id }).await? else {
+        return Err(status::unexpected());
+    };
+    let secret = SecretString::from(text);
+    let output = context.output;
+    match out {
+        Some(path) => {
+            write(path, &secret)?;
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            if output.json {
+                output.json_line(&json!({"file": path}))?;
+            } else {
+                let path = printable(&path.display().to_string());
+                output
+                    .line(&format!("{path}: written; settings take it as link.connection_string = \"file:{path}\""))?;
+            }
+        }
+        None if output.json => output.json_line(&json!({"connectionString": secret.expose_secret()}))?,
+        None => output.line(secret.expose_secret())?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Into a new file that its owner alone may read.
+fn write(path: &Path, secret: &SecretString) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        let next = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "name one that isn't there yet",
+            _ => "check the folder and its permissions",
+        };
+        Failure::new(Exit::Failed, format!("{}: {error}; {next}", path.display()))
+    };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_its_owners_alone_and_never_written_over() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("roof-02.secret");
+        let secret = SecretString::from("HostName=h;DeviceId=d;SharedAccessKey=k");
+        write(&path, &secret).expect("written");
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "HostName=h;DeviceId=d;SharedAccessKey=k\n");
+        let words = write(&path, &secret).expect_err("it is there").words().map(str::to_owned).expect("words");
+        assert!(words.ends_with("name one that isn't there yet") && !words.contains("SharedAccessKey"), "{words}");
+    }
+}

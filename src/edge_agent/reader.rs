@@ -1,0 +1,500 @@
+//! From the source into the outbox: readings, the nowcasts they bring, and what the machine's clock does to both.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use super::agent::AgentError;
+use super::methods::Answer;
+use super::outbox::Dated;
+use super::pace::{Pace, Taken};
+use super::redating;
+use super::sensors::{Item, SensorSource, Source, Stamped};
+use super::shared::{RETRY, Shared};
+use super::slot::{SLOT, Slot, SlotAsk};
+use super::timekeeping::{self, Change, Moment, SET_FROM, Timekeeper, dated, note};
+use crate::clock::ledger::{Hop, Ledger};
+use crate::clock::wall::SetAlarm;
+use crate::database::DatabaseError;
+use crate::nowcast::{Mean, Model, TenMinuteMeans};
+use crate::station::{ClockFlag, Message, MessageId, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement};
+
+/// Readings made durable together while the agent catches up.
+const CHUNK: usize = 1000;
+/// How far ahead of the clock a mean may end before the clock counts as having been wrong when it was made.
+const AHEAD: SignedDuration = SignedDuration::from_mins(11);
+
+pub(super) const POSITION: &str = "source.position";
+const OPEN_BIN: &str = "means.open";
+const LAST_ISSUE: &str = "nowcast.last";
+const LAST_MEAN: &str = "means.last";
+
+/// The part of the agent that reads.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    source: Option<Source>,
+    keeper: Timekeeper,
+    /// The offset of the clock while it wasn't set, by which a writer's times of then can be dated, nanoseconds.
+    unset_offset_ns: Option<i64>,
+    slot: Slot,
+    asks: mpsc::Receiver<SlotAsk>,
+    model: Model,
+    means: TenMinuteMeans,
+    /// End of the newest mean the model has seen.
+    last_mean: Timestamp,
+    last_issue: Option<Timestamp>,
+    pace: Pace,
+}
+
+/// What becomes durable together.
+#[derive(Default)]
+struct Chunk {
+    messages: Vec<Dated>,
+    means: Vec<Mean>,
+    aside: Vec<(String, String)>,
+    position: Option<String>,
+    measured: u64,
+    passed_over: u64,
+    last_measured_at: Option<Timestamp>,
+}
+
+impl Reader {
+    pub(super) async fn open(
+        shared: Arc<Shared>,
+        source: Option<Source>,
+        asks: mpsc::Receiver<SlotAsk>,
+    ) -> Result<Self, AgentError> {
+        let outbox = &shared.outbox;
+        let slot = Slot::read(outbox.state(SLOT).await?.as_deref());
+        let known = outbox.state(LAST_MEAN).await?.and_then(|text| text.parse().ok());
+        // Without a note: an outbox of before, whose history counts, or a first start that was cut short. Means of later
+        // readings may be in the history: stored just before a crash, they come again with their readings.
+        let has_begun = outbox.state(OPEN_BIN).await?.is_some();
+        let last_mean = known.unwrap_or(if has_begun { Timestamp::MAX } else { Timestamp::MIN });
+        let means = outbox.state(OPEN_BIN).await?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+        let last_issue: Option<Timestamp> = outbox.state(LAST_ISSUE).await?.and_then(|text| text.parse().ok());
+        let model = taught(&shared, &slot, last_mean).await?;
+        let offset_ns = outbox.boot_offset(&shared.boot.boot_id).await?;
+        let reader = Self {
+            keeper: Timekeeper::resume(offset_ns),
+            unset_offset_ns: None,
+            slot,
+            asks,
+            model,
+            means,
+            last_mean,
+            last_issue,
+            pace: Pace::default(),
+            source,
+            shared,
+        };
+        reader.say_slot();
+        reader.shared.status.send_modify(|status| status.last_issue_at = last_issue);
+        if reader.shared.is_wall {
+            reader.give_up_earlier_boots().await?;
+        }
+        Ok(reader)
+    }
+
+    /// Reads for good.
+    pub(super) async fn run(mut self, ledger: &Ledger) {
+        let mut alarm = SetAlarm::new();
+        let clock = self.shared.clock.clone();
+        loop {
+            self.follow_clock().await;
+            let mut items = self.source.as_mut().map_or_else(Vec::new, |source| source.drain_until(clock.now(), CHUNK));
+            if items.is_empty() {
+                let is_wall = self.shared.is_wall;
+                tokio::select! {
+                    biased;
+                    Some(ask) = self.asks.recv() => self.change_slot(ask).await,
+                    () = alarm.rung(), if is_wall => {}
+                    item = next(&mut self.source, &clock) => match item {
+                        Some(item) => items.push(item),
+                        None => self.ended(),
+                    },
+                }
+            }
+            if !items.is_empty() {
+                // A clock that was set while the reading was waited for is followed before it is stamped.
+                self.follow_clock().await;
+                self.store(items, ledger).await;
+            }
+            self.say_source();
+        }
+    }
+
+    fn ended(&mut self) {
+        let Some(source) = self.source.take() else { return };
+        tracing::info!(target: "agent", "{}", source.state());
+        self.shared.status.send_modify(|status| {
+            status.source = source.state();
+            status.source_ended = true;
+        });
+    }
+
+    fn say_source(&self) {
+        let Some(state) = self.source.as_ref().map(SensorSource::state) else { return };
+        self.shared.status.send_if_modified(|status| {
+            let is_new = status.source != state;
+            status.source = state;
+            is_new
+        });
+    }
+
+    fn say_slot(&self) {
+        self.shared.status.send_modify(|status| status.model_id = Some(self.slot.current.clone()));
+        self.shared.report.send_modify(|report| report.model = self.slot.report());
+        self.shared.publish_reported();
+    }
+
+    // The clock.
+
+    /// Looks at the clock, and where it was set or stepped, does what follows from it before anything else.
+    async fn follow_clock(&mut self) {
+        if !self.shared.is_wall {
+            return;
+        }
+        let moment = self.shared.machine.now();
+        let change = self.keeper.observe(moment);
+        match change {
+            Change::None => {
+                if !moment.is_set() {
+                    self.unset_offset_ns = Some(moment.offset_ns());
+                } else if self.shared.outbox.status().borrow().held > 0 {
+                    // Made at the very moment when the clock was set.
+                    self.free_held(moment.offset_ns()).await;
+                }
+                return;
+            }
+            Change::Set { offset_ns } => {
+                tracing::info!(target: "agent", "the clock is set: {}", moment.wall);
+                self.keep_offset(offset_ns).await;
+                self.step_back(moment.wall).await;
+                self.free_held(offset_ns).await;
+            }
+            Change::Stepped { offset_ns, by_ns } => {
+                let by = timekeeping::step_words(by_ns);
+                self.keep_offset(offset_ns).await;
+                self.step_back(moment.wall).await;
+                self.free_held(offset_ns).await;
+                let count = loop {
+                    match redating::follow_step(&self.shared.outbox, &self.shared.boot, offset_ns).await {
+                        Ok(count) => break count,
+                        Err(error) => self.failed(&error).await,
+                    }
+                };
+                tracing::warn!(target: "agent", "the clock stepped by {by}: {count} waiting messages are dated anew");
+                self.shared.report.send_modify(|report| report.clock.restamped += count);
+            }
+            Change::Lost => tracing::warn!(
+                target: "agent",
+                "the clock shows {}, which is before this program was made: it counts as not set, and readings wait \
+                 until it is",
+                moment.wall
+            ),
+        }
+        self.shared.report.send_modify(|report| {
+            report.clock.is_set = moment.is_set();
+            if moment.is_set() {
+                report.clock.last_set_at = Some(moment.wall);
+            }
+            if let Change::Stepped { by_ns, .. } = change {
+                #[expect(clippy::cast_precision_loss, reason = "milliseconds of a step are far below 2^53")]
+                let by_s = (by_ns / 1_000_000) as f64 / 1000.0;
+                report.clock.last_step_s = Some(by_s);
+            }
+        });
+        self.shared.clock_was_set();
+    }
+
+    async fn keep_offset(&self, offset_ns: i64) {
+        while let Err(error) = self.shared.outbox.set_boot_offset(self.shared.boot.id, offset_ns).await {
+            self.failed(&error).await;
+        }
+    }
+
+    /// Dates what was held, and lets the means and the model learn from it in order of time. Nowcasts of then aren't
+    /// made: nobody could have had them.
+    async fn free_held(&mut self, offset_ns: i64) {
+        let mut count = 0;
+        loop {
+            let freed = match redating::next_held(&self.shared.outbox, &self.shared.boot, offset_ns).await {
+                Ok(Some(freed)) => freed,
+                Ok(None) => break,
+                Err(error) => {
+                    self.failed(&error).await;
+                    continue;
+                }
+            };
+            let means: Vec<Mean> = freed.measurements.iter().filter_map(|m| self.learn(m)).collect();
+            while let Err(error) = self.shared.history.append(means.clone()).await {
+                self.failed(&error).await;
+            }
+            count += freed.messages.len() as u64;
+            while let Err(error) = self.shared.outbox.redate(freed.messages.clone(), self.state(None)).await {
+                self.failed(&error).await;
+            }
+        }
+        if count > 0 {
+            tracing::info!(target: "agent", "{count} messages from before the clock was set have their time now");
+            self.shared.report.send_modify(|report| report.clock.restamped += count);
+        }
+    }
+
+    /// Means that were made while the clock was ahead are forgotten: they would keep later ones out.
+    async fn step_back(&mut self, now: Timestamp) {
+        let is_ahead = self.last_mean < Timestamp::MAX && self.last_mean > now + AHEAD;
+        if !is_ahead && self.means.holds_before(now + AHEAD) {
+            return;
+        }
+        self.means = TenMinuteMeans::new();
+        if is_ahead {
+            while let Err(error) = self.shared.history.forget_after(now).await {
+                self.failed(&error).await;
+            }
+            self.last_mean = now;
+            self.last_issue = self.last_issue.filter(|issue| *issue <= now);
+            match taught(&self.shared, &self.slot, now).await {
+                Ok(model) => self.model = model,
+                Err(error) => tracing::error!(target: "agent", "the model keeps what it learnt ahead of time: {error}"),
+            }
+        }
+    }
+
+    /// What is held of boots that are over: dated where their clock was set in time, else sent as it is, last.
+    async fn give_up_earlier_boots(&self) -> Result<(), DatabaseError> {
+        for boot in self.shared.outbox.held_boots().await? {
+            if boot.id == self.shared.boot.id {
+                continue;
+            }
+            let (mut restamped, mut never) = (0, 0);
+            if let Some(offset_ns) = boot.offset_ns {
+                while let Some(freed) = redating::next_held(&self.shared.outbox, &boot, offset_ns).await? {
+                    restamped += freed.messages.len() as u64;
+                    self.shared.outbox.redate(freed.messages, Vec::new()).await?;
+                }
+            } else {
+                never = redating::give_up_dating(&self.shared.outbox, &boot).await?;
+                tracing::warn!(
+                    target: "agent",
+                    "{never} messages of an earlier boot will never have a time: its clock wasn't set"
+                );
+            }
+            self.shared.report.send_modify(|report| {
+                report.clock.restamped += restamped;
+                report.clock.never_dated += never;
+            });
+        }
+        Ok(())
+    }
+
+    // Readings.
+
+    /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
+    /// as it takes: the source waits meanwhile, so nothing is lost.
+    async fn store(&mut self, items: Vec<Item>, ledger: &Ledger) {
+        let moment = self.shared.machine.now();
+        let every = self.shared.effective.borrow().measure_every_s;
+        let mut chunk = Chunk::default();
+        for item in items {
+            let position = item.position;
+            match item.outcome {
+                Ok(reading) => {
+                    let (reading, dating) = self.date(reading, item.stamped, moment);
+                    let at_ns = dating.stamp.map_or_else(|| nanoseconds(reading.measured_at), |stamp| stamp.boot_ns);
+                    match self.pace.take(reading, at_ns, every) {
+                        Taken::PassedOver => {
+                            chunk.passed_over += 1;
+                            continue;
+                        }
+                        Taken::Taken(reading) => self.take(&reading, dating, &mut chunk),
+                    }
+                }
+                Err(rejected) => chunk.aside.push((rejected.raw, rejected.reason)),
+            }
+            // What was passed over stands behind the next that is taken.
+            chunk.position = Some(position);
+        }
+        if chunk.position.is_some() {
+            let ids: Vec<String> = chunk.messages.iter().map(|m| m.message.message_id().as_str().to_owned()).collect();
+            self.persist(&chunk).await;
+            ledger.stamp(Hop::Measured, ids.iter().map(String::as_str));
+        }
+        self.shared.status.send_modify(|status| {
+            status.measured += chunk.measured;
+            status.passed_over += chunk.passed_over;
+            status.last_measured_at = chunk.last_measured_at.or(status.last_measured_at);
+            status.last_issue_at = self.last_issue;
+            status.last_error = None;
+        });
+    }
+
+    /// Where the reading's time comes from, and the time itself where it can be told already.
+    fn date(&self, reading: Reading, stamped: Stamped, moment: Moment) -> (Reading, Dating) {
+        let none = Dating { stamp: None, note: None, is_known: true };
+        match stamped {
+            _ if !self.shared.is_wall => (reading, none),
+            Stamped::InSeries => (reading, none),
+            Stamped::Here => {
+                let stamp = self.shared.stamp(moment);
+                (reading, Dating { stamp, note: None, is_known: moment.is_set() })
+            }
+            // A writer whose clock is set is believed.
+            Stamped::ByWriter if reading.measured_at >= SET_FROM => (reading, none),
+            Stamped::ByWriter => {
+                let unset = if moment.is_set() { self.unset_offset_ns } else { Some(moment.offset_ns()) };
+                let boot_ns = unset.map(|offset| nanoseconds(reading.measured_at).saturating_sub(offset));
+                // A time that this boot's unset clock can't have shown is the writer's own business.
+                let Some(boot_ns) = boot_ns.filter(|ns| (0..=moment.boot_ns).contains(ns)) else {
+                    return (reading, none);
+                };
+                let stamp = self.shared.stamp(Moment { boot_ns, ..moment });
+                if !moment.is_set() {
+                    return (reading, Dating { stamp, note: None, is_known: false });
+                }
+                let measured_at = dated(boot_ns, moment.offset_ns());
+                let note = Some(note(ClockFlag::Restamped, &self.shared.boot.boot_id, boot_ns));
+                (Reading { measured_at, ..reading }, Dating { stamp, note, is_known: true })
+            }
+        }
+    }
+
+    /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.
+    fn take(&mut self, reading: &Reading, dating: Dating, chunk: &mut Chunk) {
+        let (mut measurement, rejected) = WeatherMeasurement::from_reading(&self.shared.device_id, reading);
+        if !rejected.is_empty() {
+            let reasons: Vec<_> = rejected.iter().map(ToString::to_string).collect();
+            let words = format!("of the reading of {}, the rest of which went on: ", reading.measured_at);
+            chunk.aside.push((format!("{reading:?}"), words + &reasons.join("; ")));
+        }
+        measurement.clock = dating.note;
+        chunk.measured += 1;
+        chunk.last_measured_at = Some(measurement.measured_at);
+        if dating.is_known
+            && let Some(mean) = self.learn(&measurement)
+        {
+            chunk.means.push(mean);
+            chunk.messages.extend(self.nowcast(mean.ends_at).map(|nowcast| Message::Prediction(nowcast).into()));
+        }
+        chunk.messages.push(Dated { message: Message::WeatherMeasurement(measurement), stamp: dating.stamp });
+    }
+
+    fn learn(&mut self, measurement: &WeatherMeasurement) -> Option<Mean> {
+        let mean = self.means.push(measurement)?;
+        self.model.observe(&mean);
+        self.last_mean = mean.ends_at;
+        Some(mean)
+    }
+
+    fn nowcast(&mut self, issued_at: Timestamp) -> Option<Prediction> {
+        let every = SignedDuration::from_mins(i64::from(self.shared.effective.borrow().nowcast_every_min));
+        if self.last_issue.is_some_and(|last| issued_at.duration_since(last) < every) {
+            return None;
+        }
+        let forecasts = self.model.forecast(issued_at);
+        if forecasts.is_empty() {
+            return None;
+        }
+        self.last_issue = Some(issued_at);
+        Some(Prediction {
+            device_id: self.shared.device_id.clone(),
+            message_id: MessageId::new(issued_at),
+            measured_at: issued_at,
+            schema: SCHEMA_VERSION,
+            clock: None,
+            model_id: self.model.id().to_owned(),
+            forecasts,
+            rain_probability: None,
+            cloud_probability: Vec::new(),
+        })
+    }
+
+    async fn persist(&self, chunk: &Chunk) {
+        // A mean that is stored twice is the same mean; the readings count once, with their position.
+        while let Err(error) = self.shared.history.append(chunk.means.clone()).await {
+            self.failed(&error).await;
+        }
+        for (raw, reason) in &chunk.aside {
+            tracing::warn!(target: "agent", "kept aside: {reason}");
+            let now = self.shared.clock.now();
+            while let Err(error) = self.shared.outbox.set_aside(raw.clone(), reason.clone(), now).await {
+                self.failed(&error).await;
+            }
+        }
+        let state = self.state(chunk.position.clone());
+        while let Err(error) = self.shared.outbox.append_dated(chunk.messages.clone(), state.clone()).await {
+            self.failed(&error).await;
+        }
+    }
+
+    /// What has to be known at the next start beside the messages.
+    fn state(&self, position: Option<String>) -> Vec<(String, String)> {
+        let mut state = vec![(OPEN_BIN.to_owned(), serde_json::to_string(&self.means).unwrap_or_default())];
+        state.push((LAST_MEAN.to_owned(), self.last_mean.to_string()));
+        state.extend(position.map(|position| (POSITION.to_owned(), position)));
+        state.extend(self.last_issue.map(|at| (LAST_ISSUE.to_owned(), at.to_string())));
+        state
+    }
+
+    async fn failed(&self, error: &DatabaseError) {
+        let words = error.to_string();
+        if self.shared.status.borrow().last_error.as_deref() != Some(&words) {
+            tracing::error!(target: "agent", "readings wait at the source: {words}");
+            self.shared.status.send_modify(|status| status.last_error = Some(words));
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+
+    // The slot.
+
+    async fn change_slot(&mut self, ask: SlotAsk) {
+        let answer = self.changed_slot(&ask.change).await.unwrap_or_else(|answer| answer);
+        // Whoever asked may have gone.
+        drop(ask.reply.send(answer));
+    }
+
+    async fn changed_slot(&mut self, change: &super::slot::SlotChange) -> Result<Answer, Answer> {
+        let slot = self.slot.after(change, self.shared.clock.now())?;
+        if slot != self.slot {
+            let failed = |error: DatabaseError| Answer::new(500, error.to_string());
+            let model = taught(&self.shared, &slot, self.last_mean).await.map_err(failed)?;
+            let kept = serde_json::to_string(&slot).unwrap_or_default();
+            self.shared.outbox.put_state(vec![(SLOT.to_owned(), kept)]).await.map_err(failed)?;
+            tracing::info!(target: "agent", "the model {} makes the nowcasts now", slot.current);
+            (self.model, self.slot) = (model, slot);
+            self.say_slot();
+        }
+        Ok(Answer::ok(serde_json::json!(self.slot.report())))
+    }
+}
+
+/// Where a reading's time comes from.
+struct Dating {
+    stamp: Option<super::outbox::Stamp>,
+    note: Option<crate::station::ClockNote>,
+    /// Whether the time is known already.
+    is_known: bool,
+}
+
+/// The slot's model, with all it can have learnt until `until`.
+async fn taught(shared: &Shared, slot: &Slot, until: Timestamp) -> Result<Model, DatabaseError> {
+    let (latitude, longitude) = (shared.station.latitude_deg, shared.station.longitude_deg);
+    let fallback = || Model::AnomalyPersistence(Box::new(crate::nowcast::AnomalyPersistence::new(latitude, longitude)));
+    let mut model = Model::new(&slot.current, latitude, longitude).unwrap_or_else(fallback);
+    shared.history.teach(&mut model, until).await?;
+    Ok(model)
+}
+
+/// The next item; sleeps for ever without a source.
+async fn next(source: &mut Option<Source>, clock: &crate::clock::Clock) -> Option<Item> {
+    match source {
+        Some(source) => source.next(clock).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn nanoseconds(at: Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,193 @@
+//! What the agent says of itself, for whoever looks: the owner's snapshot, `skydeck agent status`, `diagnose`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::outbox::OutboxStatus;
+use super::uplink::UplinkStatus;
+
+/// The agent's whole report. It changes when something in it does, never by itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AgentReport {
+    /// The device.
+    pub device_id: String,
+    /// Version of the agent.
+    pub version: String,
+    /// When it started, by the clock as it is known now.
+    pub started_at: Option<Timestamp>,
+    /// The source and what was measured.
+    pub source: AgentStatus,
+    /// The outbox.
+    pub outbox: OutboxStatus,
+    /// The link.
+    pub uplink: UplinkStatus,
+    /// The machine's clock.
+    pub clock: ClockReport,
+    /// The twin.
+    pub twin: TwinReport,
+    /// The model slot.
+    pub model: ModelReport,
+    /// The camera; absent where there is none.
+    pub camera: Option<CameraReport>,
+    /// Methods served, by name.
+    pub methods: BTreeMap<String, MethodReport>,
+    /// The newest 50 messages to the device, newest last.
+    pub received: Vec<Received>,
+    /// Outboxes found broken and salvaged, since the first.
+    pub salvages: u64,
+    /// What the newest salvage saved and lost, in words.
+    pub last_salvage: Option<String>,
+}
+
+/// How the source is, and what was made of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AgentStatus {
+    /// Where readings come from, in words.
+    pub source: String,
+    /// Whether there is a source at all.
+    pub has_source: bool,
+    /// Whether it has come to its end.
+    pub source_ended: bool,
+    /// Readings stored since the start.
+    pub measured: u64,
+    /// Readings passed over since the start, because they came sooner than was asked for.
+    pub passed_over: u64,
+    /// When the newest reading was made.
+    pub last_measured_at: Option<Timestamp>,
+    /// Issue time of the newest nowcast.
+    pub last_issue_at: Option<Timestamp>,
+    /// The model in the slot.
+    pub model_id: Option<String>,
+    /// What last went wrong, until it goes well again.
+    pub last_error: Option<String>,
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClockReport {
+    /// The boot's random id.
+    pub boot_id: String,
+    /// Whether the clock is set; a replay needs none.
+    pub is_set: bool,
+    /// Messages given their time after the fact, since the start.
+    pub restamped: u64,
+    /// Messages that will never have one, since the start.
+    pub never_dated: u64,
+    /// When the clock was last set, by itself.
+    pub last_set_at: Option<Timestamp>,
+    /// By how much it last stepped, seconds; negative is back.
+    pub last_step_s: Option<f64>,
+}
+
+/// The twin as the agent keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TwinReport {
+    /// Version of the desired properties; 0 before the first.
+    pub version: u64,
+    /// The desired properties.
+    pub desired: Value,
+    /// The reported properties.
+    pub reported: Value,
+    /// What became of each desired key.
+    pub verdicts: BTreeMap<String, Verdict>,
+}
+
+/// What became of a desired property.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// The value asked for; `null` where it is too long to be repeated.
+    pub value: Value,
+    /// The desired properties' version with which it came.
+    pub version: u64,
+    /// Whether it holds.
+    pub status: VerdictStatus,
+    /// Why it doesn't, or by what it is overruled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Whether a desired property holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VerdictStatus {
+    /// It holds.
+    Applied,
+    /// It isn't taken, and changes nothing.
+    Refused,
+    /// It was taken; the method `set_interval` was called after it.
+    Overruled,
+}
+
+/// The model slot.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ModelReport {
+    /// The model in it.
+    pub current: String,
+    /// The one before, for a rollback.
+    pub previous: Option<String>,
+    /// When it was deployed; absent for the one it came with.
+    pub deployed_at: Option<Timestamp>,
+}
+
+/// The camera and its pictures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CameraReport {
+    /// Pictures taken since the start.
+    pub taken: u64,
+    /// Attempts that failed since the start.
+    pub failed: u64,
+    /// When the newest was taken.
+    pub last_taken_at: Option<Timestamp>,
+    /// What last went wrong with the camera, until it goes well again.
+    pub last_error: Option<String>,
+    /// Pictures waiting to be uploaded.
+    pub waiting: u64,
+    /// Their bytes.
+    pub waiting_bytes: u64,
+    /// Pictures uploaded since the start.
+    pub uploaded: u64,
+    /// Pictures given up because the spool was over its bound, since the first.
+    pub given_up: u64,
+    /// What last went wrong with an upload, or what it waits for.
+    pub upload_state: Option<String>,
+}
+
+/// How often a method was served.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MethodReport {
+    /// Calls since the start.
+    pub calls: u64,
+    /// When the newest came.
+    pub last_at: Option<Timestamp>,
+    /// Its answer's status.
+    pub last_status: u16,
+}
+
+/// A message to the device.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Received {
+    /// When it came.
+    pub at: Option<Timestamp>,
+    /// Its identity, where the sender gave one; printable.
+    pub message_id: Option<String>,
+    /// The method it asked for.
+    pub command: Option<String>,
+    /// Its properties, printable and shortened.
+    pub properties: BTreeMap<String, String>,
+    /// The beginning of its body, printable.
+    pub body: String,
+    /// What became of it.
+    pub outcome: String,
+}

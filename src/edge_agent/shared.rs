@@ -1,0 +1,264 @@
+//! What the agent's parts share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+
+use super::history::History;
+use super::outbox::{Boot, Outbox, Stamp};
+use super::report::{AgentReport, AgentStatus, Received};
+use super::timekeeping::{MachineClock, Moment};
+use super::twin::{Abilities, Effective, KeptTwin, reported_settings};
+use super::uplink::UplinkStatus;
+use super::uplink::meter::Meter;
+use crate::clock::Clock;
+use crate::database::DatabaseError;
+use crate::settings::CameraSettings;
+use crate::station::StationMetadata;
+
+/// Wall time before something that couldn't be stored is tried again.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// How often a change of the twin is tried to be kept before it is applied without.
+const KEEP_TRIES: u32 = 3;
+
+const TWIN: &str = "twin";
+
+/// A line of the agent's log.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Its level, as in `WARN`.
+    pub level: String,
+    /// The part that wrote it.
+    pub target: String,
+    /// What it says, printable.
+    pub message: String,
+}
+
+/// The newest lines of the log, at most so many, of a level or worse; oldest first.
+pub type TailLog = Arc<dyn Fn(usize, Option<&str>) -> Vec<LogEntry> + Send + Sync>;
+/// Gives the log another filter; answers in words why it can't.
+pub type SetLogFilter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+/// What the process around the agent does for it.
+#[derive(Clone, Default)]
+pub struct Host {
+    /// Reads the log.
+    pub tail_log: Option<TailLog>,
+    /// Changes its filter.
+    pub set_log_filter: Option<SetLogFilter>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("tail_log", &self.tail_log.is_some())
+            .field("set_log_filter", &self.set_log_filter.is_some())
+            .finish()
+    }
+}
+
+/// What the agent's parts share, over its restarts too.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub device_id: String,
+    pub folder: PathBuf,
+    pub station: StationMetadata,
+    pub camera: CameraSettings,
+    pub outbox: Outbox,
+    pub history: History,
+    pub machine: MachineClock,
+    pub boot: Boot,
+    pub clock: Clock,
+    /// Whether times come from this machine's clock; a replay's don't.
+    pub is_wall: bool,
+    pub host: Host,
+    pub own: Effective,
+    pub effective: watch::Sender<Effective>,
+    pub reported: watch::Sender<Value>,
+    pub report: watch::Sender<AgentReport>,
+    pub status: watch::Sender<AgentStatus>,
+    pub uplink: watch::Sender<UplinkStatus>,
+    /// The day's count of what is sent, for link and pictures.
+    pub meter: Meter,
+    pub started: Instant,
+    /// Rung when there may be a picture to upload.
+    pub pictures: Notify,
+    twin: Mutex<KeptTwin>,
+}
+
+/// What [`Shared`] is made of.
+pub(super) struct Parts {
+    pub device_id: String,
+    pub folder: PathBuf,
+    pub station: StationMetadata,
+    pub camera: CameraSettings,
+    pub outbox: Outbox,
+    pub history: History,
+    pub machine: MachineClock,
+    pub boot: Boot,
+    pub clock: Clock,
+    pub is_wall: bool,
+    pub host: Host,
+    pub own: Effective,
+    pub status: AgentStatus,
+}
+
+impl Shared {
+    pub(super) async fn new(parts: Parts) -> Result<Self, DatabaseError> {
+        let Parts { device_id, folder, station, camera, outbox, history, machine, boot, .. } = parts;
+        let kept = outbox.state(TWIN).await?;
+        let twin: KeptTwin = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+        let received: Vec<Received> =
+            outbox.state(RECEIVED).await?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+        let (salvages, last_salvage) = outbox.salvages().await?;
+        let report = AgentReport {
+            salvages,
+            last_salvage,
+            device_id: device_id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: parts.status.clone(),
+            outbox: outbox.status().borrow().clone(),
+            received,
+            ..AgentReport::default()
+        };
+        let shared = Self {
+            device_id,
+            folder,
+            station,
+            camera,
+            outbox,
+            history,
+            machine,
+            boot,
+            clock: parts.clock,
+            is_wall: parts.is_wall,
+            host: parts.host,
+            effective: watch::Sender::new(parts.own.clone()),
+            own: parts.own,
+            reported: watch::Sender::new(Value::Null),
+            report: watch::Sender::new(report),
+            status: watch::Sender::new(parts.status),
+            uplink: watch::Sender::new(UplinkStatus::default()),
+            meter: Meter::default(),
+            started: Instant::now(),
+            pictures: Notify::new(),
+            twin: Mutex::new(twin),
+        };
+        shared.report.send_modify(|report| {
+            report.started_at = Some(shared.started_at());
+            report.clock.boot_id.clone_from(&shared.boot.boot_id);
+            report.clock.is_set = !shared.is_wall || shared.machine.now().is_set();
+        });
+        shared.apply_twin();
+        Ok(shared)
+    }
+
+    /// What a message made at `moment` keeps of it; `None` where times don't come from this machine's clock.
+    pub(super) fn stamp(&self, moment: Moment) -> Option<Stamp> {
+        self.is_wall.then_some(Stamp { boot: self.boot.id, boot_ns: moment.boot_ns, held: !moment.is_set() })
+    }
+
+    pub(super) fn abilities(&self) -> Abilities {
+        Abilities { camera: self.camera.command.is_some(), log_filter: self.host.set_log_filter.is_some() }
+    }
+
+    /// When the agent started, by the clock as it is known now.
+    fn started_at(&self) -> Timestamp {
+        let ago = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::ZERO);
+        let now = if self.is_wall { self.machine.now().wall } else { crate::clock::wall::now() };
+        now.checked_sub(ago).unwrap_or(now)
+    }
+
+    /// The clock was set: what was said of times by it is said anew.
+    pub(super) fn clock_was_set(&self) {
+        self.report.send_modify(|report| report.started_at = Some(self.started_at()));
+        self.publish_reported();
+        self.pictures.notify_one();
+    }
+
+    /// Changes the twin: durable, then applied.
+    pub(super) async fn change_twin(&self, change: impl FnOnce(&mut KeptTwin)) {
+        let kept = {
+            let mut twin = self.twin();
+            let before = twin.clone();
+            change(&mut twin);
+            (*twin != before).then(|| json!(*twin).to_string())
+        };
+        if let Some(kept) = kept {
+            for attempt in 1..=KEEP_TRIES {
+                match self.outbox.put_state(vec![(TWIN.to_owned(), kept.clone())]).await {
+                    Ok(()) => break,
+                    Err(error) if attempt == KEEP_TRIES => {
+                        tracing::error!(target: "agent", "the twin holds until the next start only: {error}");
+                    }
+                    Err(_) => tokio::time::sleep(RETRY).await,
+                }
+            }
+        }
+        self.apply_twin();
+    }
+
+    /// The desired interval between measurements that holds now, seconds.
+    pub(super) fn twin(&self) -> MutexGuard<'_, KeptTwin> {
+        self.twin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply_twin(&self) {
+        let twin = self.twin().clone();
+        let (effective, mut verdicts) = twin.apply(&self.own, self.abilities());
+        let filter_before = self.effective.borrow().log_filter.clone();
+        if let Some(set) = &self.host.set_log_filter
+            && effective.log_filter != filter_before
+            && let Err(words) = set(&effective.log_filter)
+            && let Some(verdict) = verdicts.get_mut("logFilter")
+        {
+            (verdict.status, verdict.error) = (super::report::VerdictStatus::Refused, Some(words));
+        }
+        self.effective.send_if_modified(|before| {
+            let is_new = *before != effective;
+            *before = effective;
+            is_new
+        });
+        self.report.send_if_modified(|report| {
+            let now = (twin.version, Value::Object(twin.desired), verdicts);
+            let is_new = (report.twin.version, &report.twin.desired, &report.twin.verdicts) != (now.0, &now.1, &now.2);
+            (report.twin.version, report.twin.desired, report.twin.verdicts) = now;
+            is_new
+        });
+        self.publish_reported();
+    }
+
+    /// Makes the reported document anew.
+    pub(super) fn publish_reported(&self) {
+        let document = {
+            let report = self.report.borrow();
+            json!({
+                "agent": {
+                    "version": report.version,
+                    "startedAt": report.started_at,
+                    "bootId": report.clock.boot_id,
+                    "model": report.model.current,
+                },
+                "settings": reported_settings(&report.twin.verdicts),
+            })
+        };
+        let is_new = self.reported.send_if_modified(|before| {
+            let is_new = *before != document;
+            before.clone_from(&document);
+            is_new
+        });
+        if is_new {
+            self.report.send_modify(|report| report.twin.reported = document);
+        }
+    }
+}
+
+/// Where the newest messages to the device are kept.
+pub(super) const RECEIVED: &str = "received";

@@ -1,0 +1,335 @@
+//! An agent's report as people read it: the same facts on the screen Devices, in `status devices` and in
+//! `agent status`.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, VerdictStatus};
+use crate::edge_agent::uplink::{Metered, Quota};
+use crate::owner::snapshot::Lamp;
+use crate::station::text::printable;
+
+/// One fact. Its text is printable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// What it is about, in a word or two.
+    pub label: &'static str,
+    /// What is known.
+    pub text: String,
+    /// How it is doing; [`Lamp::Unknown`] where it can't do well or badly.
+    pub lamp: Lamp,
+    /// How much of a bound is used, 0 to 1; absent where there is no bound.
+    pub share: Option<f64>,
+}
+
+impl Fact {
+    fn plain(label: &'static str, text: impl AsRef<str>) -> Self {
+        Self { label, text: printable(text.as_ref()), lamp: Lamp::Unknown, share: None }
+    }
+
+    fn lit(label: &'static str, lamp: Lamp, text: impl AsRef<str>) -> Self {
+        Self { lamp, ..Self::plain(label, text) }
+    }
+}
+
+/// What is wrong with an agent, worst first, each as `thing: cause`; empty where all is well.
+#[must_use]
+pub fn agent_troubles(report: &AgentReport) -> Vec<String> {
+    let link = &report.uplink;
+    let mut found = Vec::new();
+    if !link.connected {
+        found.push(format!("link: {}", link.last_error.as_deref().unwrap_or("not connected")));
+    }
+    if let Some(until) = link.waits_until {
+        found.push(format!("link: nothing is sent until {}: {}", minute(until), spent_words(report)));
+    }
+    found.extend(link.warning.iter().map(|warning| format!("link: {warning}")));
+    if !report.clock.is_set {
+        found.push(format!("clock: not set; {} messages are held until it is", report.outbox.held));
+    }
+    found.extend(report.source.last_error.iter().map(|error| format!("source: {error}")));
+    if let Some(camera) = &report.camera {
+        found.extend(camera.last_error.iter().map(|error| format!("camera: {error}")));
+    }
+    found.iter().map(|words| printable(words)).collect()
+}
+
+/// Which of the two bounds a day has is used up.
+fn spent_words(report: &AgentReport) -> &'static str {
+    let budget = report.uplink.metered.as_ref().is_some_and(is_spent);
+    if budget { "the day's budget is used up" } else { "the day's quota is used up" }
+}
+
+/// Whether a metered line's budget is used up.
+pub(in crate::owner) const fn is_spent(metered: &Metered) -> bool {
+    metered.spent_bytes >= metered.budget_bytes
+}
+
+/// Whether a day's quota is used up.
+pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
+    quota.max_per_day.is_some_and(|most| quota.sent_today >= u64::from(most))
+}
+
+/// Everything known of an agent. `now` is wall time: a certificate's end is told by it.
+#[must_use]
+pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
+    let mut facts = link_facts(report, now);
+    facts.insert(1, source(report));
+    facts.push(outbox(report));
+    facts.push(clock(report));
+    facts.push(twin(report));
+    facts.push(model(report));
+    facts.push(pictures(report.camera.as_ref()));
+    facts.push(methods(report));
+    if let Some(newest) = report.received.last() {
+        let text = match &newest.command {
+            Some(command) => format!("{command}: {}", newest.outcome),
+            None => format!("{}: {}", newest.body, newest.outcome),
+        };
+        facts.push(Fact::plain("last message", text));
+    }
+    if let Some(salvage) = &report.last_salvage {
+        facts.push(Fact::lit("salvaged", Lamp::Warning, salvage));
+    }
+    facts
+}
+
+fn link_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
+    let link = &report.uplink;
+    let by = link.transport.map(|way| format!(" by {}", way.name())).unwrap_or_default();
+    let connects = format!("connection {} since the start", link.connects);
+    let mut facts = vec![match (&link.last_error, link.connected) {
+        (_, true) => Fact::lit("link", Lamp::Ok, format!("connected{by}, {connects}")),
+        (Some(error), false) => Fact::lit("link", Lamp::Failed, format!("not connected: {error}")),
+        (None, false) => Fact::lit("link", Lamp::Failed, "not connected yet"),
+    }];
+    facts.push(match link.credential_ends_at {
+        None => Fact::plain("credential", "a key, by tokens that are renewed"),
+        Some(end) => {
+            let days = end.duration_since(now).as_hours() / 24;
+            let lamp = match (end <= now, &link.warning) {
+                (true, _) => Lamp::Failed,
+                (false, Some(_)) => Lamp::Warning,
+                (false, None) => Lamp::Ok,
+            };
+            let left = if end <= now { "it has ended".to_owned() } else { format!("{days} d left") };
+            Fact::lit("credential", lamp, format!("a certificate until {}, {left}", minute(end)))
+        }
+    });
+    facts.push(backlog(report));
+    if let Some(until) = link.waits_until {
+        let text = format!("until {}: {}", minute(until), spent_words(report));
+        facts.push(Fact::lit("sends nothing", Lamp::Warning, text));
+    }
+    facts.extend(link.quota.as_ref().map(quota));
+    facts.extend(link.metered.as_ref().map(metered));
+    facts
+}
+
+fn source(report: &AgentReport) -> Fact {
+    let ended = if report.source.source_ended { "; it has ended" } else { "" };
+    Fact::plain("readings from", format!("{}{ended}", report.source.source))
+}
+
+fn backlog(report: &AgentReport) -> Fact {
+    let link = &report.uplink;
+    if link.backlog + link.live == 0 {
+        return Fact::plain(
+            "waiting",
+            format!("nothing; {} acknowledged since the start", thousands(link.acknowledged)),
+        );
+    }
+    let remaining = link
+        .remaining_s
+        .map_or_else(|| "how long isn't known yet".to_owned(), |seconds| format!("through in about {}", span(seconds)));
+    let text = format!("{} new, {} from before; {remaining}", thousands(link.live), thousands(link.backlog));
+    Fact::plain("waiting", text)
+}
+
+fn quota(quota: &Quota) -> Fact {
+    let a_second = quota.max_per_s.map(|most| format!("at most {} a second", thousands(u64::from(most))));
+    let a_day = quota
+        .max_per_day
+        .map(|most| format!("{} of {} today", thousands(quota.sent_today), thousands(u64::from(most))));
+    let anew = quota.max_per_day.and(quota.resets_at).map(|at| format!("anew at {}", minute(at)));
+    let text: Vec<_> = [a_day, a_second, anew].into_iter().flatten().collect();
+    let share = quota.max_per_day.map(|most| share(quota.sent_today, u64::from(most)));
+    let lamp = if is_quota_spent(quota) { Lamp::Warning } else { Lamp::Unknown };
+    Fact { share, ..Fact::lit("quota", lamp, text.join(", ")) }
+}
+
+fn metered(metered: &Metered) -> Fact {
+    let anew = metered.resets_at.map(|at| format!(", anew at {}", minute(at))).unwrap_or_default();
+    let holding =
+        if metered.holding.is_empty() { String::new() } else { format!("; {} wait", metered.holding.join(" and ")) };
+    let text = format!(
+        "{} of {} today, {} saved{anew}{holding}",
+        size(metered.spent_bytes),
+        size(metered.budget_bytes),
+        size(metered.saved_bytes)
+    );
+    let lamp = if is_spent(metered) { Lamp::Warning } else { Lamp::Unknown };
+    Fact { share: Some(share(metered.spent_bytes, metered.budget_bytes)), ..Fact::lit("metered", lamp, text) }
+}
+
+fn outbox(report: &AgentReport) -> Fact {
+    let outbox = &report.outbox;
+    let mut text =
+        format!("{} of {} messages, {}", thousands(outbox.rows), thousands(outbox.max_rows), size(outbox.bytes));
+    if outbox.given_up > 0 {
+        text.push_str(&format!("; {} given up over the bound", thousands(outbox.given_up)));
+    }
+    let lamp = if outbox.given_up > 0 { Lamp::Warning } else { Lamp::Unknown };
+    Fact { share: Some(share(outbox.rows, outbox.max_rows)), ..Fact::lit("outbox", lamp, text) }
+}
+
+fn clock(report: &AgentReport) -> Fact {
+    let clock = &report.clock;
+    let mut text = if clock.is_set {
+        "set".to_owned()
+    } else {
+        format!("not set; {} messages held until it is", thousands(report.outbox.held))
+    };
+    if clock.restamped > 0 {
+        text.push_str(&format!(", {} messages dated after the fact", thousands(clock.restamped)));
+    }
+    if clock.never_dated > 0 {
+        text.push_str(&format!(", {} never", thousands(clock.never_dated)));
+    }
+    if let Some(step) = clock.last_step_s {
+        text.push_str(&format!(", stepped by {step:+.1} s"));
+    }
+    if let Some(skew) = report.uplink.clock_skew_s {
+        text.push_str(&format!("; {skew:+.0} s beside the hub's"));
+    }
+    Fact::lit("clock", if clock.is_set { Lamp::Ok } else { Lamp::Warning }, text)
+}
+
+fn twin(report: &AgentReport) -> Fact {
+    let twin = &report.twin;
+    if twin.version == 0 {
+        return Fact::plain("twin", "not heard of yet");
+    }
+    let count = |status: VerdictStatus| twin.verdicts.values().filter(|verdict| verdict.status == status).count();
+    let refused: Vec<_> =
+        twin.verdicts.iter().filter(|(_, v)| v.status == VerdictStatus::Refused).map(|(key, _)| key.clone()).collect();
+    let applied = format!("desired version {}: {} applied", twin.version, count(VerdictStatus::Applied));
+    let overruled = count(VerdictStatus::Overruled);
+    let overruled = if overruled > 0 { format!(", {overruled} overruled by a method") } else { String::new() };
+    if refused.is_empty() {
+        return Fact::plain("twin", applied + &overruled);
+    }
+    Fact::lit("twin", Lamp::Warning, format!("{applied}{overruled}, refused: {}", refused.join(", ")))
+}
+
+fn model(report: &AgentReport) -> Fact {
+    let model = &report.model;
+    if model.current.is_empty() {
+        return Fact::plain("model", report.source.model_id.as_deref().unwrap_or("none"));
+    }
+    let deployed = model.deployed_at.map_or_else(|| ", built in".to_owned(), |at| format!(", deployed {}", minute(at)));
+    let before = model.previous.as_ref().map(|before| format!("; before it {before}")).unwrap_or_default();
+    Fact::plain("model", format!("{}{deployed}{before}", model.current))
+}
+
+fn pictures(camera: Option<&CameraReport>) -> Fact {
+    let Some(camera) = camera else {
+        return Fact::plain("pictures", "no camera: camera.command isn't set");
+    };
+    let newest = camera.last_taken_at.map(|at| format!(", the newest {}", minute(at))).unwrap_or_default();
+    let mut text = format!(
+        "{} taken{newest}, {} uploaded, {} waiting ({})",
+        camera.taken,
+        camera.uploaded,
+        camera.waiting,
+        size(camera.waiting_bytes)
+    );
+    if camera.given_up > 0 {
+        text.push_str(&format!(", {} given up", camera.given_up));
+    }
+    if let Some(state) = &camera.upload_state {
+        text.push_str(&format!("; upload: {state}"));
+    }
+    match &camera.last_error {
+        Some(error) => Fact::lit("pictures", Lamp::Warning, format!("{text}; {error}")),
+        None => Fact::plain("pictures", text),
+    }
+}
+
+fn methods(report: &AgentReport) -> Fact {
+    let served = |(name, method): (&String, &MethodReport)| {
+        let newest = method.last_at.map(|at| format!(" at {}", minute(at))).unwrap_or_default();
+        format!("{name} ×{} (last {}{newest})", method.calls, method.last_status)
+    };
+    let served: Vec<_> = report.methods.iter().filter(|(_, method)| method.calls > 0).map(served).collect();
+    Fact::plain("methods", if served.is_empty() { "none called yet".to_owned() } else { served.join(", ") })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is shown with two figures")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { (part as f64 / whole as f64).min(1.0) }
+}
+
+fn minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} d", s / 86_400.0),
+    }
+}
+
+fn thousands(number: u64) -> String {
+    crate::owner::stages::thousands(number)
+}
+
+fn size(bytes: u64) -> String {
+    crate::owner::stages::bytes_in_words(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::report;
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn written(report: &AgentReport) -> String {
+        let facts = agent_facts(report, at("2026-03-02T13:04:31Z"));
+        let line = |fact: &Fact| {
+            let share = fact.share.map(|share| format!(" [{:.0} %]", share * 100.0)).unwrap_or_default();
+            format!("{:<14}{:?}  {}{share}\n", fact.label, fact.lamp, fact.text)
+        };
+        facts.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_fact_of_a_busy_agent_and_of_one_that_just_started() {
+        insta::assert_snapshot!("busy", written(&report()));
+        insta::assert_snapshot!("started", written(&AgentReport::default()));
+    }
+
+    #[test]
+    fn an_agent_that_is_well_has_no_trouble_and_one_that_is_not_says_each() {
+        let mut report = report();
+        (report.uplink.waits_until, report.uplink.warning) = (None, None);
+        (report.uplink.connected, report.clock.is_set) = (true, true);
+        report.source.last_error = None;
+        report.camera = None;
+        assert!(agent_troubles(&report).is_empty(), "{:?}", agent_troubles(&report));
+        report.uplink.connected = false;
+        report.uplink.last_error = Some("refused\u{1b}[2J: not authorized".into());
+        report.clock.is_set = false;
+        report.outbox.held = 12;
+        assert_eq!(
+            agent_troubles(&report),
+            ["link: refused[2J: not authorized", "clock: not set; 12 messages are held until it is"]
+        );
+    }
+}
