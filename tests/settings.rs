@@ -145,7 +145,14 @@ fn every_key_can_be_set_by_its_variable() {
                     "ingestion.retention_days" => "30",
                     "provisioning.change_window" => "Mon-Thu 08:00-16:00 Europe/Zurich",
                     "provisioning.plan_recipient" => "age1qqqq",
-                    "provisioning.plan_identity" => "env:PLAN_KEY",
+                    "provisioning.plan_identity" | "link.key" | "link.connection_string" => "env:PLAN_KEY",
+                    "camera.command" => "shot {file}",
+                    "link.hub" | "link.gateway" => "hub.example.net",
+                    "agent.measure_every_s"
+                    | "camera.every_min"
+                    | "link.max_per_s"
+                    | "link.max_per_day"
+                    | "link.budget_mib_per_day" => "30",
                     _ => "some/path",
                 };
                 text.to_owned()

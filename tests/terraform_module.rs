@@ -6,6 +6,7 @@
 #[path = "peers/terraform.rs"]
 mod terraform;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -134,6 +135,45 @@ fn every_environment_is_itself() {
         let written =
             copy.ends_with(0, &["test", "-no-color", "-test-directory=tests/environments", variables.as_str()]);
         assert!(written.contains("1 passed, 0 failed"), "{environment}: {written}");
+    }
+}
+
+/// The types that take tags, by the published schema.
+fn taggable() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/providers/azurerm.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&read(&path)).expect("JSON");
+    let kinds = schema["resource_schemas"].as_object().expect("resources");
+    let takes = |schema: &serde_json::Value| schema["block"]["attributes"]["tags"].is_object();
+    kinds.iter().filter(|(_, schema)| takes(schema)).map(|(kind, _)| kind.clone()).collect()
+}
+
+#[test]
+fn everything_that_takes_tags_has_the_mandatory_ones() {
+    if !terraform::is_here() {
+        return;
+    }
+    let (copy, taggable) = (Copy::with_local_state(), taggable());
+    for environment in ["local", "staging"] {
+        let variables = format!("-var-file=environments/{environment}.tfvars");
+        copy.ends_with(0, &["plan", "-input=false", "-no-color", "-out=plan", variables.as_str()]);
+        let shown = copy.terraform(&["show", "-json", "plan"]);
+        let plan: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+        let mut seen = BTreeSet::new();
+        for change in plan["resource_changes"].as_array().expect("changes") {
+            let kind = change["type"].as_str().expect("a type");
+            if change["mode"] != "managed" || !taggable.contains(kind) {
+                continue;
+            }
+            let tags = &change["change"]["after"]["tags"];
+            for tag in ["managed-by", "environment", "owner", "contact"] {
+                let value = tags[tag].as_str().unwrap_or_default();
+                assert!(!value.is_empty(), "{}: no tag {tag}: {tags}", change["address"]);
+            }
+            assert_eq!(tags["managed-by"], "terraform", "{}", change["address"]);
+            assert_eq!(tags["environment"], environment, "{}", change["address"]);
+            seen.insert(kind.to_owned());
+        }
+        assert!(seen.contains("azurerm_iothub") && seen.len() > 10, "{environment}: {seen:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::settings::EnvironmentName;
 
 pub use agent::AgentCommand;
 pub use hub::{FaultCommand, HubCommand};
-pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show};
+pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 pub use policy::Policy;
 
 /// The table of exit codes, at the end of `--help` and in the reference.
@@ -28,7 +28,7 @@ Exit codes:
     5  not approved, or the plan or its approval has expired
     6  stale: what the plan was made of has moved on since
     7  unhealthy (status, agent status, alarms)
-    8  locked by somebody else: another process owns the environment or its agent, or holds the state lock
+    8  locked: another process owns the environment or its agent, or holds the state lock
     9  not found: no owner, message, alarm, device, run, plan, policy or address of that name
   130  interrupted";
 

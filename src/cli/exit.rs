@@ -115,6 +115,7 @@ impl Exit {
             Refusal::Denied => Self::Denied,
             Refusal::NotApproved | Refusal::Expired => Self::NotApproved,
             Refusal::Stale => Self::Stale,
+            Refusal::Locked => Self::Locked,
         }
     }
 }

@@ -461,6 +461,8 @@ pub fn answer(request: &Request) -> Answer {
         | Request::CancelRun { .. }
         | Request::EndElsewhere { .. }
         | Request::Unlock { .. }
+        | Request::RecoverState { .. }
+        | Request::Runs { .. }
         | Request::Run { .. }
         | Request::RunLog { .. }
         | Request::RunLogPage { .. }

@@ -57,6 +57,7 @@ impl From<ProvisioningError> for AskError {
             ProvisioningError::NotApproved(_) => Some(Refusal::NotApproved),
             ProvisioningError::Expired(_) => Some(Refusal::Expired),
             ProvisioningError::Stale(_) => Some(Refusal::Stale),
+            ProvisioningError::Locked(_) => Some(Refusal::Locked),
             _ => None,
         };
         Self::refused(why, printable(&error.to_string()))

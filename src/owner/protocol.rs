@@ -15,7 +15,7 @@ use crate::edge_agent::report::AgentReport;
 use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
-use crate::provisioning::status::StateView;
+use crate::provisioning::status::{RunSummary, StateView};
 use crate::settings::EnvironmentName;
 use crate::station::{Prediction, Variable};
 
@@ -154,6 +154,20 @@ pub enum Request {
         /// The lock's id, as a confirmation.
         id: String,
     },
+    /// Put a state in place that an apply couldn't write where it belongs.
+    RecoverState {
+        /// Whose ground.
+        environment: EnvironmentName,
+    },
+    /// Runs in a line each, newest first.
+    Runs {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// Only runs before this number.
+        before: Option<u32>,
+        /// Runs at most; 100 where more are asked for.
+        limit: usize,
+    },
     /// One run, whole.
     Run {
         /// Whose ground.
@@ -290,6 +304,7 @@ impl Request {
                 | Self::CancelRun { .. }
                 | Self::EndElsewhere { .. }
                 | Self::Unlock { .. }
+                | Self::RecoverState { .. }
                 | Self::RevealChange { .. }
                 | Self::Approve { .. }
                 | Self::ImportApproval { .. }
@@ -339,6 +354,8 @@ pub enum Refusal {
     Expired,
     /// What the plan was made of has moved on.
     Stale,
+    /// Somebody else is at work.
+    Locked,
 }
 
 /// An answer's content.
@@ -383,6 +400,11 @@ pub enum Answer {
     RunStarted {
         /// Its number.
         number: u32,
+    },
+    /// To [`Request::Runs`].
+    Runs {
+        /// Newest first.
+        runs: Vec<RunSummary>,
     },
     /// To [`Request::Run`].
     Run {

@@ -17,6 +17,24 @@ pub enum ProvisioningError {
         /// The system's words.
         reason: String,
     },
+    /// The disk has no room left.
+    #[error("{}: {reason}; make room on that disk", path.display())]
+    Full {
+        /// What was to be written.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// A state's file can't be understood.
+    #[error("{}: the state is damaged, it {reason}; {next}", path.display())]
+    State {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        next: String,
+    },
     /// A file of ours can't be understood.
     #[error("{}: {reason}; move it away, or put the newest backup in place", path.display())]
     Damaged {
@@ -68,6 +86,9 @@ pub enum ProvisioningError {
     /// What was asked doesn't go with how things stand.
     #[error("{0}")]
     Refused(String),
+    /// Somebody else is at work.
+    #[error("{0}")]
+    Locked(String),
     /// A resource, a policy, a plan's part that isn't there.
     #[error("{0}")]
     NotFound(String),
@@ -91,6 +112,11 @@ pub enum ProvisioningError {
 impl ProvisioningError {
     /// A file's or folder's.
     pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
-        Self::File { path: path.to_owned(), reason: error.to_string() }
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let (path, reason) = (path.to_owned(), error.to_string());
+        match error.kind() {
+            StorageFull | QuotaExceeded => Self::Full { path, reason },
+            _ => Self::File { path, reason },
+        }
     }
 }

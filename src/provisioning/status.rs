@@ -61,6 +61,12 @@ pub struct EnvironmentStatus {
     pub drift: Option<(u32, Timestamp)>,
     /// Its runs, newest first, at most 100.
     pub runs: Vec<RunSummary>,
+    /// How many runs there are before those.
+    #[serde(default)]
+    pub older: u32,
+    /// What is wrong with its state, and what to do: it is damaged, or an apply couldn't write it.
+    #[serde(default)]
+    pub state_fault: Option<String>,
 }
 
 /// A run in a line.

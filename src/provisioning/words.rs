@@ -224,6 +224,9 @@ impl EnvironmentStatus {
         if let Some(lock) = &self.lock {
             return format!("locked by {}", lock.who);
         }
+        if self.state_fault.is_some() {
+            return "state at risk".into();
+        }
         if let Some(run) = self.runs.first()
             && run.phase.waits()
             && (run.phase == Phase::Approved || run.operation != Operation::RefreshOnly)

@@ -3,6 +3,7 @@
 //! Pure values and the rules that hold for them, with their JSON on the wire. Every other room knows this
 //! one; it knows nobody.
 
+mod checks; // what a message has to keep: ranges and shape
 pub mod forecast;
 pub mod message;
 pub mod metadata;
@@ -13,10 +14,11 @@ pub mod text;
 pub mod units;
 pub mod variable;
 
+pub use checks::InvalidMessage;
 pub use forecast::{LeadForecast, Quantiles, VariableForecast};
 pub use message::{
-    ClockFlag, ClockNote, DeviceHealth, InvalidMessage, Message, MessageId, MessageKind, PictureTaken, Prediction,
-    Reading, SCHEMA_VERSION, SkyFeatures, WeatherMeasurement,
+    ClockFlag, ClockNote, DeviceHealth, Message, MessageId, MessageKind, PictureTaken, Prediction, Reading,
+    SCHEMA_VERSION, SkyFeatures, WeatherMeasurement,
 };
 pub use metadata::StationMetadata;
 pub use variable::{QcFlag, Variable};

@@ -99,3 +99,19 @@ fn an_approval_is_shown_with_whose_key_signed_it() {
     assert_eq!((view.by.as_str(), view.key), ("bob@desk", None));
     assert_eq!(make::view(&given(&plain, Some(&ada())), None).expect("shown").by, "bob@desk");
 }
+
+#[test]
+fn an_approval_of_what_is_emulated_says_so_and_one_from_before_still_counts() {
+    let local = make::approve(&kept(&record("local"), None), &PLAIN, now(), None).expect("approved");
+    assert!(local.payload.contains("\"emulated\":true"), "{}", local.payload);
+    assert!(make::approval_of(&local).expect("read").emulated);
+    let real = make::approve(&kept(&record("staging"), None), &PLAIN, now(), None).expect("approved");
+    assert!(!real.payload.contains("emulated"), "{}", real.payload);
+    // Signed over its bytes as they were then: without the field.
+    let planned = record("local");
+    let text = serde_json::to_string(&approval(&planned)).expect("JSON");
+    assert!(!text.contains("emulated"));
+    let before = given(&approval(&planned), Some(&ada()));
+    let counts = check::check(&ground(&planned, Some(&both())).facts(&planned), &[before], Some(&both()), now());
+    assert!(counts.is_ok(), "{counts:?}");
+}

@@ -104,6 +104,7 @@ pub fn approval(record: &PlanRecord) -> Approval {
         expires_at: now() + hours(23),
         reason: None,
         overrides_denials: false,
+        emulated: false,
     }
 }
 

@@ -341,3 +341,27 @@ async fn each_step_that_fails_ends_the_run_with_its_own_words() {
         assert!(!place.data().join("runs/0001/plan").exists());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_a_folder_is_formatted_too_and_what_is_well_is_said_to_be() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new("module \"below\" {\n  source = \"./below\"\n}\n");
+    let below = place.path().join("module/below");
+    std::fs::create_dir(&below).expect("made");
+    std::fs::write(below.join("main.tf"), "resource \"terraform_data\" \"x\" {\n    input = 1\n}\n").expect("written");
+    let failure = place.plan(plan()).await.failure.expect("why");
+    assert_eq!(failure.phase, Phase::CheckingFormat, "{failure:#?}");
+    assert!(failure.diagnostics[0].summary.starts_with("below/main.tf isn't formatted"), "{failure:#?}");
+    std::fs::write(below.join("main.tf"), "resource \"terraform_data\" \"x\" {\n  input = 1\n}\n").expect("written");
+    let planned = place.plan(plan()).await;
+    assert_eq!(planned.phase, Phase::Planned, "{planned:#?}");
+    let log = place.log(planned.number).await;
+    for (phase, words) in
+        [(Phase::CheckingFormat, "every file is formatted"), (Phase::Validating, "the configuration is valid")]
+    {
+        let said = log.iter().filter(|line| line.phase == phase && line.text == words).count();
+        assert_eq!(said, 1, "{log:#?}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use skydeck::owner::Request;
+use skydeck::owner::{Refusal, Request};
 use skydeck::provisioning::run::{Operation, Phase, RunRequest};
 
 use super::place::{PATIENCE, Place, demo, has_terraform, of, plan};
@@ -144,15 +144,7 @@ async fn a_lock_that_somebody_else_holds_is_told_of_and_can_be_taken() {
     let place = Place::with_settings(SLOW, "lock_timeout_s = 0");
     place.plan(plan()).await;
     let mut somebody = Somebody::applies(&place);
-    let lock = tokio::time::timeout(PATIENCE, async {
-        loop {
-            place.provisioner.changed().await;
-            if let Some(lock) = place.status().await.lock.filter(|lock| !lock.operation.is_empty()) {
-                return lock;
-            }
-        }
-    });
-    let lock = lock.await.expect("the lock is seen");
+    let lock = held(&place).await;
     assert_eq!((lock.operation.as_str(), lock.by_live_run), ("OperationTypeApply", None));
     assert!(lock.who.contains('@') && lock.since.is_some(), "{lock:?}");
 
@@ -176,6 +168,101 @@ async fn a_lock_that_somebody_else_holds_is_told_of_and_can_be_taken() {
     assert!(words.contains("isn't locked"), "{words}");
     let planned = place.plan(plan()).await;
     assert_eq!(planned.phase, Phase::Planned, "{planned:#?}");
+}
+
+/// Waits until somebody's Terraform holds the state's lock.
+async fn held(place: &Place) -> skydeck::provisioning::status::LockHolder {
+    let lock = tokio::time::timeout(PATIENCE, async {
+        loop {
+            place.provisioner.changed().await;
+            if let Some(lock) = place.status().await.lock.filter(|lock| !lock.operation.is_empty()) {
+                return lock;
+            }
+        }
+    });
+    lock.await.expect("the lock is seen")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_held_for_a_moment_is_waited_out() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::with_settings(SLOW, "lock_timeout_s = 60");
+    place.plan(plan()).await;
+    let _somebody = Somebody::applies(&place);
+    let lock = held(&place).await;
+    let number = place.start(plan()).await;
+    let waits = async {
+        while !place.log_text(number).await.contains("Acquiring state lock") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waits).await.expect("it waits for the lock");
+    assert_eq!(place.run(number).await.phase, Phase::Planning);
+    place.ask(Request::Unlock { environment: demo(), id: lock.id }).await.expect("taken");
+    place.wait_for_phase(number, Phase::Planned).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_does_not_let_go_keeps_its_lock() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::with_settings(SLOW, "lock_timeout_s = 0");
+    let refused = place.plan(plan()).await;
+    assert_eq!(refused.phase, Phase::Planned);
+    let somebody = Somebody::applies(&place);
+    let lock = held(&place).await;
+    let signal = |signal: &str| {
+        let pid = somebody.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("it runs").success());
+    };
+    // It hears of nothing.
+    signal("-STOP");
+    let failed = place.plan(plan()).await.failure.expect("why");
+    assert!(failed.advice.contains(&format!("`skydeck unlock {}`", lock.id)), "{}", failed.advice);
+    let error = place.ask(Request::Unlock { environment: demo(), id: lock.id }).await.expect_err("still held");
+    signal("-CONT");
+    assert_eq!(error.why(), Some(Refusal::Locked), "{error}");
+    assert!(error.to_string().contains("was interrupted and holds it still"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_run_there_ever_was_can_be_listed() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new(ONE);
+    place.plan(plan()).await;
+    place.ask(Request::CancelRun { environment: demo(), number: 1 }).await.expect("discarded");
+    let run = std::fs::read_to_string(place.data().join("runs/0001/run.json")).expect("a run");
+    for number in 2..=129 {
+        let folder = place.data().join(format!("runs/{number:04}"));
+        std::fs::create_dir(&folder).expect("made");
+        let run = run.replace("\"number\":1,", &format!("\"number\":{number},"));
+        std::fs::write(folder.join("run.json"), run).expect("written");
+    }
+    let status = place.another().status().await.environments.remove(0);
+    assert_eq!((status.runs.len(), status.older), (100, 29));
+    let skydeck = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skydeck"));
+        command.args(["--data-dir"]).arg(place.path().join("d")).arg("--config").arg(place.path().join("skydeck.toml"));
+        let output = command.args(args).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let listed = |args: &[&str]| {
+        let page: serde_json::Value = serde_json::from_str(&skydeck(args)).expect("JSON");
+        let numbers: Vec<_> = page["runs"].as_array().expect("runs").iter().map(|run| run["number"].as_u64()).collect();
+        (numbers.len(), numbers.last().copied().flatten(), page["older"].as_u64())
+    };
+    assert_eq!(listed(&["runs", "--json"]), (100, Some(30), Some(29)));
+    assert_eq!(listed(&["runs", "--limit", "110", "--json"]), (110, Some(20), Some(19)));
+    assert_eq!(listed(&["runs", "--limit", "3", "--json"]), (3, Some(127), Some(126)));
+    assert_eq!(listed(&["runs", "--all", "--json"]), (129, Some(1), Some(0)));
+    assert!(skydeck(&["runs"]).ends_with("29 runs before these; --limit N or --all shows them\n"));
+    assert!(!skydeck(&["runs", "--all"]).contains("before these"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

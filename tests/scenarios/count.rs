@@ -82,7 +82,8 @@ impl Stores {
                 equal(&format!("given up or set aside in {}", outbox.display()), wrong, 0)?;
             }
         }
-        Ok(format!("{rows} measurements and {nowcasts} nowcasts, each once"))
+        let lost = if rows < expected { format!(", {} told as lost", expected - rows) } else { String::new() };
+        Ok(format!("{rows} measurements and {nowcasts} nowcasts, each once{lost}"))
     }
 }
 

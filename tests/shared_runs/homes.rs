@@ -148,6 +148,7 @@ pub fn approval_with(number: u32, id: &str, who: &str) -> Signed {
         expires_at: jiff::Timestamp::UNIX_EPOCH,
         reason: None,
         overrides_denials: false,
+        emulated: false,
     })
 }
 

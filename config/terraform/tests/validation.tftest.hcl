@@ -152,6 +152,90 @@ run "refused_names_too_long_together" {
   expect_failures = [azurerm_resource_group.this]
 }
 
+# Every name has a rule, and every rule takes and refuses what Azure's own does (limits and characters as published in
+# "Naming rules and restrictions for Azure resources").
+run "every_name_has_its_rule" {
+  command = plan
+
+  assert {
+    condition = { for kind, rule in local.azure_names : kind => [rule.least, rule.most] } == {
+      resource_group    = [1, 90]
+      iothub            = [3, 50]
+      storage_pictures  = [3, 24]
+      storage_telemetry = [3, 24]
+      storage_models    = [3, 24]
+      identity_hub      = [3, 128]
+      identity_events   = [3, 128]
+      identity_learning = [3, 128]
+      event_topic       = [3, 50]
+      key_vault         = [3, 24]
+      learning_vault    = [3, 24]
+      registry          = [5, 50]
+      logs              = [4, 63]
+      insights          = [1, 260]
+      learning          = [3, 33]
+      action_group      = [1, 260]
+      budget            = [1, 63]
+    }
+    error_message = "a name's length: ${jsonencode({ for kind, rule in local.azure_names : kind => [rule.least, rule.most] })}"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for kind, samples in {
+        resource_group    = ["a", "A_(b).c-d", "a)"]
+        iothub            = ["abc", "A-0", "a--b"]
+        storage_pictures  = ["abc", "0a1"]
+        storage_telemetry = ["abc", "0a1"]
+        storage_models    = ["abc", "0a1"]
+        identity_hub      = ["abc", "0_a-"]
+        identity_events   = ["abc", "0_a-"]
+        identity_learning = ["abc", "0_a-"]
+        event_topic       = ["abc", "-A0-"]
+        key_vault         = ["abc", "A-0-b"]
+        learning_vault    = ["abc", "A-0-b"]
+        registry          = ["Abc01"]
+        logs              = ["a-b0", "A--9"]
+        insights          = ["a", "A_(b).c-d"]
+        learning          = ["abc", "0_a-"]
+        action_group      = ["a", "A_(b).c-d"]
+        budget            = ["a", "-_0A"]
+      } : [for sample in samples : can(regex("^${local.azure_names[kind].characters}$", sample))]
+    ]))
+    error_message = "a name that its resource takes is refused"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for kind, samples in {
+        resource_group    = ["a.", "a b", "a/b", "a*", "ü"]
+        iothub            = ["-ab", "ab-", "a_b", "a.b", "a b"]
+        storage_pictures  = ["Abc", "a-b", "a_b", "a b"]
+        storage_telemetry = ["Abc", "a-b", "a_b", "a b"]
+        storage_models    = ["Abc", "a-b", "a_b", "a b"]
+        identity_hub      = ["-ab", "_ab", "a.b", "a b"]
+        identity_events   = ["-ab", "_ab", "a.b", "a b"]
+        identity_learning = ["-ab", "_ab", "a.b", "a b"]
+        event_topic       = ["a_b", "a.b", "a b"]
+        key_vault         = ["0ab", "-ab", "ab-", "a--b", "a_b"]
+        learning_vault    = ["0ab", "-ab", "ab-", "a--b", "a_b"]
+        registry          = ["ab-cd", "ab_cd", "ab cd"]
+        logs              = ["-abc", "abc-", "a_bc", "a bc"]
+        insights          = ["a.", "a b", "a/b", "a%"]
+        learning          = ["-ab", "_ab", "a.b", "a b"]
+        action_group      = ["a.", "a b", "a/b", "a&"]
+        budget            = ["a.b", "a b", "a(b)"]
+      } : [for sample in samples : !can(regex("^${local.azure_names[kind].characters}$", sample))]
+    ]))
+    error_message = "a name that its resource refuses is taken"
+  }
+
+  assert {
+    condition     = local.azure_name_faults == []
+    error_message = "faults: ${join("; ", local.azure_name_faults)}"
+  }
+}
+
 run "refused_deleted_before_cool" {
   command = plan
 

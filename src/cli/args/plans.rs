@@ -70,7 +70,7 @@ pub enum Plans {
     },
     /// Runs: their history, or one of them
     #[command(
-        after_help = "Examples:\n  skydeck runs\n  skydeck runs 7\n  skydeck runs 7 --log\n  skydeck runs --json"
+        after_help = "Examples:\n  skydeck runs\n  skydeck runs 7\n  skydeck runs 7 --log\n  skydeck runs --all --json"
     )]
     Runs {
         /// One run, whole
@@ -79,6 +79,12 @@ pub enum Plans {
         /// Its log; with --json one object a line
         #[arg(long, requires = "run")]
         log: bool,
+        /// Runs at most, the newest
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["run", "all"])]
+        limit: u32,
+        /// Every run there ever was
+        #[arg(long, conflicts_with = "run")]
+        all: bool,
     },
     /// Discard a plan, or interrupt a run that is at work
     ///
@@ -98,10 +104,14 @@ pub enum Plans {
         yes: bool,
     },
     /// What the state holds: its addresses, or one resource
+    #[command(args_conflicts_with_subcommands = true)]
     #[command(
-        after_help = "Examples:\n  skydeck state\n  skydeck state azurerm_iothub.hub\n  skydeck --env local state --json"
+        after_help = "Examples:\n  skydeck state\n  skydeck state azurerm_iothub.hub\n  skydeck --env local state --json\n  skydeck --env local state recover"
     )]
     State {
+        /// What to do; list without one
+        #[command(subcommand)]
+        action: Option<StateAction>,
         /// One resource, as `terraform state show` writes it; sensitive values are masked
         #[arg(value_name = "ADDRESS")]
         address: Option<String>,
@@ -140,6 +150,18 @@ pub enum Plans {
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
         limit: u16,
     },
+}
+
+/// What to do with the state.
+#[derive(Debug, Subcommand)]
+pub enum StateAction {
+    /// Put a state in place that an apply couldn't write
+    ///
+    /// Terraform keeps it in errored.tfstate then, and nothing is planned or applied until it is put back: only that file
+    /// knows what was made. It is pushed under the state's lock, and removed once the state has it. Ends with 6 when the
+    /// state has moved on since, with 8 when a run is at work, with 9 when there is nothing to put back.
+    #[command(after_help = "Examples:\n  skydeck state recover\n  skydeck --env prod state recover --json")]
+    Recover,
 }
 
 /// What to do with the audit trail.

@@ -46,7 +46,7 @@ fn text(entries: &[AuditEntry]) -> String {
             printable(&entry.who),
             entry.event.label().to_owned(),
             entry.run.map_or_else(|| "-".to_owned(), |run| run.to_string()),
-            printable(&entry.words),
+            printable(&entry.shown()),
         ]
     };
     let columns = [

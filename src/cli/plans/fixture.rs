@@ -137,6 +137,7 @@ pub fn approval() -> String {
         expires_at: now(),
         reason: None,
         overrides_denials: false,
+        emulated: true,
     };
     let payload = serde_json::to_string(&approval).expect("JSON");
     serde_json::to_string(&Signed { payload, signature: None }).expect("JSON")
@@ -277,6 +278,8 @@ pub fn status() -> ProvisioningStatus {
         }),
         drift: Some((1, ago(121))),
         runs: vec![RunSummary::of(&failed(), 2, 9), RunSummary::of(&planned(), 2, 4)],
+        older: 0,
+        state_fault: None,
     };
     let terraform = TerraformStatus::Found { path: "/usr/bin/terraform".into(), version: "1.11.4".into() };
     ProvisioningStatus { terraform, environments: vec![demo] }

@@ -129,6 +129,9 @@ pub fn words(run: &Run) -> Option<String> {
             let cause = lock.or_else(|| first.map(|diagnostic| diagnostic.summary.clone()));
             let cause =
                 cause.unwrap_or_else(|| if failure.interrupted { "interrupted" } else { "no reason given" }.into());
+            if failure.interrupted && failure.lock.is_none() {
+                return Some(format!("{title}: {} was interrupted; {}", failure.phase.label(), failure.advice));
+            }
             format!("{title}: {} failed: {cause}; {}", failure.phase.label(), failure.advice)
         }
         (Phase::Failed, None) => format!("{title}: failed; `skydeck runs {} --log` shows why", run.number),

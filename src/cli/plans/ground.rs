@@ -100,6 +100,25 @@ impl Ground {
         })
     }
 
+    /// How the environment stands now, with at most `most` of its runs.
+    pub async fn history(&self, most: u32) -> Result<EnvironmentStatus, Failure> {
+        let mut status = self.known().await?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let total = status.runs.len() + usize::try_from(status.older).unwrap_or(usize::MAX);
+        while status.runs.len() < most.min(total) {
+            let (environment, before) = (self.environment.clone(), status.runs.last().map(|oldest| oldest.number));
+            let limit = most - status.runs.len();
+            match self.ask(Request::Runs { environment, before, limit }).await? {
+                Answer::Runs { runs } if runs.is_empty() => break,
+                Answer::Runs { runs } => status.runs.extend(runs),
+                _ => return Err(unexpected()),
+            }
+        }
+        status.runs.truncate(most);
+        status.older = u32::try_from(total.saturating_sub(status.runs.len())).unwrap_or(u32::MAX);
+        Ok(status)
+    }
+
     /// Refuses where Terraform can't be used.
     pub async fn terraform(&self) -> Result<(), Failure> {
         use crate::owner::TerraformStatus::Unknown;

@@ -30,7 +30,7 @@ mod state;
 mod text;
 mod unlock;
 
-use super::args::Plans;
+use super::args::{Plans, StateAction};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 
@@ -48,9 +48,13 @@ pub async fn run(context: &Context, command: Plans) -> Result<Exit, Failure> {
         Plans::Apply(asked) => apply::apply(context, asked).await,
         Plans::Destroy { targets, detach } => make::destroy(context, targets, detach).await,
         Plans::Drift { detach } => make::drift(context, detach).await,
-        Plans::Runs { run, log } => runs::runs(context, run, log).await,
+        Plans::Runs { run, log, limit, all } => {
+            let most = if all { u32::MAX } else { limit };
+            runs::runs(context, run, log, most).await
+        }
         Plans::Discard { run, gone, yes } => discard::discard(context, run, gone.then_some(yes)).await,
-        Plans::State { address } => state::state(context, address).await,
+        Plans::State { action: Some(StateAction::Recover), .. } => state::recover(context).await,
+        Plans::State { action: None, address } => state::state(context, address).await,
         Plans::Outputs => state::outputs(context).await,
         Plans::Unlock { id, yes } => unlock::unlock(context, &id, yes).await,
         Plans::Audit { action, after, limit } => audit::audit(context, action, after, limit).await,

@@ -6,8 +6,8 @@ use super::text;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 
-/// Lists the runs; or writes one whole, or its log.
-pub async fn runs(context: &Context, number: Option<u32>, log: bool) -> Result<Exit, Failure> {
+/// Lists the newest runs, `most` of them; or writes one whole, or its log.
+pub async fn runs(context: &Context, number: Option<u32>, log: bool, most: u32) -> Result<Exit, Failure> {
     let ground = Ground::of(context).await?;
     ground.refresh().await;
     match (number, log) {
@@ -21,7 +21,7 @@ pub async fn runs(context: &Context, number: Option<u32>, log: bool) -> Result<E
             }
         }
         (None, _) => {
-            let status = ground.known().await?;
+            let status = ground.history(most).await?;
             if context.output.json {
                 context.output.json_page(&status)?;
             } else {

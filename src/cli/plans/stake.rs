@@ -31,8 +31,8 @@ pub fn findings(findings: &[Finding], output: Output) -> String {
         if !finding.addresses.is_empty() {
             text.push_str(&format!("      {}\n", printable(&finding.addresses.join(", "))));
         }
-        if let Some(explanation) = &finding.explanation {
-            text.push_str(&format!("      see {}\n", printable(explanation)));
+        if let Some(explanation) = finding.see() {
+            text.push_str(&format!("      see {}\n", printable(&explanation)));
         }
     }
     text

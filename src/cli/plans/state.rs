@@ -1,7 +1,7 @@
 //! `skydeck state` and `skydeck outputs`: what the state holds.
 
 use super::ground::Ground;
-use super::text;
+use super::{discard, text};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::status::unexpected;
@@ -43,6 +43,13 @@ pub async fn state(context: &Context, address: Option<String>) -> Result<Exit, F
         context.output.text(&format!("{head}{}", text::lines(&shown)))?;
     }
     Ok(Exit::Done)
+}
+
+/// Puts a state in place that an apply couldn't write.
+pub async fn recover(context: &Context) -> Result<Exit, Failure> {
+    let ground = Ground::of(context).await?;
+    let answer = ground.ask(Request::RecoverState { environment: ground.environment.clone() }).await?;
+    discard::done(context, &ground.title(), answer)
 }
 
 /// Why a resource can't be shown: mostly because it isn't there, which Terraform says at length.

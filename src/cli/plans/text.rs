@@ -180,10 +180,16 @@ pub fn runs(of: &EnvironmentStatus, now: Timestamp) -> String {
         let words = format!("lock {} held by {} for {}{since}", lock.id, lock.who, lock.purpose());
         text.push_str(&format!("{}\n", printable(&words)));
     }
+    if let Some(fault) = &of.state_fault {
+        text.push_str(&format!("{}\n", printable(fault)));
+    }
     if of.runs.is_empty() {
         return text + &format!("no run yet: {} makes one\n", command(&of.environment, "plan"));
     }
     text.push_str(&runs_table(&of.runs, now));
+    if of.older > 0 {
+        text.push_str(&format!("{} before these; --limit N or --all shows them\n", counted(of.older as usize, "run")));
+    }
     text
 }
 

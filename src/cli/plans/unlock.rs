@@ -5,7 +5,7 @@ use super::discard;
 use super::ground::Ground;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::owner::{AskError, LockHolder, Request};
+use crate::owner::{LockHolder, Request};
 use crate::station::text::printable;
 
 /// Takes the lock with that id, once it is confirmed.
@@ -34,8 +34,7 @@ pub async fn unlock(context: &Context, id: &str, yes: bool) -> Result<Exit, Fail
     let request = Request::Unlock { environment: name.clone(), id: id.to_owned() };
     match ground.ask(request).await {
         Ok(answer) => discard::done(context, &format!("{name}{emulated}"), answer),
-        Err(AskError::Refused(words)) => Err(Failure::new(Exit::NotFound, words)),
-        Err(other) => Err(other.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

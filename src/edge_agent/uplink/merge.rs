@@ -73,14 +73,15 @@ pub(super) fn split(patch: Map<String, Value>, max: usize) -> Vec<Map<String, Va
     let (mut parts, mut part, mut bytes) = (Vec::new(), Map::new(), 2);
     for (name, value) in patch {
         let more = name.len() + value.to_string().len() + 4;
-        if more + 2 > max
-            && let Value::Object(inner) = value
-        {
-            // Too large alone: parted within. An object that is parted is never empty.
-            let inner = split(inner, max.saturating_sub(name.len() + 6));
-            parts.extend(inner.into_iter().map(|inner| Map::from_iter([(name.clone(), Value::Object(inner))])));
-            continue;
-        }
+        let value = match value {
+            // Too large alone: parted within. An empty one has nothing to be parted, and would be lost.
+            Value::Object(inner) if more + 2 > max && !inner.is_empty() => {
+                let inner = split(inner, max.saturating_sub(name.len() + 6));
+                parts.extend(inner.into_iter().map(|inner| Map::from_iter([(name.clone(), Value::Object(inner))])));
+                continue;
+            }
+            value => value,
+        };
         if bytes + more > max && !part.is_empty() {
             parts.push(std::mem::take(&mut part));
             bytes = 2;

@@ -14,7 +14,7 @@ use crate::provisioning::runs::{ask, log, record};
 use crate::provisioning::status::{EnvironmentStatus, LockHolder, RunSummary};
 use crate::settings::EnvironmentKind;
 
-/// Runs that are shown of an environment.
+/// Runs that are shown of an environment at once.
 const MOST_RUNS: usize = 100;
 
 /// What tells that a file was written: its inode, length and time.
@@ -46,9 +46,9 @@ impl Looker {
 
     fn environment(&mut self, store: &Store) -> EnvironmentStatus {
         let living = Living::look(store).unwrap_or_default();
-        let runs = self.runs(store, &living).unwrap_or_else(|error| {
+        let (runs, older) = self.runs(store, &living).unwrap_or_else(|error| {
             tracing::error!(target: "provisioning", "{error}");
-            Vec::new()
+            (Vec::new(), 0)
         });
         let is_embedded = store.environment().kind() != EnvironmentKind::Cloud;
         let lock = if is_embedded {
@@ -57,19 +57,25 @@ impl Looker {
             // Nobody can be asked who holds it now; the newest run was told.
             runs.first().and_then(|newest| newest.lock.clone())
         };
+        let (resources, damaged) = self.resources(store, living.worker.is_some());
         EnvironmentStatus {
             environment: store.environment().clone(),
             emulated: is_embedded,
-            resources: self.resources(store),
+            resources,
             lock,
             drift: drift(&runs),
             runs: runs.into_iter().map(|known| known.summary).collect(),
+            older,
+            state_fault: store.refuse_unsaved().err().map(|error| error.to_string()).or(damaged),
         }
     }
 
-    fn runs(&mut self, store: &Store, living: &Living) -> Result<Vec<Known>, ProvisioningError> {
+    /// The newest runs, and how many there are before them.
+    fn runs(&mut self, store: &Store, living: &Living) -> Result<(Vec<Known>, u32), ProvisioningError> {
         let mut found = Vec::new();
-        for number in store.numbers()?.into_iter().take(MOST_RUNS) {
+        let numbers = store.numbers()?;
+        let older = u32::try_from(numbers.len().saturating_sub(MOST_RUNS)).unwrap_or(u32::MAX);
+        for number in numbers.into_iter().take(MOST_RUNS) {
             match self.run(store, number, living) {
                 Ok(mut known) => {
                     known.summary.busy = living.holder(number).is_some();
@@ -80,7 +86,7 @@ impl Looker {
                 Err(error) => tracing::error!(target: "provisioning", "{error}"),
             }
         }
-        Ok(found)
+        Ok((found, older))
     }
 
     fn run(&mut self, store: &Store, number: u32, living: &Living) -> Result<Known, ProvisioningError> {
@@ -101,24 +107,46 @@ impl Looker {
         Ok(known)
     }
 
-    fn resources(&mut self, store: &Store) -> Option<u32> {
-        let path = store.workspace().local_state()?.to_owned();
+    /// How many resources there are in the local state, and what is wrong with it. `at_work` says whether it may be being
+    /// written.
+    fn resources(&mut self, store: &Store, at_work: bool) -> (Option<u32>, Option<String>) {
+        let Some(path) = store.workspace().local_state().map(Path::to_owned) else { return (None, None) };
         let stamp = stamp(&path);
         if let Some((known, count)) = self.states.get(&path)
             && *known == stamp
         {
-            return Some(*count);
+            return (Some(*count), None);
         }
-        // While Terraform writes it, it may be half there: what was known stays, and the next look is near.
         match store.local_state() {
             Ok(Some(state)) => {
                 self.states.insert(path, (stamp, state.count()));
-                Some(state.count())
+                (Some(state.count()), None)
             }
-            Ok(None) => None,
-            Err(_) => self.states.get(&path).map(|(_, count)| *count),
+            Ok(None) => (None, None),
+            // Half written, it seems: what was known stays, and the next look is near.
+            Err(_) if at_work => (self.states.get(&path).map(|(_, count)| *count), None),
+            Err(error) => (None, Some(error.to_string())),
         }
     }
+}
+
+/// Runs before a number in a line each, newest first.
+pub fn page(store: &Store, before: Option<u32>, limit: usize) -> Result<Vec<RunSummary>, ProvisioningError> {
+    let living = Living::look(store)?;
+    let numbers = store.numbers()?.into_iter().filter(|number| before.is_none_or(|before| *number < before));
+    let mut found = Vec::new();
+    for number in numbers.take(limit.min(MOST_RUNS)) {
+        match seen::read(store, number, &living) {
+            Ok(stored) => {
+                let last_line = log::last_line(&record::log_of(store, number))?;
+                let mut summary = RunSummary::of(&stored.run, last_line, stored.revision);
+                summary.busy = living.holder(number).is_some();
+                found.push(summary);
+            }
+            Err(error) => tracing::error!(target: "provisioning", "{error}"),
+        }
+    }
+    Ok(found)
 }
 
 /// What the last run that looked at everything found. Applying it took care of that.

@@ -6,6 +6,7 @@ mod follow; // into the snapshots
 mod judging; // a plan, by the policies as they are now
 mod look; // how an environment stands, read from its folder
 mod reading; // plans that are kept, the audit trail
+mod recovering; // a state that an apply couldn't write
 mod watching; // noticing that something changed
 
 use std::collections::BTreeMap;
@@ -121,6 +122,8 @@ impl Provisioner {
             Request::CancelRun { environment, number } => self.cancel(&environment, number).await,
             Request::EndElsewhere { environment, number } => self.end_elsewhere(&environment, number).await,
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
+            Request::RecoverState { environment } => self.recover_state(&environment).await,
+            Request::Runs { environment, before, limit } => self.runs(&environment, before, limit).await,
             Request::Run { environment, number } => self.run(&environment, number).await,
             Request::RunLog { environment, number, after, limit } => {
                 self.log(&environment, number, (after, limit), log::read).await
@@ -180,16 +183,17 @@ impl Provisioner {
 
     /// The lock of a state that is kept elsewhere is Terraform's to take.
     async fn unlock_remote(&self, store: &Store, id: &str) -> Result<String, ProvisioningError> {
-        let refused =
-            |words: &str| ProvisioningError::Refused(format!("lock {}: {words}", crate::station::text::printable(id)));
+        let words_of = |words: &str| format!("lock {}: {words}", crate::station::text::printable(id));
         let status = self.status().await;
         let known = status.environments.into_iter().find(|one| one.environment == *store.environment());
         let holder = known
             .and_then(|one| one.lock)
-            .ok_or_else(|| refused("no run was refused for it; a run that is refused names who holds the lock"))?;
+            .ok_or_else(|| words_of("no run was refused for it; a run that is refused names who holds the lock"))
+            .map_err(ProvisioningError::NotFound)?;
         ask::confirm(id, &holder)?;
         if !store.workspace().is_initialised() || Living::look(store)?.worker.is_some() {
-            return Err(refused("a run is at work or none was yet; end it, or plan once, and try again"));
+            let words = words_of("a run is at work or none was yet; end it, or plan once, and try again");
+            return Err(ProvisioningError::Locked(words));
         }
         self.caller(store, Providers::Real).await?.ask(&["force-unlock", "-force", id]).await?;
         Ok(format!("lock {id}: taken from {}", holder.who))
@@ -202,6 +206,16 @@ impl Provisioner {
             Ok(Answer::Run { run: Box::new(run) })
         })
         .await
+    }
+
+    async fn runs(
+        &self,
+        environment: &EnvironmentName,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        blocking(move || Ok(Answer::Runs { runs: look::page(&store, before, limit)? })).await
     }
 
     /// Lines of a run's log after a number, as `read` picks them.

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
+use crate::provisioning::workspace::module::UNSAVED;
 
 /// What Terraform keeps in the folder for itself.
 const TERRAFORMS: &str = ".terraform";
@@ -52,7 +53,7 @@ pub fn of_configuration(folder: &Path) -> Result<String, ProvisioningError> {
             let entry = entry.map_err(failed)?;
             let name = next.join(entry.file_name());
             let kind = entry.file_type().map_err(failed)?;
-            if name == Path::new(TERRAFORMS) || name == Path::new(LOCK_FILE) {
+            if [TERRAFORMS, LOCK_FILE, UNSAVED].iter().any(|one| name == Path::new(one)) {
                 continue;
             }
             if kind.is_dir() {

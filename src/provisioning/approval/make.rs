@@ -12,6 +12,7 @@ use super::check;
 use super::record::{Approval, ApprovalView, PlanRecord, Signed};
 use super::signature::{self, APPROVAL, PLAN};
 use crate::provisioning::error::ProvisioningError;
+use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
 
 /// The form of records and approvals that this release writes and reads.
@@ -88,6 +89,7 @@ pub fn approve(
     let approval = Approval {
         schema: SCHEMA,
         id: Uuid::now_v7().to_string(),
+        emulated: record.environment.kind() != EnvironmentKind::Cloud,
         record,
         approved_by: printable(wish.label),
         approved_at: now,

@@ -65,6 +65,10 @@ pub struct Approval {
     pub reason: Option<String>,
     /// Whether it also approves what the policies deny.
     pub overrides_denials: bool,
+    /// Whether nothing real is touched by what is approved. Written only where that is so: an approval of something real
+    /// reads as it always did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emulated: bool,
 }
 
 /// A text and the signature over exactly its bytes: how records and approvals are kept and handed around.

@@ -59,8 +59,22 @@ pub enum AuditEvent {
     Revealed,
     /// The state's lock was taken from whoever held it.
     Unlocked,
+    /// A state that an apply couldn't write was put in place.
+    Recovered,
     /// Something of the running pipeline was commanded: a pipe paused, resumed or asked to look again.
     Commanded,
+}
+
+impl AuditEntry {
+    /// Its words, and before them that nothing real was touched, where that is so.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match (self.emulated, self.words.is_empty()) {
+            (false, _) => self.words.clone(),
+            (true, true) => "EMULATED".to_owned(),
+            (true, false) => format!("EMULATED {}", self.words),
+        }
+    }
 }
 
 impl AuditEvent {
@@ -78,6 +92,7 @@ impl AuditEvent {
             Self::Ended => "ended",
             Self::Revealed => "revealed",
             Self::Unlocked => "unlocked",
+            Self::Recovered => "recovered",
             Self::Commanded => "commanded",
         }
     }

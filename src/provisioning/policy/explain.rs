@@ -19,3 +19,32 @@ pub fn explain(policy: &str) -> Option<&'static str> {
 pub(super) fn place(policy: &str) -> String {
     format!("{PLACE}#{policy}")
 }
+
+/// The policy that an explanation in the docs is about, where they know it.
+pub(super) fn policy_of(explanation: &str) -> Option<&str> {
+    let policy = explanation.strip_prefix(PLACE)?.strip_prefix('#')?;
+    explain(policy).map(|_| policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{Finding, Severity};
+    use super::place;
+
+    #[test]
+    fn a_carried_policy_is_explained_by_a_command_and_an_own_one_by_its_address() {
+        let see = |explanation: &str| {
+            let finding = Finding {
+                severity: Severity::Warn,
+                policy: "x".into(),
+                message: String::new(),
+                addresses: Vec::new(),
+                explanation: Some(explanation.into()),
+            };
+            finding.see().expect("an explanation")
+        };
+        assert_eq!(see(&place("public-access")), "`skydeck policy explain public-access`");
+        assert_eq!(see("https://example.org/x"), "https://example.org/x");
+        assert_eq!(see(&place("no-such-policy")), "docs/src/reference/policies.md#no-such-policy");
+    }
+}

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::explain;
+
 /// How much a finding weighs. The gravest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -28,6 +30,18 @@ pub struct Finding {
     pub addresses: Vec<String>,
     /// Where the policy is explained: a page of the docs, an address of one's own.
     pub explanation: Option<String>,
+}
+
+impl Finding {
+    /// Where whoever has skydeck alone finds the explanation: the command that writes it, or one's own address.
+    #[must_use]
+    pub fn see(&self) -> Option<String> {
+        let explanation = self.explanation.as_ref()?;
+        Some(match explain::policy_of(explanation) {
+            Some(policy) => format!("`skydeck policy explain {policy}`"),
+            None => explanation.clone(),
+        })
+    }
 }
 
 impl Severity {

@@ -53,6 +53,7 @@ impl Wish {
 pub fn start(store: &Store, wish: Wish, asked_by: &str) -> Result<(u32, Ticket), ProvisioningError> {
     let Wish { id, number, request } = wish;
     check_request(&request)?;
+    store.refuse_unsaved()?;
     let lock = store.lock()?;
     seen::bury(store, &lock)?;
     let number = match number {
@@ -177,6 +178,7 @@ fn allowed(
         };
         return Err(approve::ended(phase, words));
     }
+    store.refuse_unsaved()?;
     refuse_outdated(store, lock, stored, settings, (asked_by, now))?;
     let record = store.record(number)?.ok_or_else(|| {
         ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
@@ -300,7 +302,7 @@ pub fn local_lock(store: &Store, living: &Living) -> Option<lock::LocalLock> {
 /// Takes the local state's lock from whoever holds it: that process is sent one interrupt, and waited for. `id` is the
 /// lock's, as a confirmation. Answers what was done, in words.
 pub async fn unlock_local(store: &Store, id: &str) -> Result<String, ProvisioningError> {
-    let refused = |words: String| Err(ProvisioningError::Refused(words));
+    let refused = |words: String| Err(ProvisioningError::Locked(words));
     let find = || Ok::<_, ProvisioningError>(local_lock(store, &Living::look(store)?));
     let Some(found) = find()? else {
         return clear_left_behind(store, id);
@@ -313,7 +315,7 @@ pub async fn unlock_local(store: &Store, id: &str) -> Result<String, Provisionin
         return refused(format!("lock {id}: held by a process that can't be seen from here; end it where it runs"));
     };
     interrupt(pid).map_err(|error| {
-        ProvisioningError::Refused(format!(
+        ProvisioningError::Locked(format!(
             "lock {id}: its process {pid} can't be interrupted: {error}; end it yourself"
         ))
     })?;
@@ -337,7 +339,7 @@ pub async fn unlock_local(store: &Store, id: &str) -> Result<String, Provisionin
 /// A killed Terraform leaves its lock file behind. It is in nobody's way, but reads as if somebody held the lock.
 fn clear_left_behind(store: &Store, id: &str) -> Result<String, ProvisioningError> {
     let not_locked = || {
-        ProvisioningError::Refused(format!(
+        ProvisioningError::NotFound(format!(
             "lock {}: the state isn't locked; there is nothing to unlock",
             printable(id)
         ))
@@ -355,7 +357,7 @@ pub fn confirm(id: &str, holder: &LockHolder) -> Result<(), ProvisioningError> {
         return Ok(());
     }
     let words = format!("lock {}: the state is locked by another, {}; name that one", printable(id), holder.id);
-    Err(ProvisioningError::Refused(words))
+    Err(ProvisioningError::NotFound(words))
 }
 
 fn interrupt(pid: u32) -> std::io::Result<()> {

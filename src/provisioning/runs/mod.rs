@@ -4,6 +4,7 @@
 //! DATA/provisioning/            0700
 //!   terraform.tfstate           the state of demo and local
 //!   module/                     the configuration as Terraform gets it
+//!   module/errored.tfstate      a state that Terraform couldn't write where it belongs
 //!   queue/000012                a ticket, locked by the process that carries its run out
 //!   working                     locked by whoever is at work, Terraform itself included
 //!   runs/0007/run.json          the run
@@ -22,6 +23,7 @@ pub mod approve; // approving a plan, here or by a file made elsewhere
 pub mod arguments; // a request as Terraform's arguments
 pub mod ask; // make, apply, end a run; take the state lock
 pub mod carry; // carry a run out, step by step
+pub mod kept; // what the state keeps of an apply that failed
 pub mod log; // a run's log
 pub mod queue; // tickets: whose turn it is, who is alive
 pub mod record; // what Terraform says, noted in the run

@@ -179,6 +179,27 @@ impl Ticket {
 }
 
 impl Turn {
+    /// The right to work, without a ticket; refused where somebody has it or waits for it. `run` is whom it is for.
+    pub fn at_once(store: &Store, _lock: &StoreLock, run: u32) -> Result<Self, ProvisioningError> {
+        if let Some(holder) = holders(store)?.first() {
+            let words = format!("run {}: is at work or about to be; wait for its end, then try again", holder.run);
+            return Err(ProvisioningError::Locked(words));
+        }
+        let path = store.working();
+        let file = files::open(&path).map_err(|error| ProvisioningError::file(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let words = "Terraform: is still at work here; wait for its end, then try again".to_owned();
+                return Err(ProvisioningError::Locked(words));
+            }
+            Err(TryLockError::Error(error)) => return Err(ProvisioningError::file(&path, &error)),
+        }
+        let turn = Self { file, path, run };
+        turn.note(None)?;
+        Ok(turn)
+    }
+
     /// A handle for Terraform's process.
     #[must_use]
     pub const fn held(&self) -> &File {

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 
 pub use self::follower::{Follower, settle};
 pub(super) use self::masking::finding as masked_finding;
-use super::log::LogWriter;
+use super::advice::{self, Ending, Signs};
+use super::kept::Kept;
+use super::log::{self, LogWriter};
 use super::store::{Store, Stored};
-use super::{advice, log};
 use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::files;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::run::{ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Run, StepRecord};
 use crate::provisioning::terraform::event::{self, Event, Line};
@@ -34,6 +36,10 @@ pub struct Recorder {
     diagnostics: Vec<Diagnostic>,
     /// Lines of the step at hand that wait until it is known what is secret in them.
     held: Vec<Line>,
+    /// What its words gave away before they were masked.
+    signs: Signs,
+    /// What the state keeps of the apply.
+    kept: Kept,
 }
 
 impl Recorder {
@@ -47,6 +53,8 @@ impl Recorder {
             follower: Follower::default(),
             diagnostics: Vec::new(),
             held: Vec::new(),
+            signs: Signs::default(),
+            kept: Kept::default(),
         })
     }
 
@@ -63,12 +71,28 @@ impl Recorder {
 
     /// Writes the run.
     pub fn save(&mut self) -> Result<(), ProvisioningError> {
-        self.store.write(&mut self.stored)
+        let written = self.store.write(&mut self.stored);
+        self.noted(written)
     }
 
     /// Writes the run's progress.
     pub fn save_progress(&mut self) -> Result<(), ProvisioningError> {
-        self.store.write_often(&mut self.stored)
+        let written = self.store.write_often(&mut self.stored);
+        self.noted(written)
+    }
+
+    /// Leaves a mark where the disk was full: this process may not get to say so, and later there may be room.
+    fn noted<T>(&mut self, written: Result<T, ProvisioningError>) -> Result<T, ProvisioningError> {
+        if let Err(ProvisioningError::Full { .. }) = &written {
+            self.signs.disk_full = true;
+            drop(files::create(&self.store.full_mark(self.stored.run.number)));
+        }
+        written
+    }
+
+    /// Notes what the state keeps of the apply.
+    pub fn note_kept(&mut self, kept: Kept) {
+        self.kept = kept.masked(&self.masks);
     }
 
     /// Adds secrets; what was noted and written already is masked afterwards.
@@ -97,7 +121,8 @@ impl Recorder {
     /// Writes to the log.
     pub fn say(&mut self, level: LogLevel, text: &str) -> Result<(), ProvisioningError> {
         let text = self.masks.apply(text);
-        self.log.append(self.stored.run.phase, level, &text)
+        let written = self.log.append(self.stored.run.phase, level, &text);
+        self.noted(written)
     }
 
     /// Begins a step.
@@ -106,6 +131,7 @@ impl Recorder {
         run.phase = phase;
         run.steps.push(StepRecord { phase, started_at: Timestamp::now(), ended_at: None, succeeded: None });
         self.diagnostics.clear();
+        self.signs = Signs::default();
         self.save()
     }
 
@@ -155,6 +181,9 @@ impl Recorder {
             Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
             _ => line.text.clone(),
         };
+        if let Event::Diagnostic(diagnostic) = &line.event {
+            self.notice(diagnostic);
+        }
         let said = self.say(line.level, &text);
         let (run, masks) = (&mut self.stored.run, &self.masks);
         match run.phase {
@@ -173,8 +202,14 @@ impl Recorder {
         said
     }
 
+    fn notice(&mut self, diagnostic: &Diagnostic) {
+        self.signs.notice(&diagnostic.summary);
+        self.signs.notice(&diagnostic.detail);
+    }
+
     /// Notes a diagnostic of the step at hand and writes it to the log; notes it also where that can't be written.
     pub fn diagnose(&mut self, diagnostic: Diagnostic) -> Result<(), ProvisioningError> {
+        self.notice(&diagnostic);
         let diagnostic = self.masks.apply_to(diagnostic);
         let level = if diagnostic.error { LogLevel::Error } else { LogLevel::Warning };
         let words = event::words(&diagnostic);
@@ -271,7 +306,8 @@ impl Recorder {
         diagnostics.sort_by_key(|diagnostic| !diagnostic.error);
         let lock = diagnostics.iter().find_map(lock::from_diagnostic);
         let run = &self.stored.run;
-        let advice = advice::after(run, phase, interrupted, &diagnostics, lock.as_ref());
+        let (signs, kept) = (self.signs, &self.kept);
+        let advice = advice::after(run, &Ending { phase, interrupted, signs, lock: lock.as_ref(), kept });
         let what = if interrupted { "interrupted" } else { "failed" };
         let said = self.say(LogLevel::Error, &format!("{}: {what}; {advice}", phase.label()));
         self.stored.run.failure = Some(Failure { phase, interrupted, diagnostics, advice, lock });
@@ -286,4 +322,4 @@ pub fn log_of(store: &Store, number: u32) -> std::path::PathBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,17 +10,19 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::ask;
+use super::kept::Kept;
 use super::log::LogWriter;
 use super::queue::{self, Holder, Worker};
 use super::record::{Follower, settle};
 use super::store::{Store, StoreLock, Stored};
+use super::{advice, ask};
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
 use crate::provisioning::terraform::event::{self, Event};
+use crate::provisioning::terraform::mask::Masks;
 
 /// Who lives in an environment's folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,16 +117,16 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
     let working = living.worker.filter(|worker| worker.run == run.number);
     let advice = match (phase, working) {
         (_, Some(Worker { terraform_pid: Some(pid), .. })) => format!(
-            "Terraform (pid {pid}) is still at work and holds the state lock; let it end, or interrupt it with `kill -INT {pid}`, then plan again"
+            "Terraform (pid {pid}) is still at work and holds the state lock; let it end, or interrupt it with `kill -INT {pid}`, then see here what it has done"
         ),
         (Phase::Applying, _) => {
-            "what was done is in the state; plan again to see what is left, and unlock the state if a lock is left behind".to_owned()
+            let words = advice::applied(&run, &Kept::here(store).masked(&masks(store, run.number)), true);
+            format!("{words}; unlock the state if a lock is left behind")
         }
         _ if was_to_be_applied => "nothing was changed, and the plan still waits; apply it again".to_owned(),
         _ => "nothing was changed; plan again".to_owned(),
     };
-    let room =
-        no_room(rustix::fs::statvfs(store.folder()).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)));
+    let room = store.full_mark(run.number).exists();
     let advice = if room { format!("make room on that disk; {advice}") } else { advice };
     let full = || format!(": the disk of {} is full", store.folder().display());
     let summary = format!("the runner ended{pid}{}", if room { full() } else { String::new() });
@@ -139,16 +141,15 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
     run
 }
 
-/// Bytes without which no run is written.
-const LEAST_ROOM: u64 = 1 << 20;
-
-/// Whether the disk with so many bytes free is full; one that can't be asked isn't.
-fn no_room(free: Option<u64>) -> bool {
-    free.is_some_and(|free| free < LEAST_ROOM)
-}
-
 fn stream(store: &Store, number: u32) -> PathBuf {
     store.run_folder(number).join("stream").join("out")
+}
+
+/// Those that a run's addresses are masked by: until it is buried its plan is there.
+fn masks(store: &Store, number: u32) -> Masks {
+    let plan = files::read(&store.plan_json(number)).ok().flatten();
+    let plan = plan.and_then(|text| PlanReading::read(text.as_bytes()).ok());
+    plan.map(|plan| plan.masks().clone()).unwrap_or_default()
 }
 
 /// What Terraform wrote with nobody left to note it.
@@ -157,10 +158,7 @@ fn replay(store: &Store, run: &mut Run) {
     for change in &mut run.changes {
         change.progress = Progress::Pending;
     }
-    // Of the addresses that the run has; until it is buried its plan is there.
-    let plan = files::read(&store.plan_json(run.number)).ok().flatten();
-    let plan = plan.and_then(|text| PlanReading::read(text.as_bytes()).ok());
-    let masks = plan.map(|plan| plan.masks().clone()).unwrap_or_default();
+    let masks = masks(store, run.number);
     let mut follower = Follower::default();
     for line in BufReader::new(file).lines().map_while(Result::ok) {
         let line = event::parse(&line);
@@ -168,16 +166,5 @@ fn replay(store: &Store, run: &mut Run) {
         if !matches!(line.event, Event::Diagnostic(_)) {
             follower.note(run, &line, &masks, run.asked_at);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_is_full_once_no_run_can_be_written() {
-        assert!(no_room(Some(0)) && no_room(Some(LEAST_ROOM - 1)));
-        assert!(!no_room(Some(LEAST_ROOM)) && !no_room(None));
     }
 }

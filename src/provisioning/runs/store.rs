@@ -11,13 +11,18 @@ use crate::provisioning::audit::trail::Trail;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::Run;
+use crate::provisioning::words::command;
 use crate::provisioning::workspace::Workspace;
+use crate::provisioning::workspace::module::UNSAVED;
 use crate::settings::EnvironmentName;
 
 /// Whether the file or folder at `path` of a data folder is made anew by every run, or only means something to processes
 /// that live: no part of a backup.
 #[must_use]
 pub fn is_passing(path: &Path) -> bool {
+    if path == Path::new("provisioning/module").join(UNSAVED) {
+        return false;
+    }
     let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
     parts.next().as_deref() == Some("provisioning")
         && matches!(
@@ -211,6 +216,23 @@ impl Store {
         self.run_folder(number).join("interrupt")
     }
 
+    /// The mark that the disk had no room for what a run's process had to write; empty, since that much fits.
+    #[must_use]
+    pub fn full_mark(&self, number: u32) -> PathBuf {
+        self.run_folder(number).join("disk-full")
+    }
+
+    /// Refuses where a state waits that an apply couldn't write: who plans without it makes again what is there.
+    pub fn refuse_unsaved(&self) -> Result<(), ProvisioningError> {
+        let Some(path) = self.workspace().unsaved_state() else { return Ok(()) };
+        Err(ProvisioningError::Refused(format!(
+            "state of {}: an apply couldn't write it where it belongs, what was made is only in {}; {} puts it back, nothing is planned or applied before",
+            self.environment,
+            path.display(),
+            command(&self.environment, "state recover")
+        )))
+    }
+
     /// Numbers of the runs, newest first.
     pub fn numbers(&self) -> Result<Vec<u32>, ProvisioningError> {
         let entries = match std::fs::read_dir(self.runs()) {
@@ -275,9 +297,27 @@ impl Store {
         let Some(path) = workspace.local_state() else { return Ok(None) };
         // An empty file is one that Terraform has locked and not written yet.
         let Some(text) = files::read(path)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
-        super::super::terraform::state::State::read(&text)
-            .map(Some)
-            .map_err(|reason| ProvisioningError::Damaged { path: path.to_owned(), reason })
+        super::super::terraform::state::State::read(&text).map(Some).map_err(|reason| self.damaged_state(path, reason))
+    }
+
+    fn damaged_state(&self, path: &Path, reason: String) -> ProvisioningError {
+        let backup = path.with_extension("tfstate.backup");
+        let next = if backup.is_file() {
+            format!(
+                "what it held before its last change is in {backup}: put that in its place (`cp {backup} {path}`), then see what has changed since with {}",
+                command(&self.environment, "drift"),
+                backup = backup.display(),
+                path = path.display(),
+            )
+        } else if self.environment.as_str() == "demo" {
+            "there is no backup beside it; `skydeck demo reset` makes the demo anew".to_owned()
+        } else {
+            format!(
+                "there is no backup beside it; restore one of yours with {}",
+                command(&self.environment, "db restore FILE")
+            )
+        };
+        ProvisioningError::State { path: path.to_owned(), reason, next }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a state holds, from its file or from `terraform state pull` (version 4, since Terraform 0.12).
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,6 +80,13 @@ impl State {
         let managed = self.resources.iter().filter(|resource| resource.mode == "managed");
         let instances = managed.flat_map(|resource| &resource.instances).filter(|one| one.deposed.is_none());
         u32::try_from(instances.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Addresses of everything in it.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeSet<String> {
+        let instances = self.resources.iter().flat_map(|one| one.instances.iter().map(move |instance| (one, instance)));
+        instances.map(|(resource, instance)| address(resource, instance)).collect()
     }
 
     /// What it holds, without the secrets that it marks, and without `more`: those of the configuration, say.

@@ -52,6 +52,12 @@ impl Workspace {
         self.is_embedded().then_some(self.state.as_path())
     }
 
+    /// The state that an apply couldn't write where it belongs, where there is one.
+    #[must_use]
+    pub fn unsaved_state(&self) -> Option<PathBuf> {
+        Some(self.folder.join(module::UNSAVED)).filter(|path| path.is_file())
+    }
+
     /// Whether it is demo or local.
     #[must_use]
     pub fn is_embedded(&self) -> bool {

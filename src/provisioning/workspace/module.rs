@@ -13,6 +13,9 @@ use crate::settings::EnvironmentName;
 
 /// What is carried.
 static CARRIED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/terraform");
+/// Where Terraform puts a state that its backend wouldn't take, in the folder it is called in. Nothing else knows then
+/// what an apply has made.
+pub const UNSAVED: &str = "errored.tfstate";
 /// The folder of a module with its environments' variables.
 const ENVIRONMENTS: &str = "environments";
 /// Most files a module may have, and bytes of one: what is larger isn't a module.
@@ -168,8 +171,8 @@ pub(super) fn remove_others(folder: &Path, wanted: &BTreeMap<PathBuf, Vec<u8>>) 
             let entry = entry.map_err(|error| failed(&next, &error))?;
             let path = entry.path();
             let name = path.strip_prefix(folder).unwrap_or(&path);
-            if name == Path::new(".terraform") || name == Path::new(".terraform.lock.hcl") || wanted.contains_key(name)
-            {
+            let is_terraforms = [".terraform", ".terraform.lock.hcl", UNSAVED].iter().any(|one| name == Path::new(one));
+            if is_terraforms || wanted.contains_key(name) {
                 continue;
             }
             let is_folder = entry.file_type().map_err(|error| failed(&path, &error))?.is_dir();

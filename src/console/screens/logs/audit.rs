@@ -262,7 +262,7 @@ impl Audit {
                 printable(&entry.who).into(),
                 Cell::styled(entry.event.label(), style(entry.event, ctx.theme)),
                 Cell::from(entry.run.map(|run| run.to_string()).unwrap_or_default()),
-                printable(&entry.words).into(),
+                printable(&entry.shown()).into(),
             ]
         };
         table::render(buffer, place, &columns, entries.len(), row, Some(self.row(entries.len())), ctx.theme);
@@ -302,13 +302,13 @@ impl Audit {
 /// An entry in a line: what the filter is held against.
 fn line(entry: &AuditEntry) -> String {
     let run = entry.run.map_or_else(String::new, |run| format!("run {run} "));
-    format!("{} {} {} {run}{}", entry.number, entry.who, entry.event.label(), entry.words)
+    format!("{} {} {} {run}{}", entry.number, entry.who, entry.event.label(), entry.shown())
 }
 
 const fn style(event: AuditEvent, theme: &Theme) -> Style {
     match event {
         AuditEvent::Denied | AuditEvent::Refused => theme.fail,
-        AuditEvent::Revealed | AuditEvent::Unlocked => theme.warn,
+        AuditEvent::Revealed | AuditEvent::Unlocked | AuditEvent::Recovered => theme.warn,
         AuditEvent::Approved => theme.ok,
         _ => theme.text,
     }

@@ -106,6 +106,13 @@ pub fn render(
         }
     }
     let at = cursor(put, ctx);
+    if let Some(text) = older(&at, ctx)
+        && inner.height > 2
+    {
+        inner.height -= 1;
+        let room = usize::from(inner.width);
+        buf.set_stringn(inner.x, inner.bottom(), fit(&text, room), room, ctx.theme.dim);
+    }
     let rows = rows(&at, ctx);
     let selected = position(&rows, &at);
     let height = usize::from(inner.height);
@@ -127,6 +134,12 @@ pub fn render(
         let text = fit("no environment is known yet", usize::from(inner.width)).into_owned();
         buf.set_stringn(inner.x, inner.y, text, usize::from(inner.width), ctx.theme.dim);
     }
+}
+
+/// That there are runs before those that are listed.
+fn older(at: &Cursor, ctx: &Context<'_>) -> Option<String> {
+    let of = ctx.snapshot.provisioning.environment(&at.environment).filter(|of| of.older > 0)?;
+    Some(format!("{} older: skydeck runs --all", of.older))
 }
 
 fn environment(buf: &mut Buffer, line: Rect, of: &EnvironmentStatus, open: bool, ctx: &Context<'_>) {
@@ -154,7 +167,13 @@ fn run(buf: &mut Buffer, line: Rect, run: &RunSummary, ctx: &Context<'_>) {
         right.push((1, format!("{} DENY", run.denials), ctx.theme.fail));
     }
     right.extend(run.counts.map(|counts| (0, counts.short(), text)));
-    right.push((2, words::since(run, ctx.now), dim));
+    // How long it took says more of a run that has ended than when that was; there is room for both on a large screen.
+    let time = if run.phase.is_end() && ctx.size != SizeClass::Large && run.took_s > 0.0 {
+        words::took(run, ctx.now)
+    } else {
+        words::since(run, ctx.now)
+    };
+    right.push((2, time, dim));
     pair(buf, line, (&standing, words::style(run.phase, ctx.theme)), &right);
 }
 

@@ -1,6 +1,7 @@
 //! The look before an apply, and the apply.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -19,10 +20,14 @@ use crate::provisioning::policy::{Policies, denied_anew, verdict_digest};
 use crate::provisioning::run::{LogLevel, Phase, RunRequest};
 use crate::provisioning::runs::approve;
 use crate::provisioning::runs::arguments::words;
+use crate::provisioning::runs::kept::Kept;
 use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::record::settle;
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::state::State;
+
+/// How long a state that is kept elsewhere is asked for after a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A plan that may be applied.
 pub(super) struct Held {
@@ -164,10 +169,14 @@ impl Carrier {
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());
-        let ended = self.call(turn, caller, call, &[0]).await;
+        let applied = self.call(turn, caller, call, &[0]).await;
         let learned = self.learn_what_was_applied(caller).await;
         self.recorder.release()?;
-        ended?;
+        if applied.is_err() {
+            let kept = self.kept(caller).await;
+            self.recorder.note_kept(kept);
+        }
+        applied?;
         learned?;
         settle(self.recorder.run_mut(), true, "");
         self.recorder.end(true);
@@ -187,6 +196,21 @@ impl Carrier {
                 None => Ok(()),
             },
             None => self.learn_state(caller).await,
+        }
+    }
+}
+
+impl Carrier {
+    /// What the state keeps of an apply that failed, read back.
+    async fn kept(&self, caller: &Caller) -> Kept {
+        let here = Kept::here(&self.store);
+        if here != Kept::Unknown {
+            return here;
+        }
+        // A backend that couldn't be written to may not answer either.
+        match tokio::time::timeout(PATIENCE, caller.pulled_state()).await {
+            Ok(Ok(state)) => Kept::of(state.as_ref()),
+            Ok(Err(_)) | Err(_) => Kept::Unknown,
         }
     }
 }

@@ -130,7 +130,10 @@ impl Carrier {
         adopt: impl AsyncFnOnce() -> Result<(), ProvisioningError>,
     ) -> Result<Phase, ProvisioningError> {
         self.recorder.begin(Phase::Initialising)?;
-        let outcome = self.plan_steps(turn, variables, providers).await;
+        let outcome = match self.store.refuse_unsaved() {
+            Ok(()) => self.plan_steps(turn, variables, providers).await,
+            Err(error) => Err(error.into()),
+        };
         let outcome = self.stand(outcome, adopt).await;
         self.conclude(outcome)
     }
@@ -154,6 +157,9 @@ impl Carrier {
             self.tell_end(&words);
             self.recorder.rest(phase)?;
             return Ok(phase);
+        }
+        if let Err(error) = self.store.refuse_unsaved() {
+            return self.step_back(error.into());
         }
         let outcome = match self.look(turn, variables, providers).await {
             Ok(Looked::Refused(refusal)) => match self.refuse(refusal) {

@@ -73,6 +73,12 @@ impl Carrier {
             }
         }
         if is_good {
+            // They say nothing of their own where all is well.
+            match phase {
+                Phase::CheckingFormat => self.recorder.say(LogLevel::Info, "every file is formatted")?,
+                Phase::Validating => self.recorder.say(LogLevel::Info, "the configuration is valid")?,
+                _ => {}
+            }
             return Ok(ended);
         }
         if phase == Phase::CheckingFormat && ended.status.code() == Some(3) {

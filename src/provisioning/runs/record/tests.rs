@@ -10,7 +10,7 @@ fn change(address: &str, action: ChangeAction) -> ResourceChange {
     ResourceChange { address: address.to_owned(), kind, action, reason: None, importing: None, progress }
 }
 
-fn run(changes: Vec<ResourceChange>) -> Run {
+pub fn run(changes: Vec<ResourceChange>) -> Run {
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().expect("a time");
     Run {
         number: 1,
