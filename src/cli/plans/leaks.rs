@@ -142,6 +142,8 @@ fn status(run: &Run) -> ProvisioningStatus {
         lock: None,
         drift: None,
         runs: vec![RunSummary::of(run, 9, 9)],
+        older: 0,
+        state_fault: None,
     };
     let terraform = TerraformStatus::Found { path: "/usr/bin/terraform".into(), version: "1.11.4".into() };
     ProvisioningStatus { terraform, environments: vec![environment] }
