@@ -6,9 +6,10 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use skydeck::owner::Request;
 use skydeck::provisioning::run::{Phase, Run};
 
-use super::place::{Place, has_terraform, plan};
+use super::place::{Place, demo, has_terraform, plan};
 
 /// Set in the test that was started again.
 const INSIDE: &str = "SKYDECK_TEST_SMALL_DISK";
@@ -103,10 +104,18 @@ resource "terraform_data" "large" {
     let failure = run.failure.clone().expect("why");
     let state = std::fs::read_to_string(place.data().join("terraform.tfstate")).unwrap_or_default();
     let advice = &failure.advice;
-    eprintln!("{} bytes\n{failure:#?}", state.len());
-    assert!(serde_json::from_str::<serde_json::Value>(&state).is_err(), "it is whole, then: {state}");
+    assert!(serde_json::from_str::<serde_json::Value>(&state).is_err(), "it is whole: {state}");
     assert!(advice.starts_with("make room on that disk; "), "{failure:#?}");
     assert!(!advice.contains("are in the state"), "{advice}");
     assert!(advice.contains("terraform_data.first") && advice.contains("import block"), "{advice}");
     assert!(advice.contains("`skydeck demo reset`"), "{advice}");
+    // Nor is what Terraform left in its stead, which had no room either.
+    let copy = place.data().join("module/errored.tfstate");
+    assert!(
+        advice.ends_with(&format!("{}, is cut off as well: remove it before you plan", copy.display())),
+        "{advice}"
+    );
+    let words = place.refused(Request::StartRun { environment: demo(), run: plan() }).await;
+    assert!(words.contains("is cut off") && words.contains("remove that file"), "{words}");
+    std::fs::remove_file(copy).expect("removed");
 }

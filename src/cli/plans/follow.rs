@@ -194,6 +194,8 @@ mod tests {
         let failure = run.failure.as_mut().expect("it failed");
         failure.interrupted = true;
         assert_eq!(exit(&run), Exit::Interrupted);
+        let said = words(&run).expect("words");
+        assert!(said.contains("applying was interrupted; ") && !said.contains("failed:"), "{said}");
         let lock = LockHolder {
             id: "9b2a".into(),
             who: "grace".into(),

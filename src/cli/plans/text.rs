@@ -96,6 +96,9 @@ pub fn run(run: &Run, output: Output) -> String {
 /// Title, changes, drift, counts, failure.
 fn run_text(run: &Run, output: Output) -> String {
     let phase = match run.phase {
+        Phase::Failed if run.failure.as_ref().is_some_and(|failure| failure.interrupted) => {
+            output.paint(Paint::Warn, "interrupted")
+        }
         Phase::Failed => output.paint(Paint::Fail, run.phase.label()),
         Phase::Applied | Phase::Unchanged => output.paint(Paint::Ok, run.phase.label()),
         phase => phase.label().to_owned(),

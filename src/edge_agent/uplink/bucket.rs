@@ -68,9 +68,8 @@ mod tests {
                 sent.extend(std::iter::repeat_n(now, ready));
                 now = bucket.full_at().max(now + Duration::from_micros(1));
             }
-            let within = |from: Instant| {
-                sent.iter().filter(|at| **at >= from && **at < from + Duration::from_secs(1)).count()
-            };
+            let within =
+                |from: Instant| sent.iter().filter(|at| **at >= from && **at < from + Duration::from_secs(1)).count();
             for at in sent.iter().step_by(usize::try_from(per_s).expect("small")) {
                 assert!(within(*at) <= per_s as usize, "{per_s} a second");
             }

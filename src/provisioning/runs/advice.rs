@@ -128,6 +128,11 @@ pub fn applied(run: &Run, kept: &Kept, interrupted: bool) -> String {
             path.display(),
             command(&run.environment, "state recover")
         ),
+        Kept::CutOff { path, state } => format!(
+            "{}; Terraform's copy of the state, {}, is cut off as well: remove it before you plan",
+            applied(run, state, interrupted),
+            path.display()
+        ),
         Kept::Damaged(words) => {
             format!("{what}{rest}; {words}; what this run did isn't in the backup: {}", orphans(run, kept))
         }

@@ -16,6 +16,13 @@ pub enum Kept {
     Unknown,
     /// Terraform couldn't write it and put it into this file.
     Unsaved(PathBuf),
+    /// As `state` says; Terraform couldn't write it, and had no room to write it into this file either.
+    CutOff {
+        /// What was left of that.
+        path: PathBuf,
+        /// What the state itself keeps.
+        state: Box<Self>,
+    },
     /// Its file can't be understood; in words, with what to do.
     Damaged(String),
     /// There is none: nothing was ever written.
@@ -50,9 +57,14 @@ impl Kept {
     /// As it stands here, without Terraform; unknown where the state is kept elsewhere.
     #[must_use]
     pub fn here(store: &Store) -> Self {
-        if let Some(path) = store.workspace().unsaved_state() {
-            return Self::Unsaved(path);
+        match store.unsaved_state() {
+            Some((path, true)) => Self::Unsaved(path),
+            Some((path, false)) => Self::CutOff { path, state: Box::new(Self::in_place(store)) },
+            None => Self::in_place(store),
         }
+    }
+
+    fn in_place(store: &Store) -> Self {
         if !store.workspace().is_embedded() {
             return Self::Unknown;
         }

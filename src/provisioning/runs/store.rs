@@ -11,6 +11,7 @@ use crate::provisioning::audit::trail::Trail;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::run::Run;
+use crate::provisioning::terraform::state::State;
 use crate::provisioning::words::command;
 use crate::provisioning::workspace::Workspace;
 use crate::provisioning::workspace::module::UNSAVED;
@@ -20,15 +21,16 @@ use crate::settings::EnvironmentName;
 /// that live: no part of a backup.
 #[must_use]
 pub fn is_passing(path: &Path) -> bool {
-    if path == Path::new("provisioning/module").join(UNSAVED) {
-        return false;
+    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<&str> = parts.iter().map(|part| &**part).collect();
+    match parts.as_slice() {
+        // Of the module's folder, a state that is nowhere else is kept.
+        ["provisioning", "module"] | ["provisioning", "module", UNSAVED] => false,
+        ["provisioning", part, ..] => {
+            matches!(*part, "module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
+        }
+        _ => false,
     }
-    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
-    parts.next().as_deref() == Some("provisioning")
-        && matches!(
-            parts.next().as_deref(),
-            Some("module" | "home" | "queue" | "working" | "lock" | "sharing.lock" | "sharing.json")
-        )
 }
 
 /// The record of what a plan is bound to, in a run's folder.
@@ -222,15 +224,31 @@ impl Store {
         self.run_folder(number).join("disk-full")
     }
 
+    /// The state that an apply couldn't write where it belongs, and whether it is whole.
+    #[must_use]
+    pub fn unsaved_state(&self) -> Option<(PathBuf, bool)> {
+        let path = self.workspace().unsaved_state()?;
+        let is_whole = files::read(&path).is_ok_and(|text| text.is_some_and(|text| State::read(&text).is_ok()));
+        Some((path, is_whole))
+    }
+
     /// Refuses where a state waits that an apply couldn't write: who plans without it makes again what is there.
     pub fn refuse_unsaved(&self) -> Result<(), ProvisioningError> {
-        let Some(path) = self.workspace().unsaved_state() else { return Ok(()) };
-        Err(ProvisioningError::Refused(format!(
-            "state of {}: an apply couldn't write it where it belongs, what was made is only in {}; {} puts it back, nothing is planned or applied before",
-            self.environment,
-            path.display(),
-            command(&self.environment, "state recover")
-        )))
+        let Some((path, is_whole)) = self.unsaved_state() else { return Ok(()) };
+        let (name, path) = (&self.environment, path.display());
+        let words = if is_whole {
+            let recover = command(name, "state recover");
+            format!(
+                "state of {name}: an apply couldn't write it where it belongs, what was made is only in {path}; {recover} puts it back, nothing is planned or applied before"
+            )
+        } else {
+            let reset = if name.as_str() == "demo" { ", or make the demo anew with `skydeck demo reset`" } else { "" };
+            format!(
+                "state of {name}: an apply couldn't write it, and its copy {path} is cut off; see what was made with {}, take that into the state by import blocks in the module, and remove that file{reset}; nothing is planned or applied before",
+                command(name, "runs RUN")
+            )
+        };
+        Err(ProvisioningError::Refused(words))
     }
 
     /// Numbers of the runs, newest first.
@@ -292,12 +310,12 @@ impl Store {
     }
 
     /// The local state; `None` where there is none, or not here.
-    pub fn local_state(&self) -> Result<Option<super::super::terraform::state::State>, ProvisioningError> {
+    pub fn local_state(&self) -> Result<Option<State>, ProvisioningError> {
         let workspace = self.workspace();
         let Some(path) = workspace.local_state() else { return Ok(None) };
         // An empty file is one that Terraform has locked and not written yet.
         let Some(text) = files::read(path)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
-        super::super::terraform::state::State::read(&text).map(Some).map_err(|reason| self.damaged_state(path, reason))
+        State::read(&text).map(Some).map_err(|reason| self.damaged_state(path, reason))
     }
 
     fn damaged_state(&self, path: &Path, reason: String) -> ProvisioningError {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::provisioning::runs::store::is_passing;
 
 fn module(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");
@@ -112,4 +113,25 @@ fn sensitive_variables_are_told_from_the_others() {
     let read = Module::read(own.path()).expect("a module");
     assert_eq!(read.declared_variables().into_iter().collect::<Vec<_>>(), ["key", "one", "three", "token", "two"]);
     assert_eq!(read.sensitive_variables().into_iter().collect::<Vec<_>>(), ["key", "token"]);
+}
+
+#[test]
+fn a_state_that_could_not_be_written_survives_every_plan_and_is_backed_up() {
+    let own = module(&[("main.tf", "")]);
+    let provisioning = tempfile::tempdir().expect("temporary folder");
+    let workspace = Workspace::of(&EnvironmentName::demo(), provisioning.path());
+    let read = Module::read(own.path()).expect("a module");
+    workspace.lay_out(&read, &BTreeMap::new()).expect("laid out");
+    assert_eq!(workspace.unsaved_state(), None);
+    let before = crate::provisioning::approval::digest::of_configuration(workspace.folder()).expect("a digest");
+    let path = workspace.folder().join("errored.tfstate");
+    std::fs::write(&path, "all that is known").expect("written");
+    workspace.lay_out(&read, &BTreeMap::new()).expect("laid out");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "all that is known");
+    assert_eq!(workspace.unsaved_state(), Some(path));
+    let after = crate::provisioning::approval::digest::of_configuration(workspace.folder()).expect("a digest");
+    assert_eq!(before, after, "it is no part of the configuration");
+    assert!(!is_passing(Path::new("provisioning/module/errored.tfstate")));
+    assert!(!is_passing(Path::new("provisioning/module")), "it is gone into");
+    assert!(is_passing(Path::new("provisioning/module/main.tf")) && is_passing(Path::new("provisioning/queue")));
 }

@@ -42,7 +42,8 @@ pub fn reading(finding: &Finding, theme: &Theme) -> Reading {
         text.push(("J goes there in the plan; pressed again, to the next one".into(), theme.dim));
     }
     if let Some(link) = finding.see() {
-        text.push((format!("explained by {}", printable(&link)), theme.notice));
+        let word = if link.starts_with('`') { "by" } else { "in" };
+        text.push((format!("explained {word} {}", printable(&link)), theme.notice));
     }
     text.push((format!("policy {}", printable(&finding.policy)), theme.dim));
     Reading::paragraphs(format!("{} · {}", finding.severity.label(), finding.policy), text)

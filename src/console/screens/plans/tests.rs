@@ -68,6 +68,21 @@ fn a_plan_that_waits_at_three_sizes() {
 }
 
 #[test]
+fn runs_that_are_not_listed_and_a_state_at_risk_are_told_of() {
+    let mut long = status(FAILED);
+    long.environments[0].older = 29;
+    long.environments[0].state_fault = Some("state of demo: an apply couldn't write it".into());
+    for (columns, rows) in [(80, 24), (100, 30)] {
+        let text = body(&mut Plans::default(), &snapshot(long.clone()), columns, rows);
+        assert!(text.contains("29 older: skydeck runs --all"), "{text}");
+        assert!(!body(&mut Plans::default(), &snapshot(status(FAILED)), columns, rows).contains("older"));
+    }
+    long.environments[0].runs.retain(|run| run.phase.is_end());
+    let text = body(&mut Plans::default(), &snapshot(long), 100, 30);
+    assert!(text.contains("state at risk"), "{text}");
+}
+
+#[test]
 fn an_apply_under_way_at_three_sizes() {
     for (columns, rows) in [(80, 24), (100, 30), (250, 80)] {
         let text = body(&mut Plans::default(), &snapshot(status(APPLYING)), columns, rows);

@@ -147,7 +147,9 @@ fn environment(buf: &mut Buffer, line: Rect, of: &EnvironmentStatus, open: bool,
     let emulated = if of.emulated { " EMULATED" } else { "" };
     let style = match () {
         () if of.active().is_some() => ctx.theme.notice,
-        () if of.lock.is_some() || of.drift.is_some_and(|(count, _)| count > 0) => ctx.theme.warn,
+        () if of.state_fault.is_some() || of.lock.is_some() || of.drift.is_some_and(|(count, _)| count > 0) => {
+            ctx.theme.warn
+        }
         () => ctx.theme.text,
     };
     let left = format!("{mark} {}{emulated}", of.environment);

@@ -84,6 +84,14 @@ fn a_state_that_was_not_written_is_said_and_what_was_made_can_be_come_by() {
 }
 
 #[test]
+fn a_copy_that_is_cut_off_is_no_way_back() {
+    let kept = Kept::CutOff { path: "/d/module/errored.tfstate".into(), state: Box::new(Kept::Nothing) };
+    let words = ended(&run("local", Operation::Plan), &kept, "no space left on device");
+    assert!(!words.contains("state recover") && words.contains("never written: a.a, a.b"), "{words}");
+    assert!(words.ends_with("/d/module/errored.tfstate, is cut off as well: remove it before you plan"), "{words}");
+}
+
+#[test]
 fn a_full_disk_is_known_by_whoever_says_so() {
     for words in [
         "write /d/terraform.tfstate: no space left on device",
