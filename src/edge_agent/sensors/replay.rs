@@ -99,7 +99,7 @@ impl Replay {
             (Some(at), rejected) => format!("{at}+{rejected}"),
             (None, rejected) => format!("+{rejected}"),
         };
-        Item { position, outcome, stamped: Stamped::InSeries }
+        Item { position, outcome, stamped: Stamped::InSeries, id: None }
     }
 }
 
