@@ -186,6 +186,9 @@ async fn methods_answer_as_documented() {
         assert!(reply.status == status && said.contains(words), "{name} {payload}: {} {said}", reply.status);
     }
     assert_eq!(agent.shared.effective.borrow().measure_every_s, Some(7));
+    handles.outbox.set_aside("{\u{1b}".into(), "isn't JSON".into(), Timestamp::UNIX_EPOCH).await.expect("sets aside");
+    let aside = serving.call("diagnose", Value::Null).await.payload["setAside"].clone();
+    assert_eq!(aside, json!([{"at": "1970-01-01T00:00:00Z", "raw": "{", "reason": "isn't JSON"}]));
     let report = handles.report.borrow().clone();
     assert_eq!((report.methods["tail_log"].calls, report.methods["tail_log"].last_status), (3, 404));
     assert_eq!(report.model.previous.as_deref(), Some("anomaly-persistence-1"));
