@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::agent::AgentError;
 use super::methods::Answer;
@@ -36,6 +36,8 @@ const LAST_MEAN: &str = "means.last";
 pub(super) struct Reader {
     shared: Arc<Shared>,
     source: Option<Source>,
+    /// What was told of the source's trouble.
+    trouble: Option<String>,
     keeper: Timekeeper,
     /// The offset of the clock while it wasn't set, by which a writer's times of then can be dated, nanoseconds.
     unset_offset_ns: Option<i64>,
@@ -89,6 +91,7 @@ impl Reader {
             last_issue,
             pace: Pace::default(),
             source,
+            trouble: None,
             shared,
         };
         reader.say_slot();
@@ -103,6 +106,7 @@ impl Reader {
     pub(super) async fn run(mut self, ledger: &Ledger) {
         let mut alarm = SetAlarm::new();
         let clock = self.shared.clock.clone();
+        let mut troubles = self.source.as_ref().and_then(SensorSource::troubles);
         loop {
             self.follow_clock(self.shared.machine.now()).await;
             let mut items = self.source.as_mut().map_or_else(Vec::new, |source| source.drain_until(clock.now(), CHUNK));
@@ -112,6 +116,7 @@ impl Reader {
                     biased;
                     Some(ask) = self.asks.recv() => self.change_slot(ask).await,
                     () = alarm.rung(), if is_wall => {}
+                    () = changed(&mut troubles) => {}
                     item = next(&mut self.source, &clock) => match item {
                         Some(item) => items.push(item),
                         None => self.ended(),
@@ -137,13 +142,18 @@ impl Reader {
         });
     }
 
-    fn say_source(&self) {
+    fn say_source(&mut self) {
         let Some(state) = self.source.as_ref().map(SensorSource::state) else { return };
         self.shared.status.send_if_modified(|status| {
             let is_new = status.source != state;
             status.source = state;
             is_new
         });
+        let trouble = self.source.as_ref().and_then(SensorSource::trouble);
+        if trouble != self.trouble {
+            self.trouble.clone_from(&trouble);
+            self.shared.status.send_modify(|status| status.last_error = trouble);
+        }
     }
 
     fn say_slot(&self) {
@@ -319,6 +329,17 @@ async fn next(source: &mut Option<Source>, clock: &crate::clock::Clock) -> Optio
         Some(source) => source.next(clock).await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits until the source's trouble changes; for ever where there is none to have.
+async fn changed(troubles: &mut Option<watch::Receiver<Option<String>>>) {
+    if let Some(receiver) = troubles
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    // A source that is gone has no trouble any more.
+    std::future::pending().await
 }
 
 fn nanoseconds(at: Timestamp) -> i64 {

@@ -196,6 +196,10 @@ fn roof_detail(parts: &Parts) -> String {
     match link.remaining_s {
         _ if parts.report.started_at.is_some() && !parts.report.clock.is_set => format!("{outbox}, clock unset"),
         _ if link.waits_until.is_some() => format!("{outbox}, quota spent"),
+        // What went before: a link that isn't up yet at the start is nobody's news either.
+        _ if parts.report.started_at.is_some() && !link.connected && link.last_error.is_some() => {
+            format!("{outbox}, link down")
+        }
         // A backlog that is through within a minute is nobody's news.
         Some(seconds) if seconds >= 60.0 => format!("{outbox}, {:.0} min", seconds / 60.0),
         _ => outbox,

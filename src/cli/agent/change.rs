@@ -22,6 +22,8 @@ pub enum Change {
     Warning { warning: String },
     /// The source says something else.
     Source { source: String, ended: bool },
+    /// The first that could not be taken: readings, values or messages.
+    Aside { count: u64 },
     /// Something went wrong with the source or the stores.
     Error { error: String },
     /// The machine's clock is set, or isn't.
@@ -79,6 +81,9 @@ pub fn changes(before: Option<&AgentReport>, now: &AgentReport) -> Vec<Change> {
     if let Some(error) = now.source.last_error.as_ref().filter(|_| before.source.last_error != now.source.last_error) {
         found.push(Change::Error { error: error.clone() });
     }
+    if before.outbox.set_aside == 0 && now.outbox.set_aside > 0 {
+        found.push(Change::Aside { count: now.outbox.set_aside });
+    }
     let was_set = is_first || before.clock.is_set;
     if was_set != now.clock.is_set {
         found.push(Change::Clock { set: now.clock.is_set, held: now.outbox.held });
@@ -127,6 +132,11 @@ impl Change {
             Self::Warning { warning } => format!("link: {warning}"),
             Self::Source { source, ended: true } => format!("source: {source}; it has ended"),
             Self::Source { source, .. } => format!("source: {source}"),
+            Self::Aside { count } => {
+                format!(
+                    "agent: {count} readings, values or messages couldn't be taken and are set aside; the log says why"
+                )
+            }
             Self::Error { error } => format!("agent: {error}"),
             Self::Clock { set: true, .. } => "clock: set".to_owned(),
             Self::Clock { held, .. } => format!("clock: not set; {held} messages are held until it is"),
@@ -170,6 +180,21 @@ mod tests {
         let mut now = report();
         now.methods.entry("diagnose".into()).or_default().calls += 1;
         assert_eq!(words(Some(&before), &now), ["method diagnose: status 200"]);
+        let mut now = report();
+        now.outbox.set_aside = 2;
+        assert_eq!(
+            words(Some(&before), &now),
+            ["agent: 2 readings, values or messages couldn't be taken and are set aside; the log says why"]
+        );
+        let later = AgentReport {
+            outbox: {
+                let mut outbox = now.outbox.clone();
+                outbox.set_aside = 9;
+                outbox
+            },
+            ..now.clone()
+        };
+        assert!(words(Some(&now), &later).is_empty(), "the first is news, the others are a figure");
         let mut now = report();
         (now.clock.is_set, now.outbox.held) = (false, 3);
         assert_eq!(words(Some(&before), &now), ["clock: not set; 3 messages are held until it is"]);

@@ -42,6 +42,7 @@ pub async fn run(context: &Context, command: HubCommand) -> Result<Exit, Failure
     };
     let client = host::attached(context).await?;
     let output = context.output;
+    let has_dropped = matches!(command, HubCommand::Fault { fault: Some(FaultCommand::Drop) });
     let answer = match ask_of(command) {
         Asked::Hub(ask) => ask_hub(&client, ask).await?,
         Asked::Done(ask) => {
@@ -60,6 +61,9 @@ pub async fn run(context: &Context, command: HubCommand) -> Result<Exit, Failure
     if output.json {
         output.json_page(&content(&answer)?)?;
     } else {
+        if has_dropped {
+            output.line("every connection is cut; devices connect anew")?;
+        }
         let now = client.snapshots().borrow().clock.now();
         output.text(&text::answer(&answer, now, output))?;
     }

@@ -72,7 +72,13 @@ fn one(device: &HubDevice, now: Timestamp) -> String {
     let reason = device.status_reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let facts = [
         ("status", Some(format!("{}{reason}", device.status))),
-        ("connection", Some(format!("{connection}, for {}", ago(device.connection_state_updated_time, now)))),
+        (
+            "connection",
+            Some(device.connection_state_updated_time.map_or_else(
+                || format!("{connection}, never yet"),
+                |at| format!("{connection}, for {}", ago(Some(at), now)),
+            )),
+        ),
         ("last seen", Some(ago(device.last_activity_time, now))),
         ("shows", Some(device.proof().to_owned())),
         ("thumbprint", prints.primary_thumbprint.clone()),
@@ -112,6 +118,7 @@ pub fn twin_text(twin: &HubTwin, output: Output) -> String {
                 Standing::Same => ("=", String::new()),
                 Standing::Waits => ("≠", "the device reports something else".to_owned()),
                 Standing::Refused(why) => ("!", format!("refused: {why}")),
+                Standing::Overruled(why) => ("≠", format!("overruled: {why}")),
                 Standing::Own => (" ", String::new()),
             };
             let words = if line.standing == Standing::Waits && line.reported.is_none() {
@@ -124,7 +131,7 @@ pub fn twin_text(twin: &HubTwin, output: Output) -> String {
         .collect();
     let columns = [("", Left), ("property", Left), ("desired", Left), ("reported", Left), ("", Left)];
     let paints = std::iter::once(None).chain(lines.iter().map(|line| match line.standing {
-        Standing::Waits => Some(Paint::Warn),
+        Standing::Waits | Standing::Overruled(_) => Some(Paint::Warn),
         Standing::Refused(_) => Some(Paint::Fail),
         Standing::Same | Standing::Own => None,
     }));

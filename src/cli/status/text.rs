@@ -352,6 +352,13 @@ fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, 
     text
 }
 
+/// A whole number with its thousands apart.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// How full an outbox is; only the station's own is known.
 fn outbox_words(device: &Device) -> String {
     if device.outbox_max_rows == 0 {
@@ -359,7 +366,7 @@ fn outbox_words(device: &Device) -> String {
     }
     let given_up =
         if device.outbox_given_up > 0 { format!(", {} given up", device.outbox_given_up) } else { String::new() };
-    format!("{} of {}{given_up}", device.outbox_rows, device.outbox_max_rows)
+    format!("{} of {}{given_up}", thousands(device.outbox_rows), thousands(device.outbox_max_rows))
 }
 
 fn logs_text(lines: &[LogLine], output: Output) -> String {

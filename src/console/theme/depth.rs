@@ -93,8 +93,26 @@ const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::White, [255, 255, 255]),
 ];
 
+/// Difference of the channels from which a colour is one, and not a grey.
+const COLOURED: u8 = 40;
+
+/// The nearest of the same kind: a soft green becomes green and not the grey that is nearer.
 fn nearest_sixteen(rgb: [u8; 3]) -> Color {
-    SIXTEEN.iter().min_by_key(|(_, candidate)| distance(rgb, *candidate)).map_or(Color::Reset, |(color, _)| *color)
+    let chroma = |rgb: [u8; 3]| rgb.iter().max().zip(rgb.iter().min()).map_or(0, |(most, least)| most - least);
+    let is_coloured = chroma(rgb) >= COLOURED;
+    let sought = if is_coloured { saturated(rgb) } else { rgb };
+    SIXTEEN
+        .iter()
+        .filter(|(_, candidate)| (chroma(*candidate) >= COLOURED) == is_coloured)
+        .min_by_key(|(_, candidate)| distance(sought, *candidate))
+        .map_or(Color::Reset, |(color, _)| *color)
+}
+
+/// The colour of the same hue and brightness with no grey in it.
+fn saturated(rgb: [u8; 3]) -> [u8; 3] {
+    let (most, least) = rgb.iter().fold((0, u8::MAX), |(most, least), &c| (most.max(c), least.min(c)));
+    let (most, least) = (u32::from(most), u32::from(least));
+    rgb.map(|c| u8::try_from((u32::from(c) - least) * most / (most - least).max(1)).unwrap_or(u8::MAX))
 }
 
 /// Squared distance, weighted by how bright the eye sees each channel (the common 2-4-3 approximation).
@@ -131,6 +149,9 @@ mod tests {
         assert_eq!(nearest_sixteen([250, 250, 250]), Color::White);
         assert_eq!(nearest_sixteen([10, 12, 20]), Color::Black);
         assert_eq!(nearest_sixteen([200, 20, 20]), Color::Red);
+        assert_eq!(nearest_sixteen([126, 200, 130]), Color::Green);
+        assert_eq!(nearest_sixteen([224, 180, 84]), Color::Yellow);
+        assert_eq!(nearest_sixteen([140, 147, 160]), Color::DarkGray);
     }
 
     #[test]

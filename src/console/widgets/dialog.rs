@@ -34,6 +34,23 @@ pub fn question(buf: &mut Buffer, area: Rect, title: &str, paragraphs: &[String]
 /// Columns that a question with a scroll takes at most.
 pub const WIDEST: u16 = 76;
 
+/// Lines that a paragraph is broken into at most.
+const MOST: usize = 200;
+
+/// The lines that [`scrolled`] breaks a paragraph into where it has all its columns: whoever scrolls counts these.
+pub fn lines_of(text: &str) -> Vec<String> {
+    broken(text, usize::from(WIDEST) - 4, MOST)
+}
+
+/// A paragraph in lines of at most `room` columns. An indent stays, on every line.
+fn broken(text: &str, room: usize, most: usize) -> Vec<String> {
+    let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
+    if text.trim().is_empty() {
+        return vec![String::new()];
+    }
+    wrap(text, room.saturating_sub(indent.len()), most).into_iter().map(|line| format!("{indent}{line}")).collect()
+}
+
 /// Draws paragraphs in styles of their own over lines that always stay in view; what has no room is scrolled to. Marks
 /// at the right edge say that there is more.
 pub fn scrolled(
@@ -47,20 +64,10 @@ pub fn scrolled(
 ) {
     let columns = area.width.min(WIDEST);
     let room = usize::from(columns.saturating_sub(4));
-    let broken = |parts: &[(String, Style)], most: usize| -> Vec<(String, Style)> {
-        let lines = parts.iter().flat_map(|(text, style)| {
-            // An indent stays, on every line.
-            let indent = &text[..text.len() - text.trim_start_matches(' ').len()];
-            let lines = if text.trim().is_empty() {
-                vec![String::new()]
-            } else {
-                wrap(text, room.saturating_sub(indent.len()), most)
-            };
-            lines.into_iter().map(move |line| (format!("{indent}{line}"), *style))
-        });
-        lines.collect()
+    let of = |parts: &[(String, Style)], most: usize| -> Vec<(String, Style)> {
+        parts.iter().flat_map(|(text, style)| broken(text, room, most).into_iter().map(|line| (line, *style))).collect()
     };
-    let (body, foot) = (broken(paragraphs, 200), broken(foot, 2));
+    let (body, foot) = (of(paragraphs, MOST), of(foot, 2));
     let inner = open(buf, area, title, (columns, body.len() + 1 + foot.len()), theme);
     let left = usize::from(inner.height).saturating_sub(foot.len() + 1);
     let first = scroll.row.min(body.len().saturating_sub(left));

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{Item, Rejected, SensorError, SensorSource, Stamped, reading, shortened};
 use crate::clock::Clock;
@@ -37,7 +38,7 @@ pub struct Lines {
     /// Which file was read last, and up to which byte its lines were handed over.
     position: Option<Position>,
     /// Why nothing can be read now, in words.
-    trouble: Option<String>,
+    trouble: watch::Sender<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -76,8 +77,8 @@ struct Position {
 impl Lines {
     /// Follows the file at `path`, from its start.
     #[must_use]
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path, open: None, position: None, trouble: None }
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, open: None, position: None, trouble: watch::Sender::new(None) }
     }
 
     /// The next whole line, if there is one now. Reads from a local file, a line at a time, without waiting.
@@ -131,7 +132,7 @@ impl Lines {
                 if let Some(why) = restarted {
                     tracing::warn!("{}: {why}; reading it from its start", self.name());
                 }
-                if self.trouble.take().is_some() {
+                if self.is_over_it() {
                     tracing::info!("{}: reading", self.name());
                 }
                 Some(open)
@@ -153,7 +154,7 @@ impl Lines {
             }
             Ok(found) if found.len() < open.offset + open.line.length => Some(Fate::Truncated),
             Ok(_) => {
-                self.trouble = None;
+                self.is_over_it();
                 None
             }
             Err(error) => {
@@ -197,10 +198,16 @@ impl Lines {
 
     /// Says what keeps us from reading, once.
     fn note(&mut self, trouble: String) {
-        if self.trouble.as_ref() != Some(&trouble) {
+        let is_new = self.trouble.borrow().as_ref() != Some(&trouble);
+        if is_new {
             tracing::warn!("{}: {trouble}; waiting for it", self.name());
-            self.trouble = Some(trouble);
+            self.trouble.send_replace(Some(trouble));
         }
+    }
+
+    /// Forgets what kept us from reading; answers whether anything did.
+    fn is_over_it(&self) -> bool {
+        self.trouble.send_if_modified(|trouble| trouble.take().is_some())
     }
 
     fn name(&self) -> String {
@@ -239,7 +246,7 @@ impl SensorSource for Lines {
     }
 
     fn state(&self) -> String {
-        match &self.trouble {
+        match &*self.trouble.borrow() {
             Some(trouble) => format!("lines of {} ({trouble}; waiting for it)", self.name()),
             None => format!("lines of {}", self.name()),
         }
@@ -247,6 +254,17 @@ impl SensorSource for Lines {
 
     fn ended(&self) -> bool {
         false
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.borrow();
+        trouble.as_ref().map(|trouble| {
+            format!("{}: {trouble}; waiting for it: check source.path, and what writes there", self.name())
+        })
+    }
+
+    fn troubles(&self) -> Option<watch::Receiver<Option<String>>> {
+        Some(self.trouble.subscribe())
     }
 }
 

@@ -18,6 +18,7 @@ mod series;
 use std::future::Future;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::settings::{SourceKind, SourceSettings};
@@ -113,6 +114,16 @@ pub trait SensorSource: Send {
 
     /// Whether it has come to its end.
     fn ended(&self) -> bool;
+
+    /// What keeps it from being read now, and what to do, printable; nothing keeps a source that has it all.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// Tells of each change of what [`Self::trouble`] says, also while `next` waits.
+    fn troubles(&self) -> Option<watch::Receiver<Option<String>>> {
+        None
+    }
 }
 
 /// The source the settings name.
@@ -174,6 +185,20 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.ended(),
             Self::Lines(lines) => lines.ended(),
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Replay(replay) => replay.trouble(),
+            Self::Lines(lines) => lines.trouble(),
+        }
+    }
+
+    fn troubles(&self) -> Option<watch::Receiver<Option<String>>> {
+        match self {
+            Self::Replay(replay) => replay.troubles(),
+            Self::Lines(lines) => lines.troubles(),
         }
     }
 }

@@ -118,11 +118,11 @@ fn refused(code: ConnectReturnCode, hub: &str, settings: &UplinkSettings) -> Str
     match code {
         ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => match &settings.credentials {
             Credentials::Key(_) => format!(
-                "{hub}: refused the credentials of device {device}; check that the device is registered, its key, and \
+                "{hub}: refused the credentials of device {device}; check that the device is registered and enabled, its key, and \
                  this machine's clock (tokens live on the wall clock)"
             ),
             _ => format!(
-                "{hub}: refused the credentials of device {device}; check that the device is registered with its \
+                "{hub}: refused the credentials of device {device}; check that the device is registered and enabled, with its \
                  certificate's thumbprint or authority"
             ),
         },
@@ -169,7 +169,7 @@ fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
                 printable(&error.to_string())
             );
         }
-        rustls::Error::InvalidCertificate(_) => "check the certificate authority and the host name the agent was given",
+        rustls::Error::InvalidCertificate(_) => "check link.ca (who may sign the hub's certificate) and link.gateway (the name it must carry)",
         rustls::Error::AlertReceived(AlertDescription::CertificateExpired) if own => {
             "the hub says that the device's certificate has ended: renew it"
         }

@@ -245,9 +245,7 @@ impl Hub {
     pub fn set_faults(&self, faults: Faults) {
         self.shared.faults.set(faults);
         self.shared.status.send_modify(|status| status.faults = faults);
-        if !faults.is_none() {
-            tracing::info!("faults are on: {faults:?}");
-        }
+        tracing::debug!("faults: {faults:?}");
     }
 
     /// What goes wrong at the moment.

@@ -218,7 +218,12 @@ impl Shared {
     }
 
     pub(in crate::local_cloud) fn refused(&self, peer: SocketAddr, reason: &str) {
-        tracing::debug!(%peer, "connection refused or ended: {reason}");
+        // Devices come again and again: the log has each reason once until another comes between.
+        if self.status.borrow().last_error.as_deref().is_some_and(|last| last.ends_with(reason)) {
+            tracing::debug!(%peer, "connection refused or ended: {reason}");
+        } else {
+            tracing::warn!(%peer, "connection refused or ended: {reason}");
+        }
         self.status.send_modify(|status| {
             status.refused += 1;
             status.last_error = Some(format!("{peer}: {reason}"));

@@ -133,6 +133,9 @@ fn source(report: &AgentReport) -> Fact {
 
 fn backlog(report: &AgentReport) -> Fact {
     let link = &report.uplink;
+    if !link.connected && report.outbox.rows > 0 {
+        return Fact::lit("waiting", Lamp::Warning, format!("{} for the link", thousands(report.outbox.rows)));
+    }
     if link.backlog + link.live == 0 {
         return Fact::plain(
             "waiting",
@@ -179,6 +182,9 @@ fn outbox(report: &AgentReport) -> Fact {
     if outbox.given_up > 0 {
         text.push_str(&format!("; {} given up over the bound", thousands(outbox.given_up)));
     }
+    if outbox.set_aside > 0 {
+        text.push_str(&format!("; {} set aside with their reasons, which the log has", thousands(outbox.set_aside)));
+    }
     let lamp = if outbox.given_up > 0 { Lamp::Warning } else { Lamp::Unknown };
     Fact { share: Some(share(outbox.rows, outbox.max_rows)), ..Fact::lit("outbox", lamp, text) }
 }
@@ -209,6 +215,9 @@ fn twin(report: &AgentReport) -> Fact {
     let twin = &report.twin;
     if twin.version == 0 {
         return Fact::plain("twin", "not heard of yet");
+    }
+    if twin.verdicts.is_empty() {
+        return Fact::plain("twin", format!("nothing desired, at version {}", twin.version));
     }
     let count = |status: VerdictStatus| twin.verdicts.values().filter(|verdict| verdict.status == status).count();
     let refused: Vec<_> =

@@ -16,6 +16,8 @@ pub enum Standing {
     Waits,
     /// It has refused what is desired, and why.
     Refused(String),
+    /// Something else was asked for after it, in its words, and holds.
+    Overruled(String),
     /// It reports it, and nothing is desired.
     Own,
 }
@@ -49,6 +51,9 @@ pub fn twin_lines(twin: &HubTwin) -> Vec<TwinLine> {
             Some(Answer { refused: Some(why), version: answered, .. }) if answered == version => {
                 Standing::Refused(printable(&why))
             }
+            Some(Answer { overruled: Some(why), .. }) if value.as_ref() == Some(&wanted) => {
+                Standing::Overruled(printable(&why))
+            }
             _ if value.as_ref() == Some(&wanted) => Standing::Same,
             _ => Standing::Waits,
         };
@@ -76,6 +81,7 @@ struct Answer {
     value: Option<Value>,
     version: Option<u64>,
     refused: Option<String>,
+    overruled: Option<String>,
 }
 
 /// Both sides, flattened.
@@ -112,12 +118,13 @@ fn is_answer(value: &Value) -> bool {
 }
 
 fn answer(value: &Value) -> Answer {
-    let is_refused = value["status"] == "refused";
     let why = value["error"].as_str().unwrap_or("it doesn't say why");
+    let said = |status: &str| (value["status"] == status).then(|| why.to_owned());
     Answer {
         value: value.get("value").filter(|value| !value.is_null()).cloned(),
         version: value["version"].as_u64(),
-        refused: is_refused.then(|| why.to_owned()),
+        refused: said("refused"),
+        overruled: said("overruled"),
     }
 }
 
@@ -183,6 +190,16 @@ mod tests {
         let reported = json!({"settings": {"maxPerS": {"value": 5, "version": 6, "status": "refused", "error": "no"}}});
         let found = lines(json!({"maxPerS": 9, "$version": 7}), reported);
         assert_eq!(found[0].3, Standing::Waits);
+    }
+
+    #[test]
+    fn what_a_method_overruled_is_not_as_desired_though_its_value_is_repeated() {
+        let reported = json!({"settings": {"measureEveryS": {"value": 5, "version": 6, "status": "overruled",
+            "error": "the method set_interval asked for 7 s after it"}}});
+        let found = lines(json!({"measureEveryS": 5, "$version": 7}), reported.clone());
+        let why = "the method set_interval asked for 7 s after it".to_owned();
+        assert_eq!(found[0].3, Standing::Overruled(why));
+        assert_eq!(lines(json!({"measureEveryS": 9, "$version": 8}), reported)[0].3, Standing::Waits);
     }
 
     #[test]

@@ -124,7 +124,10 @@ impl HubFaults {
         [
             self.refuse.then(|| "refuses every connection".to_owned()),
             (self.slow_ms > 0).then(|| format!("waits {} ms before each packet", self.slow_ms)),
-            self.throttle_per_s.map(|n| format!("takes {n} messages a second")),
+            self.throttle_per_s.map(|n| match n {
+                1 => "takes 1 message a second".to_owned(),
+                n => format!("takes {n} messages a second"),
+            }),
             self.half_open.then(|| "keeps connections and answers nothing".to_owned()),
             (self.clock_offset_s != 0).then(|| format!("has a clock that is {:+} s off", self.clock_offset_s)),
         ]

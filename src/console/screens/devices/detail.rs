@@ -30,7 +30,7 @@ pub fn render(buffer: &mut Buffer, area: Rect, row: Row<'_>, twin: Option<&HubTw
     };
     let mut shown = facts(row, ctx);
     if right.is_empty() {
-        shown.extend(lines.iter().map(|line| (Part::Twin, line_fact(line))));
+        shown.extend(lines.iter().map(line_fact));
     }
     render_facts(buffer, left, &printable(row.id()), &shown, scroll, ctx);
     if !right.is_empty() {
@@ -43,27 +43,13 @@ pub fn scrollable(row: Row<'_>, twin: Option<&HubTwin>, ctx: &Context<'_>) -> us
     facts(row, ctx).len() + twin.map(twin_lines).unwrap_or_default().len()
 }
 
-/// Whether a line is of the twin: it is marked then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Fact,
-    Twin,
-}
-
-fn render_facts(
-    buffer: &mut Buffer,
-    area: Rect,
-    title: &str,
-    facts: &[(Part, Fact)],
-    scroll: usize,
-    ctx: &Context<'_>,
-) {
+fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
     // Wrapped first, so that what has no room can be counted.
     let room = usize::from(area.width.saturating_sub(LABEL + 5));
     let mut lines: Vec<(String, String, Style, Option<f64>)> = Vec::new();
-    for (part, fact) in facts {
+    for fact in facts {
         let style = style_of(fact.lamp, ctx);
-        let label = if *part == Part::Twin { fact.label.to_owned() } else { fact.label.to_owned() };
+        let label = fact.label.to_owned();
         let text =
             if fact.lamp > Lamp::Ok { format!("{} {}", lamp::glyph(fact.lamp), fact.text) } else { fact.text.clone() };
         for (i, line) in value::wrap(&text, room, 3).into_iter().enumerate() {
@@ -121,7 +107,7 @@ const fn style_of(lit: Lamp, ctx: &Context<'_>) -> Style {
 fn mark(standing: &Standing) -> (&'static str, Lamp) {
     match standing {
         Standing::Same => ("=", Lamp::Ok),
-        Standing::Waits => ("≠", Lamp::Warning),
+        Standing::Waits | Standing::Overruled(_) => ("≠", Lamp::Warning),
         Standing::Refused(_) => ("!", Lamp::Failed),
         Standing::Own => (" ", Lamp::Unknown),
     }
@@ -135,6 +121,14 @@ fn line_words(line: &TwinLine) -> String {
         Standing::Refused(why) => {
             format!(
                 "{mark} {} desired {}, reported {}; refused: {why}",
+                line.key,
+                shown(&line.desired),
+                shown(&line.reported)
+            )
+        }
+        Standing::Overruled(why) => {
+            format!(
+                "{mark} {} desired {}, reported {}; overruled: {why}",
                 line.key,
                 shown(&line.desired),
                 shown(&line.reported)
@@ -171,10 +165,13 @@ fn render_twin(buffer: &mut Buffer, area: Rect, lines: &[TwinLine], ctx: &Contex
             cell(&shown(&line.desired), side),
             cell(&shown(&line.reported), side)
         )];
-        if let Standing::Refused(why) = &line.standing {
-            texts.extend(
-                value::wrap(&format!("refused: {why}"), room.saturating_sub(4), 2).iter().map(|w| format!("    {w}")),
-            );
+        let words = match &line.standing {
+            Standing::Refused(why) => Some(format!("refused: {why}")),
+            Standing::Overruled(why) => Some(format!("overruled: {why}")),
+            Standing::Same | Standing::Waits | Standing::Own => None,
+        };
+        if let Some(words) = words {
+            texts.extend(value::wrap(&words, room.saturating_sub(4), 2).iter().map(|line| format!("    {line}")));
         }
         for text in texts {
             if y >= inner.bottom() {
@@ -187,7 +184,7 @@ fn render_twin(buffer: &mut Buffer, area: Rect, lines: &[TwinLine], ctx: &Contex
 }
 
 /// What is known of a device, each with its label.
-fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<(Part, Fact)> {
+fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<Fact> {
     let plain = |label: &'static str, text: String| Fact { label, text, lamp: Lamp::Unknown, share: None };
     let own: Option<&AgentReport> = ctx.snapshot.agent.as_deref().filter(|agent| agent.device_id == row.id());
     let now = ctx.pipeline_now();
@@ -241,7 +238,7 @@ fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<(Part, Fact)> {
         let since = agent.started_at.map(|at| format!(", since {}", value::date_time_zone(at, ctx.zone)));
         facts.push(plain("agent", printable(&agent.version) + &since.unwrap_or_default()));
     }
-    facts.into_iter().map(|fact| (Part::Fact, fact)).collect()
+    facts
 }
 
 /// Wall time: a certificate's end is told by it.

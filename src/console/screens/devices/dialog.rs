@@ -50,7 +50,9 @@ pub enum Open {
     Answered {
         /// What stands above it.
         title: String,
-        /// The answer.
+        /// The answer, to be copied.
+        text: String,
+        /// As it is shown, no line longer than the dialog is wide.
         lines: Vec<String>,
         /// Whether it is a failure.
         failed: bool,
@@ -84,16 +86,28 @@ impl Open {
 
     /// The answer of `device`, as it is shown.
     pub fn answered(device: &str, method: &str, status: u16, payload: &Value) -> Self {
-        let mut lines = lines(payload);
-        lines.truncate(MOST_LINES);
         let title = format!("{method} of {}: status {status}", printable(device));
-        Self::Answered { title, lines, failed: status >= 300, scroll: Selection::default() }
+        let mut open = Self::shown(title, &lines(payload), status >= 300);
+        // Of a log the end is what is asked for.
+        if let (Self::Answered { lines, scroll, .. }, true) = (&mut open, payload["lines"].is_array()) {
+            scroll.row = lines.len().saturating_sub(1);
+        }
+        open
     }
 
     /// Why there is no answer.
     pub fn failed(device: &str, method: &str, error: &str) -> Self {
         let title = format!("{method} of {}", printable(device));
-        Self::Answered { title, lines: vec![printable(error)], failed: true, scroll: Selection::default() }
+        Self::shown(title, &[printable(error)], true)
+    }
+
+    fn shown(title: String, answer: &[String], failed: bool) -> Self {
+        let mut lines: Vec<String> = answer.iter().flat_map(|line| dialog::lines_of(line)).collect();
+        if lines.len() > MOST_LINES {
+            lines.truncate(MOST_LINES);
+            lines.push("… more isn't shown; y copies all of it".to_owned());
+        }
+        Self::Answered { title, text: answer.join("\n"), lines, failed, scroll: Selection::default() }
     }
 
     /// Whether something is typed.
@@ -104,7 +118,7 @@ impl Open {
     /// The text that is shown, to be copied.
     pub fn copied(&self) -> Option<String> {
         match self {
-            Self::Answered { lines, .. } => Some(lines.join("\n")),
+            Self::Answered { text, .. } => Some(text.clone()),
             _ => None,
         }
     }
@@ -139,12 +153,12 @@ impl Open {
                 Action::EraseLine => typed.clear(),
                 _ => {}
             },
-            Self::Answered { lines, scroll, .. } => {
+            Self::Answered { text, lines, scroll, .. } => {
                 if action == Action::Open {
                     return (None, Outcome::done());
                 }
                 if action == Action::Copy {
-                    let text = lines.join("\n");
+                    let text = text.clone();
                     return (Some(self), Outcome::effect(Effect::Copy(text)));
                 }
                 scroll.update(action, lines.len(), 10);
@@ -193,7 +207,7 @@ impl Open {
                 ],
                 theme,
             ),
-            Self::Answered { title, lines, failed, scroll } => {
+            Self::Answered { title, lines, failed, scroll, .. } => {
                 let style = if *failed { theme.fail } else { Style::new() };
                 let body: Vec<_> = lines.iter().map(|line| (line.clone(), style)).collect();
                 let foot = [("enter: close · y: copy · j k: scroll".to_owned(), theme.dim)];
@@ -217,7 +231,12 @@ fn log_line(entry: &Value) -> String {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
     match entry {
         Value::String(line) => printable(line),
-        _ => printable(&format!("{} {:<5} {}: {}", text("at"), text("level"), text("target"), text("message"))),
+        _ => {
+            // To the second, so that the message has room; the whole time is in the device's own log.
+            let at = text("at").parse::<jiff::Timestamp>();
+            let at = at.map_or_else(|_| text("at").to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+            printable(&format!("{at} {:<5} {}: {}", text("level"), text("target"), text("message")))
+        }
     }
 }
 
@@ -250,11 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn a_log_opens_at_its_end_and_its_beginning_can_be_reached() {
+        let entry = |n: usize| json!({"at": "2026-03-02T13:04:31Z", "level": "INFO", "target": "agent", "message": format!("{n} {}", "word ".repeat(20))});
+        let log = json!({"lines": (0..200).map(entry).collect::<Vec<_>>()});
+        let open = Open::answered("roof-01", "tail_log", 200, &log);
+        let row = |open: &Open| match open {
+            Open::Answered { lines, scroll, .. } => (scroll.row, lines.len()),
+            other => panic!("{other:?}"),
+        };
+        let (at, of) = row(&open);
+        assert!(of >= 400 && at == of - 1, "each entry takes two lines or more, and all are scrolled: {at} of {of}");
+        assert_eq!(open.copied().map_or(0, |text| text.lines().count()), 200, "copied as it was said");
+        let top = open.update(Action::Top).0.expect("stays open");
+        assert_eq!(row(&top).0, 0);
+    }
+
+    #[test]
     fn answers_are_lines_without_control_characters() {
         assert_eq!(lines(&json!("a\n\u{1b}[31mb")), ["a", "[31mb"]);
         let log =
             json!({"lines": [{"at": "2026-03-02T13:04:31Z", "level": "WARN", "target": "agent", "message": "x"}]});
-        assert_eq!(lines(&log), ["2026-03-02T13:04:31Z WARN  agent: x"]);
+        assert_eq!(lines(&log), ["2026-03-02 13:04:31Z WARN  agent: x"]);
         assert_eq!(lines(&json!({"a": 1})), ["{", "  \"a\": 1", "}"]);
     }
 }
