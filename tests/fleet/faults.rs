@@ -160,3 +160,22 @@ fn a_command_sent_to_a_device_is_carried_out_once_it_is_there() {
     let waiting = ["--env", "local", "hub", "show", "roof-02", "--json"];
     ground.place.wait_for_json(&waiting, "none waits", |device| device["cloudToDeviceMessageCount"] == 0);
 }
+
+#[test]
+fn an_agent_whose_lines_go_nowhere_goes_on() {
+    let ground = Ground::open();
+    let agent = ground.agent_with_key("roof-02", "");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = agent.place.command(&["--env", "roof", "agent", "run"]);
+    let mut child = command.stdout(full).spawn().expect("the binary starts");
+    let status = ["--env", "local", "hub", "devices", "--json"];
+    ground.place.wait_for_json(&status, "its connection", |devices| {
+        let devices = devices.as_array().into_iter().flatten();
+        devices.filter(|device| device["connectionState"] == "Connected").any(|device| device["deviceId"] == "roof-02")
+    });
+    assert_eq!(ground.hub(&["method", "roof-02", "set_interval", r#"{"seconds": 1}"#])["status"], 200);
+    let log = agent.place.run(&["--env", "roof", "agent", "status", "--log", "100"]).out();
+    assert!(log.contains("standard output: ") && log.contains("check where it is redirected to"), "{log}");
+    assert!(child.try_wait().expect("can be waited for").is_none(), "it has ended");
+    child.kill().and_then(|()| child.wait()).expect("ended");
+}
