@@ -1,5 +1,6 @@
 //! `skydeck hub fault` on a hub with an agent at it: each fault is seen on both sides, and over with `none`.
 
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -167,7 +168,7 @@ fn an_agent_whose_lines_go_nowhere_goes_on() {
     let agent = ground.agent_with_key("roof-02", "");
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let mut command = agent.place.command(&["--env", "roof", "agent", "run"]);
-    let mut child = command.stdout(full).spawn().expect("the binary starts");
+    let mut process = Ended(command.stdout(full).spawn().expect("the binary starts"));
     let status = ["--env", "local", "hub", "devices", "--json"];
     ground.place.wait_for_json(&status, "its connection", |devices| {
         let devices = devices.as_array().into_iter().flatten();
@@ -176,6 +177,16 @@ fn an_agent_whose_lines_go_nowhere_goes_on() {
     assert_eq!(ground.hub(&["method", "roof-02", "set_interval", r#"{"seconds": 1}"#])["status"], 200);
     let log = agent.place.run(&["--env", "roof", "agent", "status", "--log", "100"]).out();
     assert!(log.contains("standard output: ") && log.contains("check where it is redirected to"), "{log}");
-    assert!(child.try_wait().expect("can be waited for").is_none(), "it has ended");
-    child.kill().and_then(|()| child.wait()).expect("ended");
+    assert!(process.0.try_wait().expect("can be waited for").is_none(), "it has ended");
+}
+
+/// A process that ends with its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
