@@ -133,11 +133,12 @@ fn a_command_sent_to_a_device_is_carried_out_once_it_is_there() {
     ground.done(&["send", "roof-02", r#"{"seconds": 30}"#, "--command", "set_interval"], "a message waits");
     ground.done(&["send", "roof-02", "", "--command", "dance"], "a message waits");
     agent.start();
+    agent.process().wait_for("agent: starts anew");
+    agent.says_again(CONNECTED, 1);
     let status = ["--env", "roof", "agent", "status", "--json"];
     let report = agent.place.wait_for_json(&status, "all of them", |report| {
         report["uplink"]["connected"] == true && report["received"].as_array().is_some_and(|kept| kept.len() == 4)
     });
-    agent.process().wait_for("agent: starts anew");
     let [text, restart, interval, dance] = [0, 1, 2, 3].map(|number| &report["received"][number]);
     assert_eq!((&text["body"], &text["outcome"]), (&json!("lens cleaned[2J"), &json!("kept")));
     assert_eq!(text["properties"], json!({"by": "anna"}));

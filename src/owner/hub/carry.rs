@@ -153,7 +153,7 @@ async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, Ask
         let text = hub.service_connection_string(Policy::Owner).ok_or_else(|| {
             AskError::Refused("connection string: the hub's service side isn't there; see `skydeck status logs`".into())
         })?;
-        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned() };
+        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned().into() };
         return Ok(Carried::told(answer, "hub: the service side's connection string handed out".to_owned()));
     };
     let device = hub.device(&id).await.map_err(refused)?;
@@ -172,7 +172,7 @@ async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, Ask
     let found = if listens.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { listens };
     let text = format!("HostName={};DeviceId={id};{proof};GatewayHostName={found}", hub.host_name());
     let words = format!("device {}: connection string handed out", printable(&id));
-    Ok(Carried::told(HubAnswer::ConnectionString { text }, words))
+    Ok(Carried::told(HubAnswer::ConnectionString { text: text.into() }, words))
 }
 
 fn set_fault(hub: &Hub, fault: Fault) -> String {
