@@ -152,7 +152,7 @@ fn a_command_sent_to_a_device_is_carried_out_once_it_is_there() {
     // Its log can be read where it runs, without anybody's hub.
     let log = agent.place.json(&["--env", "roof", "agent", "status", "--log", "2000", "--json"])["log"].clone();
     let lines: Vec<_> = log.as_array().into_iter().flatten().filter_map(|line| line["message"].as_str()).collect();
-    assert!(lines.contains(&"method set_interval is called"), "{lines:?}");
+    assert!(lines.contains(&"the agent runs alone device=roof-02"), "{lines:?}");
     let text = agent.place.run(&["--env", "roof", "agent", "status", "--log", "1"]).out();
     assert!(text.trim_end().lines().next_back().is_some_and(|line| line.contains("Z INFO ")), "{text}");
     let waiting = ["--env", "local", "hub", "show", "roof-02", "--json"];

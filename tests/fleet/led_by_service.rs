@@ -42,7 +42,7 @@ fn temperatures(ground: &Ground, device: &str, count: usize) -> Vec<String> {
     ground.wait_for_row(
         &format!(
             "SELECT CAST(temperature_c AS TEXT) FROM WEATHER_MEASUREMENTS_V WHERE device_id = '{device}' AND {count} = \
-             (SELECT count(*) FROM WEATHER_MEASUREMENTS_V WHERE device_id = '{device}') ORDER BY measured_at_ms"
+             (SELECT count(*) FROM WEATHER_MEASUREMENTS_V WHERE device_id = '{device}') ORDER BY temperature_c"
         ),
         BATCHED,
     )
