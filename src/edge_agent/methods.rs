@@ -264,12 +264,35 @@ impl Methods {
     }
 }
 
-/// The payload as the method takes it; nothing stands for an empty one. Errors name the field.
+/// The payload as the method takes it; nothing stands for an empty one, as does the empty text that Microsoft's service
+/// client sends where it is given none. Errors name the field.
 fn read<T: serde::de::DeserializeOwned>(payload: Value) -> Result<T, Answer> {
-    let payload = if payload.is_null() { json!({}) } else { payload };
+    let payload = if payload.is_null() || payload == "" { json!({}) } else { payload };
     serde_path_to_error::deserialize(payload).map_err(|error| {
         let (field, words) = (error.path().to_string(), printable(&error.inner().to_string()));
         let words = if field == "." { words } else { format!("{}: {words}", printable(&field)) };
         Answer::new(400, words)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_empty_in_three_ways_and_whatever_else_is_wrong_is_named() {
+        for empty in [Value::Null, json!(""), json!({})] {
+            assert!(read::<Nothing>(empty.clone()).is_ok(), "{empty}");
+            assert_eq!(read::<TailLog>(empty).expect("defaults").lines, 50);
+        }
+        for (payload, words) in [
+            (json!("now"), "string \"now\""),
+            (json!({"seconds": 5, "minutes": 1}), "unknown field `minutes`"),
+            (json!({}), "missing field `seconds`"),
+        ] {
+            let answer = read::<SetInterval>(payload).map(|_| ()).expect_err("refused");
+            assert_eq!(answer.status, 400);
+            assert!(answer.words().contains(words), "{}", answer.words());
+        }
+    }
 }

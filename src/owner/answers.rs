@@ -114,7 +114,7 @@ impl Desk {
                     self.tell(&words);
                     self.changed.ring();
                 }
-                Ok(carried.answer)
+                carried.answer
             }
             runs => match &self.provisioner {
                 Some(provisioner) => provisioner.answer(runs).await,

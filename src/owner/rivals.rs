@@ -22,8 +22,10 @@ struct Followed {
 }
 
 impl Rivals {
-    /// Notes each device's takeovers since the hub's start; answers the devices that somebody rivals, by id.
-    pub fn observe<'a>(&mut self, counts: impl Iterator<Item = (&'a str, u64)>, now: Instant) -> Vec<String> {
+    /// Notes each device's takeovers since the hub's start; answers the devices that somebody rivals, by id. One that
+    /// isn't counted any more was removed.
+    pub fn observe<'a>(&mut self, counts: impl Iterator<Item = (&'a str, u64)> + Clone, now: Instant) -> Vec<String> {
+        self.seen.retain(|known, _| counts.clone().any(|(device, _)| device == known));
         for (device, count) in counts {
             let followed = self.seen.entry(device.to_owned()).or_default();
             let new = count.saturating_sub(followed.count).min(TAKEOVERS as u64);
@@ -56,6 +58,15 @@ mod tests {
         assert!(rivals.observe([("roof-01", 2), ("roof-02", 1)].into_iter(), after(start, 5)).is_empty());
         assert_eq!(rivals.observe([("roof-01", 3), ("roof-02", 1)].into_iter(), after(start, 9)), ["roof-01"]);
         assert!(rivals.observe([("roof-01", 3)].into_iter(), after(start, 700)).is_empty(), "it is over");
+    }
+
+    #[test]
+    fn a_removed_device_has_no_rival() {
+        let start = Instant::now();
+        let mut rivals = Rivals::default();
+        assert_eq!(rivals.observe([("roof-01", 3)].into_iter(), start), ["roof-01"]);
+        assert!(rivals.observe([].into_iter(), after(start, 1)).is_empty());
+        assert!(rivals.observe([("roof-01", 1)].into_iter(), after(start, 2)).is_empty(), "a new one of that id");
     }
 
     #[test]

@@ -14,6 +14,6 @@ use super::exit::{Exit, Failure};
 pub fn run(context: &Context, command: AgentCommand) -> Result<Exit, Failure> {
     match command {
         AgentCommand::Run => run::run(context),
-        AgentCommand::Status => super::block_on_one(status::run(context)),
+        AgentCommand::Status { log } => super::block_on_one(status::run(context, log)),
     }
 }

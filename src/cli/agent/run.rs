@@ -46,11 +46,11 @@ async fn live(context: &Context) -> Result<(Exit, AloneEnd), Failure> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_dir: context.folders.data.display().to_string(),
     };
-    write(context.output, Timestamp::now(), &first)?;
+    say(context, &first)?;
     let outcome = follow(&mut alone, context, &mut signals).await;
     match outcome {
         Ok((_, AloneEnd::Restart)) => {
-            write(context.output, Timestamp::now(), &Change::Restart)?;
+            say(context, &Change::Restart)?;
             outcome
         }
         // A second signal cuts the end short.
@@ -68,7 +68,7 @@ async fn follow(alone: &mut AgentAlone, context: &Context, signals: &mut Signals
     loop {
         let now = reports.borrow_and_update().clone();
         for change in changes(before.as_ref(), &now) {
-            write(context.output, Timestamp::now(), &change)?;
+            say(context, &change)?;
         }
         before = Some(now);
         let changed = async {
@@ -82,6 +82,18 @@ async fn follow(alone: &mut AgentAlone, context: &Context, signals: &mut Signals
             end = alone.ended() => return Ok((Exit::Done, end?)),
             exit = signals.next() => return Ok((exit, AloneEnd::Done)),
         }
+    }
+}
+
+/// Writes a change. Measuring goes on where it can't be written, as onto a full disk; only a reader that has gone ends it.
+fn say(context: &Context, change: &Change) -> Result<(), Failure> {
+    let written = write(context.output, Timestamp::now(), change);
+    match written.as_ref().err().and_then(Failure::words) {
+        Some(words) => {
+            tracing::warn!(target: "agent", "{words}");
+            Ok(())
+        }
+        None => written,
     }
 }
 

@@ -19,6 +19,12 @@ pub enum AgentCommand {
     ///
     /// Asks the agent that runs alone, or else the owner of the environment for its own. Ends with 7 when the link is
     /// down or anything is wrong, with 9 when nobody runs it.
-    #[command(after_help = "Examples:\n  skydeck --env roof agent status\n  skydeck agent status --json")]
-    Status,
+    #[command(
+        after_help = "Examples:\n  skydeck --env roof agent status\n  skydeck --env roof agent status --log 50\n  skydeck agent status --json"
+    )]
+    Status {
+        /// Then the newest N lines of its log, 1 to 2000
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
+        log: Option<u16>,
+    },
 }

@@ -16,6 +16,10 @@ use crate::station::text::printable;
 
 /// Hands out the connection string of the device `id`, or of the service side.
 pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>) -> Result<Exit, Failure> {
+    // Nothing is handed out, and audited, that has no place to go to.
+    if let Some(path) = out.filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(unwritable(path, &std::io::ErrorKind::AlreadyExists.into()));
+    }
     let client = host::attached(context).await?;
     let HubAnswer::ConnectionString { text } = ask_hub(&client, HubAsk::ConnectionString { id }).await? else {
         return Err(status::unexpected());
@@ -42,15 +46,17 @@ pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>)
 
 /// Into a new file that its owner alone may read.
 fn write(path: &Path, secret: &SecretString) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        let next = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "name one that isn't there yet",
-            _ => "check the folder and its permissions",
-        };
-        Failure::new(Exit::Failed, format!("{}: {error}; {next}", path.display()))
-    };
+    let failed = |error: std::io::Error| unwritable(path, &error);
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let words = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => "it is there already; name one that isn't there yet".to_owned(),
+        _ => format!("{error}; check the folder and its permissions"),
+    };
+    Failure::new(Exit::Failed, format!("{}: {words}", path.display()))
 }
 
 #[cfg(test)]

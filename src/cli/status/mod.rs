@@ -8,7 +8,7 @@ pub mod fixture;
 mod text;
 
 pub use content::unexpected;
-pub use text::{fact_lines, seconds};
+pub use text::{fact_lines, logs_text, seconds};
 
 use std::time::Duration;
 

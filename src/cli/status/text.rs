@@ -369,7 +369,8 @@ fn outbox_words(device: &Device) -> String {
     format!("{} of {}{given_up}", thousands(device.outbox_rows), thousands(device.outbox_max_rows))
 }
 
-fn logs_text(lines: &[LogLine], output: Output) -> String {
+/// Lines of a log, one each. Ends in a line break.
+pub fn logs_text(lines: &[LogLine], output: Output) -> String {
     let line = |line: &LogLine| {
         let level = format!("{:<5}", line.level);
         let level = match line.level.as_str() {

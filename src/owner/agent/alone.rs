@@ -160,7 +160,7 @@ pub async fn start(
     let (asks, asked) = mpsc::channel(8);
     let serving = [
         tokio::spawn(socket::serve_asks(listener, asks)).abort_handle(),
-        tokio::spawn(answer_asks(report.clone(), asked)).abort_handle(),
+        tokio::spawn(answer_asks(report.clone(), log.clone(), asked)).abort_handle(),
     ];
     let shutdown = CancellationToken::new();
     let running = Some(tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone())));
@@ -173,12 +173,14 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-async fn answer_asks(report: watch::Receiver<AgentReport>, mut asked: mpsc::Receiver<Ask>) {
+async fn answer_asks(report: watch::Receiver<AgentReport>, log: LogBuffer, mut asked: mpsc::Receiver<Ask>) {
     while let Some(Ask { request, answer }) = asked.recv().await {
         let answered = match request {
             Request::Agent => Ok(Answer::Agent { report: Arc::new(report.borrow().clone()) }),
+            Request::Logs { after, limit } => Ok(Answer::Logs { lines: log.after(after, limit) }),
             _ => Err(AskError::Refused(
-                "agent: it runs alone and tells only how it stands; ask the owner of the environment for anything else"
+                "agent: it runs alone and tells only how it stands and what it logged; ask the owner of the \
+                 environment for anything else"
                     .into(),
             )),
         };
@@ -227,13 +229,19 @@ mod tests {
     async fn it_answers_how_it_stands_and_refuses_everything_else() {
         let place = Place::new();
         let folders = place.folders();
-        let agent = start(&place.name, &place.settings(), &folders, &LogBuffer::new()).await.expect("starts");
+        let log = LogBuffer::new();
+        let logging = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), log.layer());
+        tracing::subscriber::with_default(logging, || tracing::info!(target: "agent", "a line"));
+        let agent = start(&place.name, &place.settings(), &folders, &log).await.expect("starts");
         let path = folders.agent_socket();
         let answer = socket::ask_once(&path, Request::Agent).await.expect("usable").expect("runs").expect("answers");
         let Answer::Agent { report } = answer else { panic!("{answer:?}") };
         assert_eq!((report.device_id.as_str(), report.uplink.connected), ("roof-01", false));
         let refused = socket::ask_once(&path, Request::Messages { limit: 1 }).await.expect("usable").expect("runs");
         assert!(refused.expect_err("refused").to_string().contains("it runs alone"));
+        let logs = socket::ask_once(&path, Request::Logs { after: 0, limit: 5 }).await.expect("usable").expect("runs");
+        let Ok(Answer::Logs { lines }) = logs else { panic!("{logs:?}") };
+        assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["a line"]);
         let subscribed = socket::ask_once(&path, Request::Subscribe).await.expect("usable").expect("runs");
         assert!(subscribed.is_err());
         agent.shutdown().await.expect("ends");

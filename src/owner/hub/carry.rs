@@ -1,8 +1,10 @@
 //! What is asked of the hub, done on its handle. Whatever changes something or reveals a secret is told to the audit
 //! trail by the caller, in the words this answers with.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -14,31 +16,32 @@ use crate::local_cloud::registry::{
 };
 use crate::owner::client::AskError;
 use crate::owner::protocol::{Answer, Refusal};
+use crate::station::MessageId;
 use crate::station::text::printable;
 
 /// How long a device that isn't there is waited for before a method is given up: a reconnect's time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came of a request.
+/// What came of a request that the hub took.
 #[derive(Debug)]
 pub struct Carried {
-    /// The answer.
-    pub answer: Answer,
+    /// The answer; a method that was called may have none.
+    pub answer: Result<Answer, AskError>,
     /// What was done, for the audit trail; absent where nothing was.
     pub done: Option<String>,
 }
 
 impl Carried {
     const fn seen(answer: HubAnswer) -> Self {
-        Self { answer: Answer::Hub(answer), done: None }
+        Self { answer: Ok(Answer::Hub(answer)), done: None }
     }
 
-    fn told(answer: HubAnswer, done: String) -> Self {
-        Self { answer: Answer::Hub(answer), done: Some(done) }
+    const fn told(answer: HubAnswer, done: String) -> Self {
+        Self { answer: Ok(Answer::Hub(answer)), done: Some(done) }
     }
 
     fn done(done: String) -> Self {
-        Self { answer: Answer::Done { message: done.clone() }, done: Some(done) }
+        Self { answer: Ok(Answer::Done { message: done.clone() }), done: Some(done) }
     }
 }
 
@@ -71,15 +74,12 @@ pub async fn carry_out(hub: &Hub, ask: HubAsk) -> Result<Carried, AskError> {
             let words = format!("device {}: desired properties changed: {}", printable(&id), shortened(&patch));
             Ok(Carried::told(HubAnswer::Twin { twin: Box::new(twin_view(&twin)?) }, words))
         }
-        HubAsk::Method { id, name, payload, timeout_s } => {
-            let timeout = Duration::from_secs(u64::from(timeout_s));
-            let answer = hub.invoke(&id, &name, &payload, CONNECT_TIMEOUT, timeout).await.map_err(not_invoked)?;
-            let status = u16::try_from(answer.status).unwrap_or(0);
-            let words = format!("device {}: method {} called, status {status}", printable(&id), printable(&name));
-            Ok(Carried::told(HubAnswer::Method { status, payload: answer.payload }, words))
-        }
+        HubAsk::Method { id, name, payload, timeout_s } => method(hub, &id, &name, &payload, timeout_s).await,
         HubAsk::Send { id, text, properties } => {
-            let message = DeviceBoundMessage { body: text.into_bytes(), properties, ..DeviceBoundMessage::default() };
+            // By its identity the device knows it, should it come twice.
+            let message_id = Some(MessageId::new(Timestamp::now()).to_string());
+            let body = text.into_bytes();
+            let message = DeviceBoundMessage { message_id, body, properties, ..DeviceBoundMessage::default() };
             hub.send_to_device(&id, message).await.map_err(refused)?;
             Ok(Carried::done(format!("device {}: a message waits for it", printable(&id))))
         }
@@ -130,13 +130,30 @@ async fn enable(hub: &Hub, id: &str, is_enabled: bool) -> Result<Carried, AskErr
     Ok(Carried::done(format!("device {} {word}", printable(id))))
 }
 
+async fn method(hub: &Hub, id: &str, name: &str, payload: &Value, timeout_s: u32) -> Result<Carried, AskError> {
+    let timeout = Duration::from_secs(u64::from(timeout_s));
+    let called = format!("device {}: method {} called", printable(id), printable(name));
+    match hub.invoke(id, name, payload, CONNECT_TIMEOUT, timeout).await {
+        Ok(answer) => {
+            let status = u16::try_from(answer.status).unwrap_or(0);
+            let words = format!("{called}, status {status}");
+            Ok(Carried::told(HubAnswer::Method { status, payload: answer.payload }, words))
+        }
+        // The device may have done it all the same.
+        Err(error @ InvokeError::TimedOut { .. }) => {
+            Ok(Carried { answer: Err(not_invoked(error)), done: Some(format!("{called}, no answer in time")) })
+        }
+        Err(error) => Err(not_invoked(error)),
+    }
+}
+
 async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, AskError> {
     let Some(id) = id else {
         // With every right: their registry clients need it.
         let text = hub.service_connection_string(Policy::Owner).ok_or_else(|| {
             AskError::Refused("connection string: the hub's service side isn't there; see `skydeck status logs`".into())
         })?;
-        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned() };
+        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned().into() };
         return Ok(Carried::told(answer, "hub: the service side's connection string handed out".to_owned()));
     };
     let device = hub.device(&id).await.map_err(refused)?;
@@ -150,9 +167,12 @@ async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, Ask
         Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => "x509=true".to_owned(),
     };
     // The hub's name stands for itself in names and tokens; the address is where it is found.
-    let text = format!("HostName={};DeviceId={id};{proof};GatewayHostName={}", hub.host_name(), hub.address().ip());
+    let listens = hub.address().ip();
+    // A hub that listens everywhere is here, too; devices elsewhere set link.gateway.
+    let found = if listens.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { listens };
+    let text = format!("HostName={};DeviceId={id};{proof};GatewayHostName={found}", hub.host_name());
     let words = format!("device {}: connection string handed out", printable(&id));
-    Ok(Carried::told(HubAnswer::ConnectionString { text }, words))
+    Ok(Carried::told(HubAnswer::ConnectionString { text: text.into() }, words))
 }
 
 fn set_fault(hub: &Hub, fault: Fault) -> String {

@@ -11,6 +11,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -162,8 +163,8 @@ pub enum HubAnswer {
     },
     /// To [`HubAsk::ConnectionString`].
     ConnectionString {
-        /// A secret.
-        text: String,
+        /// The text.
+        text: HandedOut,
     },
     /// To [`HubAsk::Twin`] and [`HubAsk::Desire`].
     Twin {
@@ -182,4 +183,40 @@ pub enum HubAnswer {
         /// Those that are on.
         faults: HubFaults,
     },
+}
+
+/// A secret on its way to whoever asked for it; not shown by [`std::fmt::Debug`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HandedOut(String);
+
+impl From<String> for HandedOut {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl From<HandedOut> for SecretString {
+    fn from(secret: HandedOut) -> Self {
+        Self::from(secret.0)
+    }
+}
+
+impl std::fmt::Debug for HandedOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HandedOut(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_handed_out_is_told_on_the_wire_alone() {
+        let answer = HubAnswer::ConnectionString { text: HandedOut::from("SharedAccessKey=k".to_owned()) };
+        assert!(!format!("{answer:?}").contains("SharedAccessKey"));
+        let wire = serde_json::json!({"is": "connectionString", "text": "SharedAccessKey=k"});
+        assert_eq!(serde_json::to_value(&answer).expect("JSON"), wire);
+    }
 }
