@@ -164,6 +164,9 @@ impl Runner {
                 "github.workspace" => root().display().to_string(),
                 "github.event.pull_request.number" => "17".to_owned(),
                 "github.token" => "a-token".to_owned(),
+                "github.server_url" => "https://github.example".to_owned(),
+                "github.repository" => "somebody/skydeck".to_owned(),
+                "github.sha" => "0123abc".to_owned(),
                 "matrix.environment" => "staging".to_owned(),
                 other if other.starts_with("vars.") => String::new(),
                 other => self.outputs.get(other).unwrap_or_else(|| panic!("{other}: not known here")).clone(),
@@ -274,6 +277,8 @@ fn a_pull_request_is_rehearsed_planned_and_commented_on_once() {
     let comment = std::fs::read_to_string(runner.path("calls/comment")).expect("a comment");
     assert!(comment.starts_with("<!-- skydeck: staging -->\n"), "{comment}");
     assert!(comment.contains("EMULATED") && comment.contains("azurerm_iothub.this"), "{comment}");
+    let why = "[why](https://github.example/somebody/skydeck/blob/0123abc/docs/src/reference/policies.md#";
+    assert!(comment.contains(why), "what explains a finding is a link that leads there\n{comment}");
     runner.job(&workflow, "comment");
     let gh = runner.calls("gh");
     assert_eq!(gh.iter().filter(|call| call.contains("--method POST")).count(), 1, "{gh:?}");
@@ -306,4 +311,130 @@ fn every_command_of_theirs_is_one_of_skydecks() {
         }
     }
     assert!(found >= 14, "only {found} calls were found");
+}
+
+/// What is set up before a job's own steps.
+fn setup() -> Value {
+    serde_yaml_ng::from_str(&text("setup/action")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn what_they_hand_to_the_setup_it_takes_and_what_it_uses_it_has() {
+    let setup = setup();
+    let inputs: Vec<String> = entries(&setup["inputs"]).into_iter().map(|(name, _)| name).collect();
+    let signs_in = ["client-id", "tenant-id", "subscription-id", "key-vault"];
+    let (mut calls, mut applying) = (0, 0);
+    for name in WORKFLOWS {
+        for (id, job) in jobs(&workflow(name)) {
+            for step in steps(job).iter().filter(|step| step["uses"] == "./.github/actions/skydeck") {
+                let with: Vec<String> = entries(&step["with"]).into_iter().map(|(name, _)| name).collect();
+                for given in &with {
+                    assert!(inputs.contains(given), "{name}/{id}: the setup has no input {given}");
+                }
+                let is_signed_in = with.iter().any(|input| input == "client-id");
+                for needed in signs_in.iter().filter(|_| is_signed_in) {
+                    assert!(with.iter().any(|input| input == needed), "{name}/{id}: signs in without {needed}");
+                }
+                let applies =
+                    steps(job).iter().any(|step| step["run"].as_str().is_some_and(|run| run.contains(" apply ")));
+                let decrypts = step["with"]["plan-identity"].as_str() == Some("true")
+                    || step["with"]["plan-identity"].as_bool() == Some(true);
+                assert_eq!(decrypts, applies, "{name}/{id}: whoever applies, and nobody else, decrypts plans");
+                (calls, applying) = (calls + 1, applying + usize::from(applies));
+            }
+        }
+    }
+    assert!(calls >= 8 && applying >= 2, "{calls} calls, {applying} of who applies");
+    let text = text("setup/action");
+    for used in text.split("inputs.").skip(1) {
+        let name: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+        assert!(inputs.contains(&name), "inputs.{name} isn't one");
+    }
+    for input in &inputs {
+        assert!(text.contains(&format!("inputs.{input}")), "{input} is taken and not used");
+    }
+}
+
+#[test]
+fn every_script_is_one_that_bash_reads() {
+    let mut scripts: Vec<(String, String)> = Vec::new();
+    let mut take = |name: &str, steps: &[Value]| {
+        let found = steps.iter().filter_map(|step| step["run"].as_str());
+        scripts.extend(found.map(|script| (name.to_owned(), script.to_owned())));
+    };
+    for name in WORKFLOWS {
+        jobs(&workflow(name)).iter().for_each(|(_, job)| take(name, steps(job)));
+    }
+    take("setup", steps(&setup()["runs"]));
+    assert!(scripts.len() > 10, "{scripts:?}");
+    let check = |script: &str| Command::new("bash").args(["-n", "-c", script]).output().expect("bash runs");
+    for (name, script) in &scripts {
+        // What GitHub puts in is a word to bash.
+        let expressions = regex::Regex::new(r"\$\{\{.*?\}\}").expect("an expression");
+        let output = check(&expressions.replace_all(script, "word"));
+        assert!(output.status.success(), "{name}: {script}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(!check("if [ x = y; then").status.success(), "it does look");
+}
+
+/// Has a key of two lines, and writes down what it was asked.
+const AZ: &str = r#"#!/bin/bash
+echo "$*" >> "$CALLS/az"
+case "$*" in
+*"secret show --vault-name kv-sky --name snowflake-terraform-key "*) printf 'first-line\nsecond-line\n' ;;
+*"secret download --vault-name kv-sky --name skydeck-plan-identity "*)
+  while [ "$1" != --file ]; do shift; done
+  echo AGE-SECRET-KEY-1 > "$2" ;;
+*) exit 7 ;;
+esac
+"#;
+
+#[test]
+fn the_setup_fetches_what_its_identity_may_and_masks_it() {
+    let setup = setup();
+    let fetch = steps(&setup["runs"]).iter().find(|step| !step["env"]["KEY_VAULT"].is_null()).expect("a step");
+    let install = steps(&setup["runs"]).iter().filter_map(|step| step["run"].as_str());
+    let install = install.clone().find(|run| run.contains("cargo install")).expect("a step");
+    for (program, words) in [("cargo", "--locked"), ("cargo", "--no-default-features")] {
+        assert!(install.contains(words), "{program}: {words}");
+    }
+    let run = |vault: &str, identity: &str| {
+        let runner = Runner::new();
+        let path = runner.path("bin/az");
+        std::fs::write(&path, AZ).expect("written");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("made to run");
+        let output = Command::new("bash")
+            .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", fetch["run"].as_str().expect("a script")])
+            .env_clear()
+            .env("PATH", format!("{}:{}", runner.path("bin").display(), std::env::var("PATH").unwrap_or_default()))
+            .env("CALLS", runner.path("calls"))
+            .env("GITHUB_ENV", runner.path("env"))
+            .env("RUNNER_TEMP", runner.path("work"))
+            .env("KEY_VAULT", vault)
+            .env("PLAN_IDENTITY", identity)
+            .output()
+            .expect("bash runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (runner, output.status.code(), said)
+    };
+    let (runner, code, said) = run("kv-sky", "true");
+    assert_eq!(code, Some(0), "{said}");
+    // Each line of the key is masked, and it is told nowhere else.
+    assert_eq!(said, "::add-mask::first-line\n::add-mask::second-line\n");
+    let environment = std::fs::read_to_string(runner.path("env")).expect("written");
+    let file = runner.path("work/skydeck-plan-identity");
+    let expected = format!(
+        "SNOWFLAKE_AUTHENTICATOR=SNOWFLAKE_JWT\nSNOWFLAKE_PRIVATE_KEY<<END_OF_KEY\nfirst-line\nsecond-line\nEND_OF_KEY\nSKYDECK_PROVISIONING__PLAN_IDENTITY=file:{}\n",
+        file.display()
+    );
+    assert_eq!(environment, expected);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("fetched").permissions());
+    assert_eq!(mode & 0o077, 0, "others may read it");
+
+    let (runner, code, _) = run("kv-sky", "false");
+    assert_eq!(code, Some(0));
+    assert!(!runner.path("work/skydeck-plan-identity").exists(), "who plans only decrypts nothing");
+    assert_eq!(runner.calls("az").len(), 1);
+    // A vault that isn't there ends the job.
+    assert_eq!(run("kv-other", "true").1, Some(7));
 }

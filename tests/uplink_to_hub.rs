@@ -31,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 mod asked;
 #[path = "uplink_to_hub/limits.rs"]
 mod limits;
+#[path = "uplink_to_hub/pictures.rs"]
+mod pictures;
 #[path = "uplink_to_hub/plain_hub.rs"]
 mod plain_hub;
 #[path = "uplink_to_hub/ways.rs"]
@@ -434,27 +436,4 @@ proptest! {
         prop_assert_eq!(bag.message_id.as_deref(), Some(id.as_str()));
         prop_assert_eq!(bag.properties, properties);
     }
-}
-
-/// The figure: `cargo test --release --test uplink_to_hub -- --ignored --nocapture throughput`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a check"]
-async fn throughput() {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a disk");
-    let ledger = Ledger::default();
-    let running = RunningHub::start(folder.path(), 0, &ledger).await;
-    let outbox = Outbox::open(&folder.path().join("outbox.db"), 1_000_000).expect("opens");
-    let count = 100_000;
-    let filling = Instant::now();
-    for group in measurements(count).chunks(1000) {
-        outbox.append(group.to_vec(), Vec::new()).await.expect("appends");
-    }
-    println!("append, groups of 1,000: {:.0} messages/s", count as f64 / filling.elapsed().as_secs_f64());
-    let sending = Instant::now();
-    let link = RunningLink::start(&outbox, running.settings().await, &ledger);
-    let mut status = outbox.status();
-    status.wait_for(|status| status.rows == 0).await.expect("open");
-    println!("outbox to log over TLS: {:.0} messages/s", count as f64 / sending.elapsed().as_secs_f64());
-    link.stop().await;
-    running.stop().await;
 }

@@ -29,4 +29,6 @@ resource "azurerm_machine_learning_datastore_blobstorage" "pictures" {
   storage_container_id       = azurerm_storage_container.pictures.id
   service_data_auth_identity = "WorkspaceUserAssignedIdentity"
   is_default                 = false
+
+  tags = local.tags
 }

@@ -18,7 +18,9 @@ pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failur
         return lines(context).await;
     }
     let mut session = host::attach_or_host(context, false).await?;
-    let shown = host::show(&mut session, context.loaded.settings.console.clone()).await;
+    let settings = &context.loaded.settings;
+    let repository = settings.provisioning.repository_url.clone();
+    let shown = host::show(&mut session, settings.console.clone(), repository).await;
     session.end(&mut Signals::catch()?).await;
     shown.map(|()| Exit::Done)
 }

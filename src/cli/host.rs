@@ -102,11 +102,12 @@ pub async fn first_rows(client: &OwnerClient) {
 
 /// Shows the console until it is quit, or until the owner in this process fails to come up.
 #[cfg(feature = "console")]
-pub async fn show(session: &mut Session, settings: ConsoleSettings) -> Result<(), Failure> {
+pub async fn show(session: &mut Session, settings: ConsoleSettings, repository: Option<String>) -> Result<(), Failure> {
     let pid = session.client.snapshots().borrow().owner.pid;
     let greeting =
         (!session.hosts()).then(|| format!("attached to process {pid}, which goes on when this console ends"));
-    let options = console::RunOptions { config_dir: user_folder(), greeting, ..console::RunOptions::default() };
+    let options =
+        console::RunOptions { config_dir: user_folder(), greeting, repository, ..console::RunOptions::default() };
     let shown = console::run(session.client.clone(), settings, options);
     let failed = async {
         if let Some(running) = &mut session.running

@@ -457,6 +457,7 @@ pub fn answer(request: &Request) -> Answer {
         | Request::RefreshPipe { .. } => Answer::Done { message: "done".into() },
         Request::StartRun { .. }
         | Request::ApplyRun { .. }
+        | Request::CheckApply { .. }
         | Request::CancelRun { .. }
         | Request::EndElsewhere { .. }
         | Request::Unlock { .. }

@@ -23,11 +23,13 @@ pub struct RunOptions {
     pub screen: ScreenName,
     /// What the footer says first, unless something is wrong with the settings.
     pub greeting: Option<String>,
+    /// Where the repository's files are read in a browser (`provisioning.repository_url`).
+    pub repository: Option<String>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { config_dir: None, screen: ScreenName::Overview, greeting: None }
+        Self { config_dir: None, screen: ScreenName::Overview, greeting: None, repository: None }
     }
 }
 

@@ -140,7 +140,10 @@ impl Methods {
                 Ok(asked) => self.set_interval(asked).await,
                 Err(answer) => Err(answer),
             },
-            "diagnose" => read::<Nothing>(payload).map(|_| self.diagnose()),
+            "diagnose" => match read::<Nothing>(payload) {
+                Ok(_) => self.diagnose().await,
+                Err(answer) => Err(answer),
+            },
             "tail_log" => read(payload).and_then(|asked| self.tail_log(&asked)),
             "restart" => {
                 read::<Nothing>(payload).map(|_| Answer { restarts: true, ..Answer::ok(json!({ "restarts": true })) })
@@ -182,12 +185,18 @@ impl Methods {
         Ok(Answer::ok(json!({ "seconds": seconds })))
     }
 
-    fn diagnose(&self) -> Answer {
+    async fn diagnose(&self) -> Result<Answer, Answer> {
+        let aside = self.shared.outbox.set_aside_list(10).await.map_err(|error| Answer::new(500, error.to_string()))?;
+        let short = |text: &str| printable(text).chars().take(200).collect::<String>();
+        let aside: Vec<_> = aside
+            .into_iter()
+            .map(|(at, raw, reason)| json!({ "at": at, "reason": short(&reason), "raw": short(&raw) }))
+            .collect();
         let mut report = self.shared.report.borrow().clone();
         // The rest is in the report that the device keeps.
         report.received.drain(..report.received.len().saturating_sub(10));
         let health = super::health::read(&self.shared, self.shared.clock.now());
-        Answer::ok(json!({ "report": report, "health": Message::DeviceHealth(health) }))
+        Ok(Answer::ok(json!({ "report": report, "health": Message::DeviceHealth(health), "setAside": aside })))
     }
 
     fn tail_log(&self, asked: &TailLog) -> Result<Answer, Answer> {

@@ -9,21 +9,23 @@ use super::agent::AgentError;
 use super::methods::Answer;
 use super::outbox::Dated;
 use super::pace::{Pace, Taken};
-use super::redating;
-use super::sensors::{Item, SensorSource, Source, Stamped};
+use super::sensors::{Item, SensorSource, Source};
 use super::shared::{RETRY, Shared};
 use super::slot::{SLOT, Slot, SlotAsk};
-use super::timekeeping::{self, Change, Moment, SET_FROM, Timekeeper, dated, note};
+use super::timekeeping::{Moment, Timekeeper};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::clock::wall::SetAlarm;
 use crate::database::DatabaseError;
 use crate::nowcast::{Mean, Model, TenMinuteMeans};
-use crate::station::{ClockFlag, Message, MessageId, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement};
+use crate::station::{Message, MessageId, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement};
+use clock::Dating;
+
+mod clock;
+#[cfg(test)]
+mod tests;
 
 /// Readings made durable together while the agent catches up.
 const CHUNK: usize = 1000;
-/// How far ahead of the clock a mean may end before the clock counts as having been wrong when it was made.
-const AHEAD: SignedDuration = SignedDuration::from_mins(11);
 
 pub(super) const POSITION: &str = "source.position";
 const OPEN_BIN: &str = "means.open";
@@ -106,7 +108,7 @@ impl Reader {
         let clock = self.shared.clock.clone();
         let mut troubles = self.source.as_ref().and_then(SensorSource::troubles);
         loop {
-            self.follow_clock().await;
+            self.follow_clock(self.shared.machine.now()).await;
             let mut items = self.source.as_mut().map_or_else(Vec::new, |source| source.drain_until(clock.now(), CHUNK));
             if items.is_empty() {
                 let is_wall = self.shared.is_wall;
@@ -123,8 +125,9 @@ impl Reader {
             }
             if !items.is_empty() {
                 // A clock that was set while the reading was waited for is followed before it is stamped.
-                self.follow_clock().await;
-                self.store(items, ledger).await;
+                let moment = self.shared.machine.now();
+                self.follow_clock(moment).await;
+                self.store(items, moment, ledger).await;
             }
             self.say_source();
         }
@@ -159,153 +162,11 @@ impl Reader {
         self.shared.publish_reported();
     }
 
-    // The clock.
-
-    /// Looks at the clock, and where it was set or stepped, does what follows from it before anything else.
-    async fn follow_clock(&mut self) {
-        if !self.shared.is_wall {
-            return;
-        }
-        let moment = self.shared.machine.now();
-        let change = self.keeper.observe(moment);
-        match change {
-            Change::None => {
-                if !moment.is_set() {
-                    self.unset_offset_ns = Some(moment.offset_ns());
-                } else if self.shared.outbox.status().borrow().held > 0 {
-                    // Made at the very moment when the clock was set.
-                    self.free_held(moment.offset_ns()).await;
-                }
-                return;
-            }
-            Change::Set { offset_ns } => {
-                tracing::info!(target: "agent", "the clock is set: {}", moment.wall);
-                self.keep_offset(offset_ns).await;
-                self.step_back(moment.wall).await;
-                self.free_held(offset_ns).await;
-            }
-            Change::Stepped { offset_ns, by_ns } => {
-                let by = timekeeping::step_words(by_ns);
-                self.keep_offset(offset_ns).await;
-                self.step_back(moment.wall).await;
-                self.free_held(offset_ns).await;
-                let count = loop {
-                    match redating::follow_step(&self.shared.outbox, &self.shared.boot, offset_ns).await {
-                        Ok(count) => break count,
-                        Err(error) => self.failed(&error).await,
-                    }
-                };
-                tracing::warn!(target: "agent", "the clock stepped by {by}: {count} waiting messages are dated anew");
-                self.shared.report.send_modify(|report| report.clock.restamped += count);
-            }
-            Change::Lost => tracing::warn!(
-                target: "agent",
-                "the clock shows {}, which is before this program was made: it counts as not set, and readings wait \
-                 until it is",
-                moment.wall
-            ),
-        }
-        self.shared.report.send_modify(|report| {
-            report.clock.is_set = moment.is_set();
-            if moment.is_set() {
-                report.clock.last_set_at = Some(moment.wall);
-            }
-            if let Change::Stepped { by_ns, .. } = change {
-                #[expect(clippy::cast_precision_loss, reason = "milliseconds of a step are far below 2^53")]
-                let by_s = (by_ns / 1_000_000) as f64 / 1000.0;
-                report.clock.last_step_s = Some(by_s);
-            }
-        });
-        self.shared.clock_was_set();
-    }
-
-    async fn keep_offset(&self, offset_ns: i64) {
-        while let Err(error) = self.shared.outbox.set_boot_offset(self.shared.boot.id, offset_ns).await {
-            self.failed(&error).await;
-        }
-    }
-
-    /// Dates what was held, and lets the means and the model learn from it in order of time. Nowcasts of then aren't
-    /// made: nobody could have had them.
-    async fn free_held(&mut self, offset_ns: i64) {
-        let mut count = 0;
-        loop {
-            let freed = match redating::next_held(&self.shared.outbox, &self.shared.boot, offset_ns).await {
-                Ok(Some(freed)) => freed,
-                Ok(None) => break,
-                Err(error) => {
-                    self.failed(&error).await;
-                    continue;
-                }
-            };
-            let means: Vec<Mean> = freed.measurements.iter().filter_map(|m| self.learn(m)).collect();
-            while let Err(error) = self.shared.history.append(means.clone()).await {
-                self.failed(&error).await;
-            }
-            count += freed.messages.len() as u64;
-            while let Err(error) = self.shared.outbox.redate(freed.messages.clone(), self.state(None)).await {
-                self.failed(&error).await;
-            }
-        }
-        if count > 0 {
-            tracing::info!(target: "agent", "{count} messages from before the clock was set have their time now");
-            self.shared.report.send_modify(|report| report.clock.restamped += count);
-        }
-    }
-
-    /// Means that were made while the clock was ahead are forgotten: they would keep later ones out.
-    async fn step_back(&mut self, now: Timestamp) {
-        let is_ahead = self.last_mean < Timestamp::MAX && self.last_mean > now + AHEAD;
-        if !is_ahead && self.means.holds_before(now + AHEAD) {
-            return;
-        }
-        self.means = TenMinuteMeans::new();
-        if is_ahead {
-            while let Err(error) = self.shared.history.forget_after(now).await {
-                self.failed(&error).await;
-            }
-            self.last_mean = now;
-            self.last_issue = self.last_issue.filter(|issue| *issue <= now);
-            match taught(&self.shared, &self.slot, now).await {
-                Ok(model) => self.model = model,
-                Err(error) => tracing::error!(target: "agent", "the model keeps what it learnt ahead of time: {error}"),
-            }
-        }
-    }
-
-    /// What is held of boots that are over: dated where their clock was set in time, else sent as it is, last.
-    async fn give_up_earlier_boots(&self) -> Result<(), DatabaseError> {
-        for boot in self.shared.outbox.held_boots().await? {
-            if boot.id == self.shared.boot.id {
-                continue;
-            }
-            let (mut restamped, mut never) = (0, 0);
-            if let Some(offset_ns) = boot.offset_ns {
-                while let Some(freed) = redating::next_held(&self.shared.outbox, &boot, offset_ns).await? {
-                    restamped += freed.messages.len() as u64;
-                    self.shared.outbox.redate(freed.messages, Vec::new()).await?;
-                }
-            } else {
-                never = redating::give_up_dating(&self.shared.outbox, &boot).await?;
-                tracing::warn!(
-                    target: "agent",
-                    "{never} messages of an earlier boot will never have a time: its clock wasn't set"
-                );
-            }
-            self.shared.report.send_modify(|report| {
-                report.clock.restamped += restamped;
-                report.clock.never_dated += never;
-            });
-        }
-        Ok(())
-    }
-
     // Readings.
 
     /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
     /// as it takes: the source waits meanwhile, so nothing is lost.
-    async fn store(&mut self, items: Vec<Item>, ledger: &Ledger) {
-        let moment = self.shared.machine.now();
+    async fn store(&mut self, items: Vec<Item>, moment: Moment, ledger: &Ledger) {
         let every = self.shared.effective.borrow().measure_every_s;
         let mut chunk = Chunk::default();
         for item in items {
@@ -319,7 +180,7 @@ impl Reader {
                             chunk.passed_over += 1;
                             continue;
                         }
-                        Taken::Taken(reading) => self.take(&reading, dating, &mut chunk),
+                        Taken::Taken(reading) => self.take(&reading, item.id, dating, &mut chunk),
                     }
                 }
                 Err(rejected) => chunk.aside.push((rejected.raw, rejected.reason)),
@@ -341,39 +202,12 @@ impl Reader {
         });
     }
 
-    /// Where the reading's time comes from, and the time itself where it can be told already.
-    fn date(&self, reading: Reading, stamped: Stamped, moment: Moment) -> (Reading, Dating) {
-        let none = Dating { stamp: None, note: None, is_known: true };
-        match stamped {
-            _ if !self.shared.is_wall => (reading, none),
-            Stamped::InSeries => (reading, none),
-            Stamped::Here => {
-                let stamp = self.shared.stamp(moment);
-                (reading, Dating { stamp, note: None, is_known: moment.is_set() })
-            }
-            // A writer whose clock is set is believed.
-            Stamped::ByWriter if reading.measured_at >= SET_FROM => (reading, none),
-            Stamped::ByWriter => {
-                let unset = if moment.is_set() { self.unset_offset_ns } else { Some(moment.offset_ns()) };
-                let boot_ns = unset.map(|offset| nanoseconds(reading.measured_at).saturating_sub(offset));
-                // A time that this boot's unset clock can't have shown is the writer's own business.
-                let Some(boot_ns) = boot_ns.filter(|ns| (0..=moment.boot_ns).contains(ns)) else {
-                    return (reading, none);
-                };
-                let stamp = self.shared.stamp(Moment { boot_ns, ..moment });
-                if !moment.is_set() {
-                    return (reading, Dating { stamp, note: None, is_known: false });
-                }
-                let measured_at = dated(boot_ns, moment.offset_ns());
-                let note = Some(note(ClockFlag::Restamped, &self.shared.boot.boot_id, boot_ns));
-                (Reading { measured_at, ..reading }, Dating { stamp, note, is_known: true })
-            }
-        }
-    }
-
     /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.
-    fn take(&mut self, reading: &Reading, dating: Dating, chunk: &mut Chunk) {
+    fn take(&mut self, reading: &Reading, id: Option<MessageId>, dating: Dating, chunk: &mut Chunk) {
         let (mut measurement, rejected) = WeatherMeasurement::from_reading(&self.shared.device_id, reading);
+        if let Some(id) = id {
+            measurement.message_id = id;
+        }
         if !rejected.is_empty() {
             let reasons: Vec<_> = rejected.iter().map(ToString::to_string).collect();
             let words = format!("of the reading of {}, the rest of which went on: ", reading.measured_at);
@@ -478,14 +312,6 @@ impl Reader {
         }
         Ok(Answer::ok(serde_json::json!(self.slot.report())))
     }
-}
-
-/// Where a reading's time comes from.
-struct Dating {
-    stamp: Option<super::outbox::Stamp>,
-    note: Option<crate::station::ClockNote>,
-    /// Whether the time is known already.
-    is_known: bool,
 }
 
 /// The slot's model, with all it can have learnt until `until`.

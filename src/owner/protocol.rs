@@ -125,6 +125,14 @@ pub enum Request {
         /// The run.
         number: u32,
     },
+    /// Look whether a run may be applied, as far as that can be told without a fresh plan. A refusal is told in the audit
+    /// trail: somebody wanted to.
+    CheckApply {
+        /// Whose ground.
+        environment: EnvironmentName,
+        /// The run.
+        number: u32,
+    },
     /// End a run: a queued or planned one is discarded, a working one gets one interrupt and ends by itself.
     CancelRun {
         /// Whose ground.
@@ -292,6 +300,7 @@ impl Request {
                 | Self::RefreshPipe { .. }
                 | Self::StartRun { .. }
                 | Self::ApplyRun { .. }
+                | Self::CheckApply { .. }
                 | Self::CancelRun { .. }
                 | Self::EndElsewhere { .. }
                 | Self::Unlock { .. }

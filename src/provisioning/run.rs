@@ -67,6 +67,9 @@ pub struct Run {
     /// Who planned: the signer's name among the approvers, where a signature tells it.
     #[serde(default)]
     pub planner: Option<String>,
+    /// Who asked for its plan to be applied, as `user@host`; the last one where more than one did.
+    #[serde(default)]
+    pub applied_by: Option<String>,
     /// Where it is carried out, as `user@host`, where that isn't here: then this is a copy, taken from the shared runs.
     #[serde(default)]
     pub home: Option<String>,
@@ -234,6 +237,12 @@ pub struct ChangeCounts {
     pub import: u32,
     /// Forgotten.
     pub forget: u32,
+    /// Known by another address, and else as they were.
+    #[serde(default)]
+    pub moved: u32,
+    /// Data sources that are read in the apply.
+    #[serde(default)]
+    pub read: u32,
 }
 
 /// Why a run failed.
@@ -378,7 +387,9 @@ impl ChangeCounts {
             ChangeAction::Replace => self.replace += 1,
             ChangeAction::Delete => self.delete += 1,
             ChangeAction::Forget => self.forget += 1,
-            ChangeAction::Import | ChangeAction::Move | ChangeAction::Read => {}
+            ChangeAction::Move => self.moved += 1,
+            ChangeAction::Read => self.read += 1,
+            ChangeAction::Import => {}
         }
         if imported {
             self.import += 1;
@@ -395,27 +406,24 @@ impl ChangeCounts {
             delete: self.delete + other.delete,
             import: self.import + other.import,
             forget: self.forget + other.forget,
+            moved: self.moved + other.moved,
+            read: self.read + other.read,
         }
     }
 
-    /// Whether nothing is changed.
+    /// Whether nothing is changed: what is only read isn't.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        Self { read: 0, ..*self } == Self::default()
     }
 }
 
-/// `+27 ~1 -/+1 -0`, and what is imported or forgotten where there is any.
+/// `+27 ~1 -/+1 -0`, and what is imported, forgotten or moved where there is any.
 impl fmt::Display for ChangeCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "+{} ~{} -/+{} -{}", self.create, self.update, self.replace, self.delete)?;
-        if self.import > 0 {
-            write!(f, " >{}", self.import)?;
-        }
-        if self.forget > 0 {
-            write!(f, " .{}", self.forget)?;
-        }
-        Ok(())
+        let more = [(">", self.import), (".", self.forget), ("=>", self.moved)];
+        more.iter().filter(|(_, count)| *count > 0).try_for_each(|(sign, count)| write!(f, " {sign}{count}"))
     }
 }
 
@@ -436,11 +444,15 @@ mod tests {
 
     #[test]
     fn counts_are_by_action() {
-        use ChangeAction::{Create, Delete, Import, Read, Replace, Update};
+        use ChangeAction::{Create, Delete, Forget, Import, Move, Read, Replace, Update};
         let changes = [Create, Create, Update, Replace, Delete, Read].map(|action| change(action, None));
         assert_eq!(ChangeCounts::of(&changes).to_string(), "+2 ~1 -/+1 -1");
+        assert_eq!(ChangeCounts::of(&changes).read, 1);
+        assert!(ChangeCounts::of(&[change(Read, None)]).is_empty(), "nothing is changed by reading");
         let imported = [change(Import, Some("x")), change(Update, Some("y"))];
         assert_eq!(ChangeCounts::of(&imported).to_string(), "+0 ~1 -/+0 -0 >2");
-        assert!(ChangeCounts::of(&[change(Read, None)]).is_empty());
+        let moved = ChangeCounts::of(&[change(Move, None), change(Forget, None)]);
+        assert_eq!((moved.to_string().as_str(), moved.short().as_str()), ("+0 ~0 -/+0 -0 .1 =>1", ".1 =>1"));
+        assert!(!moved.is_empty() && ChangeCounts::of(&[]).is_empty());
     }
 }

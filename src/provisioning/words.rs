@@ -66,7 +66,7 @@ impl ChangeAction {
 }
 
 impl ChangeCounts {
-    /// Resources changed, an imported one that stays as it is not among them.
+    /// Resources changed; one that is imported or moved and else stays as it is isn't among them.
     #[must_use]
     pub const fn total(&self) -> u32 {
         self.create + self.update + self.replace + self.delete + self.forget
@@ -82,6 +82,7 @@ impl ChangeCounts {
             ("-", self.delete),
             (">", self.import),
             (".", self.forget),
+            ("=>", self.moved),
         ];
         let some: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
         if some.is_empty() { "nothing".into() } else { some.join(" ") }
@@ -103,6 +104,7 @@ impl RunRequest {
     /// What is asked, in words and without values of variables: `plan, only azurerm_iothub.hub, setting window`.
     #[must_use]
     pub fn words(&self) -> String {
+        let bare = |address: &String| address.split('"').step_by(2).collect::<Vec<_>>().join("…");
         let operation = match self.operation {
             Operation::Plan => "plan",
             Operation::Destroy => "plan to destroy",
@@ -110,7 +112,9 @@ impl RunRequest {
         };
         let list = |word: &str, addresses: &[String]| match addresses {
             [] => String::new(),
-            addresses => format!(", {word} {}", printable(&addresses.join(" "))),
+            addresses => {
+                format!(", {word} {}", printable(&addresses.iter().map(bare).collect::<Vec<_>>().join(" ")))
+            }
         };
         let names: Vec<_> = self.variables.keys().cloned().collect();
         [operation.to_owned(), list("only", &self.targets), list("replacing", &self.replace), list("setting", &names)]
@@ -123,6 +127,12 @@ impl Run {
     #[must_use]
     pub fn planned_by(&self) -> &str {
         self.planner.as_deref().unwrap_or(&self.asked_by)
+    }
+
+    /// Who has it carried out: whoever asked for its apply, or before that whoever planned.
+    #[must_use]
+    pub fn carried_by(&self) -> &str {
+        self.applied_by.as_deref().unwrap_or_else(|| self.planned_by())
     }
 
     /// How many findings deny its plan.

@@ -106,6 +106,7 @@ pub const KEYS: &[Key] = &[
     key("provisioning.run_store", Takes::Text(is_line, "a URL, as in azure://account/container or file:///folder")),
     key("provisioning.plan_recipient", Takes::Text(is_recipient, "an age recipient, age1…")),
     key("provisioning.plan_identity", Takes::Secret),
+    key("provisioning.repository_url", Takes::Text(is_https, "a URL, as in https://github.com/ada/skydeck/blob/main")),
     key("alarms.hold_s", Takes::Whole(0, 86_400)),
     key("alarms.telemetry_age_s", Takes::Whole(1, YEAR_S)),
     key("alarms.batch_gap_s", Takes::Whole(1, YEAR_S)),
@@ -243,6 +244,11 @@ fn is_name(text: &str) -> bool {
 
 fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_https(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%@+".contains(c);
+    is_line(text) && text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
 }
 
 fn is_change_window(text: &str) -> bool {

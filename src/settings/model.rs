@@ -299,6 +299,9 @@ pub struct ProvisioningSettings {
     pub plan_recipient: Option<String>,
     /// What decrypts them: a reference to an age identity, `env:NAME` or `file:PATH`.
     pub plan_identity: Option<String>,
+    /// Where the repository's files are read in a browser: a plan that is handed around links its findings' explanations
+    /// below it.
+    pub repository_url: Option<String>,
 }
 
 impl Default for ProvisioningSettings {
@@ -316,6 +319,7 @@ impl Default for ProvisioningSettings {
             run_store: None,
             plan_recipient: None,
             plan_identity: None,
+            repository_url: None,
         }
     }
 }

@@ -4,7 +4,9 @@
 //! one; it knows nobody.
 
 mod checks; // what a message has to keep: ranges and shape
+mod envelope; // any of the four messages
 pub mod forecast;
+mod identity; // a message's
 pub mod message;
 pub mod metadata;
 #[cfg(test)]
@@ -15,10 +17,12 @@ pub mod units;
 pub mod variable;
 
 pub use checks::InvalidMessage;
+pub use envelope::{Message, MessageKind};
 pub use forecast::{LeadForecast, Quantiles, VariableForecast};
+pub use identity::MessageId;
 pub use message::{
-    ClockFlag, ClockNote, DeviceHealth, Message, MessageId, MessageKind, PictureTaken, Prediction, Reading,
-    SCHEMA_VERSION, SkyFeatures, WeatherMeasurement,
+    ClockFlag, ClockNote, DeviceHealth, PictureTaken, Prediction, Reading, SCHEMA_VERSION, SkyFeatures,
+    WeatherMeasurement,
 };
 pub use metadata::StationMetadata;
 pub use variable::{QcFlag, Variable};

@@ -443,3 +443,19 @@ fn one_of_two_approvals_counts_by_itself() {
     let refusal = check::counts(&ground(&planned, None).case(), &plain, Some(&approvers), now()).expect_err("denied");
     assert!(matches!(refusal, Refusal::Denied(_)), "{refusal}");
 }
+
+#[test]
+fn what_is_denied_anew_was_overridden_by_nobody() {
+    let planned = denied_record("staging");
+    let (planner, approver) = (ada(), bob());
+    let approvers = both();
+    let ground = ground(&planned, Some(&planner));
+    let approval = given(&overriding(&planned, 1), Some(&approver));
+    let mut facts = ground.facts(&planned);
+    let ask = |facts: &check::Facts<'_>| check::check(facts, std::slice::from_ref(&approval), Some(&approvers), now());
+    ask(&facts).expect("what was denied is overridden");
+    // As many as before, and others.
+    facts.denied_anew = vec!["public-access of azurerm_storage_account.sky".to_owned()];
+    let words = denied(ask(&facts));
+    assert!(words.contains("didn't when it was planned: public-access of azurerm_storage_account.sky"), "{words}");
+}

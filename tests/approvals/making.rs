@@ -112,6 +112,6 @@ fn an_approval_of_what_is_emulated_says_so_and_one_from_before_still_counts() {
     let text = serde_json::to_string(&approval(&planned)).expect("JSON");
     assert!(!text.contains("emulated"));
     let before = given(&approval(&planned), Some(&ada()));
-    let counts = check::check(&ground(&planned, Some(&both())).facts(&planned), &[before], Some(&both()), now());
+    let counts = check::check(&ground(&planned, None).facts(&planned), &[before], Some(&both()), now());
     assert!(counts.is_ok(), "{counts:?}");
 }

@@ -183,6 +183,7 @@ impl Ground {
             plan_sha256: record.plan_sha256.clone(),
             content_digest: record.content_digest.clone(),
             moved: Vec::new(),
+            denied_anew: Vec::new(),
             configuration_digest: record.configuration_digest.clone(),
             lock_file_digest: record.lock_file_digest.clone(),
             policies_digest: record.policies_digest.clone(),

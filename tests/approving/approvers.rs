@@ -26,6 +26,22 @@ fn author_approver_and_ci_see_one_run_on_three_machines() {
     for words in ["ada", "grace", "looks right", "ci"] {
         assert!(audit.out.contains(words), "{words}: {audit:?}");
     }
+    let deeds = ada.deeds("staging");
+    let of: Vec<_> = deeds.iter().map(|(who, event, _)| (who.as_str(), event.as_str())).collect();
+    assert_eq!(
+        of,
+        [
+            ("ada", "asked"),
+            ("ada", "planned"),
+            ("ci", "refused"),
+            ("grace", "approved"),
+            ("ci", "apply-asked"),
+            ("ci", "applying"),
+            ("ci", "ended")
+        ],
+        "{deeds:#?}"
+    );
+    assert_eq!(runs.json()["runs"][0]["number"], 1);
     ada.run(&["audit", "verify", "--env", "staging"]).ends_with(0);
     ada.run(&["plan", "--env", "staging"]).ends_with(0);
     // Once more, on the state that there is now.
@@ -47,7 +63,14 @@ fn prod_wants_two_different_people() {
     ada.run(&["plan", "--env", "prod"]).ends_with(3);
     // Whoever planned can't approve.
     ada.run(&["approve", "--env", "prod", "--yes"]).ends_with(5).says("another");
+    let refused = |who: &str, words: &str| {
+        let deeds = grace.deeds("prod");
+        let told = deeds.iter().any(|(by, event, said)| by == who && event == "refused" && said.contains(words));
+        assert!(told, "{who}: {words}: {deeds:#?}");
+    };
+    refused("ada", "by whoever planned");
     ada.run(&["apply", "--env", "prod", "--yes"]).ends_with(5);
+    refused("ada", "nobody has approved it");
     grace.run(&["approve", "--env", "prod", "--yes"]).ends_with(0);
     ada.run(&["apply", "--env", "prod", "--yes"]).ends_with(0);
 }
@@ -95,6 +118,14 @@ fn a_signature_of_somebody_who_is_no_approver_counts_nothing() {
     let file = place.path().join("approval.json");
     let out = file.display().to_string();
     mallory.run(&["approve", "--env", "prod", "--yes", "--out", &out]).ends_with(0);
+    // A key that nobody knows.
+    place.let_sign("eve", PLANS);
+    place.home("eve").run(&["approve", "--env", "prod", "--yes"]).ends_with(5).says("the key SHA256:");
+    let deeds = ada.deeds("prod");
+    let told = |(who, event, words): &(String, String, String)| {
+        who == "eve" && event == "refused" && words.contains("the key SHA256:")
+    };
+    assert!(deeds.iter().any(told), "{deeds:#?}");
     // Taken from the list since.
     let approvers: String = place.read("approvers").lines().filter(|line| !line.starts_with("mallory")).collect();
     place.write("approvers", &format!("{approvers}\n"));

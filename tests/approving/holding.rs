@@ -73,7 +73,7 @@ fn an_approval_is_for_its_own_run_and_environment_and_used_once() {
     let (ada, grace) = (place.home("ada"), place.home("grace"));
     ada.run(&["plan", "--env", "staging"]).ends_with(3);
     let file = place.path().join("approval.json").display().to_string();
-    grace.run(&["approve", "--env", "staging", "--yes", "--out", &file]).ends_with(0);
+    grace.run(&["approve", "--env", "staging", "--yes", "--reason", "looks right", "--out", &file]).ends_with(0);
     // For another run of the same environment.
     ada.run(&["plan", "--env", "staging"]).ends_with(3);
     ada.run(&["apply", "2", "--env", "staging", "--yes", "--approval", &file]).ends_with(5).says("run 1");
@@ -90,10 +90,35 @@ fn an_approval_is_for_its_own_run_and_environment_and_used_once() {
     place.write("rubbish.json", "{\"payload\": 7}");
     let rubbish = place.path().join("rubbish.json").display().to_string();
     ada.run(&["apply", "2", "--env", "staging", "--yes", "--approval", &rubbish]).ends_with(5).says("rubbish.json");
+    // Its words changed, for the run that it is of: known by its id it stays refused.
+    let reason = text.replace("looks right", "looks fine");
+    assert_ne!(text, reason);
+    place.write("reason.json", &reason);
+    let reason = place.path().join("reason.json").display().to_string();
+    let said = ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &reason]).ends_with(5);
+    assert!(said.err.contains("its signature doesn't fit"), "{said:?}");
     // As it was meant, once.
     ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]).ends_with(0);
+    let approved = ada.deeds("staging").into_iter().filter(|(_, event, _)| event == "approved").count();
+    assert_eq!(approved, 1, "the same approval by another way is one");
     let again = ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]);
     assert_ne!(again.code, Some(0), "{again:?}");
+}
+
+#[test]
+fn a_plan_that_is_too_old_is_refused() {
+    if !has_terraform() {
+        return;
+    }
+    let place = Place::new();
+    let ada = approved(&place);
+    let file = ada.runs("staging").join("runs/0001/run.json");
+    let text = std::fs::read_to_string(&file).expect("the run");
+    let mut run: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    run["plannedAt"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&file, run.to_string()).expect("written");
+    ada.run(&["apply", "--env", "staging", "--yes"]).ends_with(5).says("older than");
+    assert!(!state(&place), "something was applied");
 }
 
 #[test]
@@ -102,16 +127,36 @@ fn an_approval_expires() {
         return;
     }
     let place = Place::new();
-    let ada = approved(&place);
-    // An approval of yesterday can't be made without its key: the plan's age is held to the same clock.
-    let file = ada.runs("staging").join("runs/0001/run.json");
-    let text = std::fs::read_to_string(&file).expect("the run");
-    let mut run: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    run["plannedAt"] = "2026-01-01T00:00:00Z".into();
-    std::fs::write(&file, run.to_string()).expect("written");
-    let said = ada.run(&["apply", "--env", "staging", "--yes"]);
-    assert!(matches!(said.code, Some(5 | 6)), "{said:?}");
+    place.let_sign("grace", "skydeck-approval");
+    let ada = place.home("ada");
+    let file = place.path().join("approval.json").display().to_string();
+    // What grace's key says of a run's plan, for so many seconds.
+    let sign = |run: u32, seconds: i64| {
+        let record = ada.runs("staging").join(format!("runs/{run:04}/record.json"));
+        let record = std::fs::read_to_string(record).expect("a record");
+        let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        let record: serde_json::Value =
+            serde_json::from_str(record["payload"].as_str().expect("a text")).expect("JSON");
+        let now = jiff::Timestamp::now();
+        let payload = serde_json::json!({
+            "schema": 1, "id": format!("0198f2b4-0000-7000-8000-00000000000{run}"), "record": record,
+            "approvedBy": "grace@desk", "approvedAt": now,
+            "expiresAt": now + jiff::SignedDuration::from_secs(seconds), "reason": null, "overridesDenials": false,
+        })
+        .to_string();
+        let signature = place.signature("grace", &payload);
+        place.write("approval.json", &serde_json::json!({"payload": payload, "signature": signature}).to_string());
+    };
+    ada.run(&["plan", "--env", "staging"]).ends_with(3);
+    sign(1, 1);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let said = ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]).ends_with(5);
+    assert!(said.err.contains("has expired at"), "{said:?}");
     assert!(!state(&place), "something was applied");
+    // One like it that hasn't expired serves.
+    sign(1, 600);
+    ada.run(&["apply", "1", "--env", "staging", "--yes", "--approval", &file]).ends_with(0);
+    assert!(state(&place), "nothing was applied");
 }
 
 /// A group and an account in it, with a tag.

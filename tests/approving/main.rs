@@ -2,11 +2,16 @@
 #![allow(clippy::panic, reason = "a test's panic is its verdict")]
 
 mod approvers;
+mod azurite_store;
 mod holding;
+mod leaks;
 mod place;
 mod policies;
 mod sharing;
 mod trail;
 
+#[path = "../peers/azurite.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+mod azurite;
 #[path = "../peers/terraform.rs"]
 mod terraform_peer;

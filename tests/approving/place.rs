@@ -38,6 +38,8 @@ pub const PASSWORD: &str = "tell-nobody-4711";
 /// What several people share: a module, a state, a store of runs, a file of approvers.
 pub struct Place {
     folder: tempfile::TempDir,
+    store: Option<String>,
+    variables: Vec<(String, String)>,
 }
 
 /// One person's machine.
@@ -46,6 +48,7 @@ pub struct Home {
     place: PathBuf,
     /// More arguments of every command.
     config: PathBuf,
+    variables: Vec<(String, String)>,
 }
 
 /// What a command answered.
@@ -78,7 +81,8 @@ impl Said {
 
 impl Place {
     pub fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("temporary folder") };
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let place = Self { folder, store: None, variables: Vec::new() };
         for folder in ["module/backend", "module/environments", "state", "store", "keys"] {
             std::fs::create_dir_all(place.path().join(folder)).expect("made");
         }
@@ -97,6 +101,11 @@ impl Place {
         place.write("recipient", recipient);
         place.write("approvers", "");
         place
+    }
+
+    /// The same, whose runs are shared at `store`, where `variables` lead.
+    pub fn sharing_at(store: &str, variables: Vec<(String, String)>) -> Self {
+        Self { store: Some(store.to_owned()), variables, ..Self::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -127,6 +136,21 @@ impl Place {
         self.write("approvers", &(self.read("approvers") + &line));
     }
 
+    /// What `ssh-keygen` signs with the key of `name`, as an approval.
+    pub fn signature(&self, name: &str, payload: &str) -> String {
+        self.write("payload", payload);
+        let signed = Command::new("ssh-keygen")
+            .args(["-q", "-Y", "sign", "-n", "skydeck-approval", "-f"])
+            .arg(self.path().join("keys").join(name))
+            .arg(self.path().join("payload"))
+            .status()
+            .expect("ssh-keygen runs");
+        assert!(signed.success());
+        let signature = self.read("payload.sig").trim().to_owned();
+        std::fs::remove_file(self.path().join("payload.sig")).expect("removed");
+        signature
+    }
+
     /// A machine of `name`, who signs with a key of that name where there is one.
     pub fn home(&self, name: &'static str) -> Home {
         self.home_with(name, "")
@@ -136,9 +160,9 @@ impl Place {
     pub fn home_with(&self, name: &'static str, settings: &str) -> Home {
         let path = |part: &str| self.path().join(part).display().to_string();
         let mut text = format!(
-            "[provisioning]\nmodule = {:?}\nrun_store = \"file://{}\"\nplan_recipient = {:?}\nplan_identity = \"file:{}\"\napprovers = {:?}\n{settings}\n",
+            "[provisioning]\nmodule = {:?}\nrun_store = {:?}\nplan_recipient = {:?}\nplan_identity = \"file:{}\"\napprovers = {:?}\n{settings}\n",
             path("module"),
-            path("store"),
+            self.store.clone().unwrap_or_else(|| format!("file://{}", path("store"))),
             self.read("recipient"),
             path("plan.key"),
             path("approvers"),
@@ -148,7 +172,12 @@ impl Place {
             text += &format!("signing_key = {:?}\n", key.display().to_string());
         }
         self.write(&format!("{name}.toml"), &text);
-        Home { name, place: self.path().to_owned(), config: self.path().join(format!("{name}.toml")) }
+        Home {
+            name,
+            place: self.path().to_owned(),
+            config: self.path().join(format!("{name}.toml")),
+            variables: self.variables.clone(),
+        }
     }
 }
 
@@ -156,6 +185,19 @@ impl Home {
     /// Where this machine keeps an environment's runs.
     pub fn runs(&self, environment: &str) -> PathBuf {
         self.data().join(environment).join("data/provisioning")
+    }
+
+    /// The entries of an environment's audit trail, each as who did what.
+    pub fn deeds(&self, environment: &str) -> Vec<(String, String, String)> {
+        let said = self.run(&["audit", "--env", environment, "--json"]).ends_with(0);
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let entries = said.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object a line"));
+        entries
+            .map(|entry| {
+                let who = text(&entry, "who");
+                (who.split('@').next().unwrap_or_default().to_owned(), text(&entry, "event"), text(&entry, "words"))
+            })
+            .collect()
     }
 
     fn data(&self) -> PathBuf {
@@ -171,6 +213,7 @@ impl Home {
             .arg("--data-dir")
             .arg(self.data())
             .env("USER", self.name)
+            .envs(self.variables.clone())
             .env("XDG_CONFIG_HOME", self.place.join("no-config"))
             .stdin(Stdio::null())
             .output()

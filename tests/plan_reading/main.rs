@@ -5,7 +5,9 @@
 mod broken;
 mod differences;
 mod fixtures;
+mod generator;
 mod kept;
+mod large;
 mod moved;
 mod reports;
 mod secrets;

@@ -23,7 +23,7 @@ pub fn run(emulated: bool, findings: &Value) -> Run {
 pub fn all(plan: &PlanReading, run: &Run) -> [String; 3] {
     let (outline, changes, drift): (_, Vec<_>, Vec<_>) =
         (plan.outline(), plan.details(PlanList::Changes).collect(), plan.details(PlanList::Drift).collect());
-    let report = Report { run, plan: &outline, changes: &changes, drift: &drift };
+    let report = Report { run, plan: &outline, changes: &changes, drift: &drift, repository: None };
     [markdown(&report), html(&report), json(&report)]
 }
 
@@ -62,11 +62,39 @@ fn a_plan_is_told_alike_in_all_forms() {
 }
 
 #[test]
+fn what_explains_a_finding_is_a_link_that_is_whole_or_none() {
+    let explained = |explanation: &str, repository: Option<&str>| {
+        let findings =
+            json!([{"severity": "deny", "policy": "tls", "message": "m", "addresses": [], "explanation": explanation}]);
+        let (plan, run) = (fixtures::plan("nested").outline(), run(false, &findings));
+        let report = Report { run: &run, plan: &plan, changes: &[], drift: &[], repository };
+        (markdown(&report), html(&report))
+    };
+    let whole = "https://github.com/ada/skydeck/blob/main/docs/src/reference/policies.md#tls";
+    let place = "docs/src/reference/policies.md#tls";
+    for repository in ["https://github.com/ada/skydeck/blob/main", "https://github.com/ada/skydeck/blob/main/"] {
+        let (markdown, html) = explained(place, Some(repository));
+        assert!(markdown.contains(&format!("[why]({whole})")), "{markdown}");
+        assert!(html.contains(&format!("<a href=\"{whole}\"")), "{html}");
+    }
+    let (markdown, html) = explained(whole, None);
+    assert!(markdown.contains(&format!("[why]({whole})")) && html.contains("<a href="), "{markdown}");
+    // Relative to a comment it would lead nowhere.
+    let (markdown, html) = explained(place, None);
+    assert!(markdown.contains(&format!("`{place}`")) && !markdown.contains("[why]") && !html.contains("<a href="));
+    for evil in ["javascript:alert(1)", "https://x.y/) [a](https://z", "data:text/html,x", "https://x.y/\"onclick=\"z"]
+    {
+        let (markdown, html) = explained(evil, Some("https://github.com/ada/skydeck/blob/main"));
+        assert!(!markdown.contains("[why]") && !html.contains("<a href="), "{evil}");
+    }
+}
+
+#[test]
 fn the_verdict_is_the_gravest() {
     let words = |case: &str, findings: Value| {
         let (plan, run) = (fixtures::plan(case), run(false, &findings));
         let outline = plan.outline();
-        let report = Report { run: &run, plan: &outline, changes: &[], drift: &[] };
+        let report = Report { run: &run, plan: &outline, changes: &[], drift: &[], repository: None };
         (report.verdict(), report.words())
     };
     assert_eq!(words("errored", findings()).0, Verdict::Errored);
@@ -74,7 +102,10 @@ fn the_verdict_is_the_gravest() {
     assert_eq!(words("nested", json!([])).0, Verdict::Changes);
     let nothing = PlanReading::read(br#"{"format_version":"1.2"}"#).expect("a plan").outline();
     let run = run(false, &json!([]));
-    assert_eq!(Report { run: &run, plan: &nothing, changes: &[], drift: &[] }.verdict(), Verdict::NoChanges);
+    assert_eq!(
+        Report { run: &run, plan: &nothing, changes: &[], drift: &[], repository: None }.verdict(),
+        Verdict::NoChanges
+    );
 }
 
 #[test]

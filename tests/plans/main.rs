@@ -4,6 +4,7 @@
 
 mod endings; // interrupts and closed terminals
 mod judging; // policies, approvals, the audit trail
+mod leaks; // modules that leak what is sensitive
 mod place; // a place of its own for each test
 mod refusals; // what can't be planned or applied
 #[path = "../peers/terraform.rs"]

@@ -3,7 +3,7 @@
 use skydeck::owner::{Answer, AskError, Refusal, Request};
 use skydeck::provisioning::run::{Operation, Phase, RunRequest};
 
-use super::place::{Place, demo, has_terraform, of, plan};
+use super::place::{PATIENCE, Place, demo, has_terraform, of, plan};
 
 const MANY: &str = r#"variable "size" {
   type    = number
@@ -30,8 +30,15 @@ fn bar(place: &Place) -> std::path::PathBuf {
     backup
 }
 
-fn recover() -> Request {
-    Request::RecoverState { environment: demo() }
+/// Asks for the state to be put back, once the process of the last run has gone.
+async fn recover(place: &Place) -> Result<Answer, AskError> {
+    let gone = async {
+        while place.status().await.runs.iter().any(|run| run.busy) {
+            place.provisioner.changed().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("its process goes");
+    place.ask(Request::RecoverState { environment: demo() }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +48,7 @@ async fn a_state_that_could_not_be_written_is_kept_and_put_back() {
     }
     let place = Place::new(MANY);
     assert_eq!(place.apply(size("1")).await.phase, Phase::Applied);
-    assert_eq!(place.ask(recover()).await.expect_err("nothing to recover").why(), Some(Refusal::NotFound));
+    assert_eq!(recover(&place).await.expect_err("nothing to recover").why(), Some(Refusal::NotFound));
     let bar = bar(&place);
     let failed = place.apply(size("3")).await;
     let advice = failed.failure.clone().expect("why").advice;
@@ -60,11 +67,11 @@ async fn a_state_that_could_not_be_written_is_kept_and_put_back() {
     assert_eq!(std::fs::read(&unsaved).expect("it is there"), kept);
 
     // Where it still can't be written, it stays.
-    let words = place.refused(recover()).await;
+    let words = recover(&place).await.expect_err("refused").to_string();
     assert!(words.starts_with("terraform state push: ") && words.contains("try again"), "{words}");
     assert_eq!(std::fs::read(&unsaved).expect("it is there"), kept);
     std::fs::remove_dir(bar).expect("removed");
-    let Answer::Done { message } = place.ask(recover()).await.expect("recovered") else { panic!("another answer") };
+    let Answer::Done { message } = recover(&place).await.expect("recovered") else { panic!("another answer") };
     assert!(message.contains("3 resources are in it again"), "{message}");
     assert!(!unsaved.exists());
     let status = place.status().await;
@@ -86,7 +93,7 @@ async fn a_state_that_was_left_behind_does_not_replace_one_that_has_moved_on() {
     assert_eq!(place.apply(size("3")).await.phase, Phase::Applied);
     let unsaved = place.data().join("module/errored.tfstate");
     std::fs::write(&unsaved, old).expect("written");
-    let error = place.ask(recover()).await.expect_err("older");
+    let error = recover(&place).await.expect_err("older");
     assert_eq!(error.why(), Some(Refusal::Stale), "{error}");
     assert!(unsaved.exists() && error.to_string().contains("import blocks"), "{error}");
     assert!(matches!(error, AskError::Barred { .. }));

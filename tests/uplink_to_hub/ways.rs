@@ -8,12 +8,12 @@ use skydeck::ingestion::storage::Containers;
 use skydeck::local_cloud::https::HttpsConfig;
 use skydeck::local_cloud::hub::Faults;
 use skydeck::local_cloud::registry::DeviceSpec;
-use skydeck::settings::LinkTransport;
+use skydeck::settings::{LinkSettings, LinkTransport, StationSettings};
 
 use super::*;
 
 /// Writes a certificate that ends in so many seconds and its key; answers its SHA-256.
-fn certify(chain: &Path, key_file: &Path, ends_in_s: i64) -> String {
+pub(super) fn certify(chain: &Path, key_file: &Path, ends_in_s: i64) -> String {
     use sha2::Digest as _;
     let end = Timestamp::now() + jiff::SignedDuration::from_secs(ends_in_s);
     let begin = end.min(Timestamp::now()) - jiff::SignedDuration::from_hours(48);
@@ -32,7 +32,7 @@ fn certify(chain: &Path, key_file: &Path, ends_in_s: i64) -> String {
     sha2::Sha256::digest(certificate.der()).iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-async fn register(hub: &Hub, thumbprints: [&str; 2]) {
+pub(super) async fn register(hub: &Hub, thumbprints: [&str; 2]) {
     let body = json!({"deviceId": DEVICE, "authentication": {"type": "selfSigned",
         "x509Thumbprint": {"primaryThumbprint": thumbprints[0], "secondaryThumbprint": thumbprints[1]}}});
     let spec = DeviceSpec::from_rest(DEVICE, &body).expect("a device");
@@ -71,7 +71,7 @@ async fn a_certificate_signs_in_is_warned_of_and_renewed_without_a_restart() {
 }
 
 /// Serves HTTPS beside the hub.
-async fn with_https(hub: &RunningHub, folder: &Path) -> u16 {
+pub(super) async fn with_https(hub: &RunningHub, folder: &Path) -> u16 {
     let containers = Containers::open(&folder.join("containers")).expect("opens");
     let config = HttpsConfig { port: 0, containers };
     hub.hub.serve_https(config, ground(), hub.shutdown.clone()).await.expect("HTTPS is served").port()
@@ -108,6 +108,41 @@ async fn where_mqtt_cant_be_reached_websocket_is_taken_and_left_at_the_next_rene
 }
 
 #[tokio::test]
+async fn the_settings_lead_through_a_gateway_to_the_hub() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let hub = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
+    outbox.append(measurements(20), Vec::new()).await.expect("appends");
+    let key = hub.hub.ensure_device(DEVICE).await.expect("a device");
+    let key = secrecy::ExposeSecret::expose_secret(&key);
+    let [ca, string] = ["ca.pem", "string"].map(|name| folder.path().join(name));
+    std::fs::write(&ca, hub.hub.ca_pem()).expect("written");
+    // The hub's name leads nowhere; it is what the token is for. The gateway's is what its certificate has to carry.
+    std::fs::write(
+        &string,
+        format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={key};GatewayHostName=127.0.0.1"),
+    )
+    .expect("written");
+    std::fs::set_permissions(&string, std::fs::Permissions::from_mode(0o600)).expect("set");
+    let link = LinkSettings {
+        connection_string: Some(format!("file:{}", string.display())),
+        ca: Some(ca),
+        port: hub.hub.address().port(),
+        transport: LinkTransport::Mqtt,
+        ..LinkSettings::default()
+    };
+    let settings = uplink::settings::resolve(&link, &StationSettings::default()).expect("good").expect("a link");
+    assert_eq!((settings.host.as_str(), settings.hub_host_name.as_str()), ("127.0.0.1", HOST));
+    let mut link = RunningLink::start(&outbox, settings, &ledger);
+    empty(&outbox).await;
+    assert_eq!(link.until(|status| status.acknowledged == 20).await.connects, 1);
+    assert_eq!(logged(folder.path()).len(), 20);
+    link.stop().await;
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn a_clock_that_differs_from_the_hubs_is_told() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let ledger = Ledger::default();
@@ -131,7 +166,7 @@ async fn a_clock_that_differs_from_the_hubs_is_told() {
 
 /// The figure: `cargo test --test uplink_to_hub -- --ignored --nocapture dead`.
 #[tokio::test]
-#[ignore = "takes three quarters of a minute"]
+#[ignore = "waits three quarters of a minute for a silent hub; what it waits by is tested in uplink::patience"]
 async fn a_dead_connection_is_noticed_within_45_s() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let ledger = Ledger::default();

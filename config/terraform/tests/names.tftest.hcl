@@ -109,6 +109,7 @@ run "everything_that_takes_tags_has_the_mandatory_ones" {
         azurerm_key_vault.learning.tags,
         azurerm_key_vault.this.tags,
         azurerm_log_analytics_workspace.this.tags,
+        azurerm_machine_learning_datastore_blobstorage.pictures.tags,
         azurerm_machine_learning_workspace.this.tags,
         azurerm_monitor_action_group.contact.tags,
         azurerm_monitor_metric_alert.missing_telemetry.tags,

@@ -24,7 +24,12 @@ pub async fn apply(context: &Context, asked: Apply) -> Result<Exit, Failure> {
     let number = asked.run.or(approval.as_ref().map(|(number, _)| *number));
     let run = waiting(&ground, number).await?;
     ground.terraform().await?;
-    check(&run, approval.is_some())?;
+    if let Err(failure) = check(&run, approval.is_some()) {
+        // Asked all the same: the audit trail tells of it.
+        let asked = Request::CheckApply { environment: ground.environment.clone(), number: run.number };
+        drop(ground.ask(asked).await);
+        return Err(failure);
+    }
     if !asked.yes && !confirmed(&run)? {
         context.output.line(&format!("{}: nothing was applied", run.title()))?;
         return Ok(Exit::Done);

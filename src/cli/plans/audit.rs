@@ -9,6 +9,7 @@ use crate::cli::output::Paint;
 use crate::cli::status::unexpected;
 use crate::cli::table::{Align, table};
 use crate::owner::{Answer, AuditEntry, Request};
+use crate::settings::EnvironmentName;
 use crate::station::text::printable;
 
 /// Lists the trail's newest entries after a number, or verifies all of it.
@@ -82,17 +83,35 @@ async fn verify(context: &Context, ground: &Ground) -> Result<Exit, Failure> {
     if faults.is_empty() {
         return Ok(Exit::Done);
     }
-    let words = format!(
-        "audit trail of {environment}: broken at {} of {entries} {s}; keep it as it is and compare it with a backup or the run store",
-        faults.len()
-    );
-    Err(Failure::new(Exit::Failed, words))
+    Err(Failure::new(Exit::Failed, broken(&environment, faults.len(), entries)))
+}
+
+fn broken(environment: &EnvironmentName, faults: usize, entries: u64) -> String {
+    let counted = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let faults = counted(u64::try_from(faults).unwrap_or(u64::MAX), "fault", "faults");
+    let readable = match entries {
+        0 => "none of its entries can be read".to_owned(),
+        entries => format!("{} can be read", counted(entries, "entry", "entries")),
+    };
+    format!(
+        "audit trail of {environment}: broken, {faults}, {readable}; keep it as it is and compare it with a backup or the run store"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
+
+    #[test]
+    fn a_broken_trail_is_told_in_words_that_fit_its_numbers() {
+        let words = |faults, entries| broken(&EnvironmentName::demo(), faults, entries);
+        assert!(
+            words(2, 0).starts_with("audit trail of demo: broken, 2 faults, none of its entries can be read; keep")
+        );
+        assert!(words(1, 1).starts_with("audit trail of demo: broken, 1 fault, 1 entry can be read; keep"));
+        assert!(words(1, 7).contains("7 entries can be read"));
+    }
 
     #[test]
     fn a_trail_is_a_line_an_entry() {

@@ -68,6 +68,7 @@ pub fn planned() -> Run {
         approvals: Vec::new(),
         moved: Vec::new(),
         planner: None,
+        applied_by: None,
         home: None,
     }
 }

@@ -28,6 +28,7 @@ pub struct Ground {
     from: From,
     /// Runs are made with the caller's own settings, whoever owns the environment.
     makes: Option<Provisioner>,
+    repository: Option<String>,
 }
 
 enum From {
@@ -50,14 +51,20 @@ impl Ground {
             }
             None => From::Folders(Box::new(context.provisioner.clone())),
         };
-        Ok(Self { environment, from, makes: Some(context.provisioner.clone()) })
+        let repository = context.loaded.settings.provisioning.repository_url.clone();
+        Ok(Self { environment, from, makes: Some(context.provisioner.clone()), repository })
     }
 
     /// One that asks this owner.
     #[cfg(test)]
     pub fn with(environment: EnvironmentName, client: OwnerClient) -> Self {
         let snapshots = client.snapshots();
-        Self { environment, from: From::Owner(client, snapshots), makes: None }
+        Self { environment, from: From::Owner(client, snapshots), makes: None, repository: None }
+    }
+
+    /// Where the repository's files are read in a browser, where the settings say so.
+    pub fn repository(&self) -> Option<&str> {
+        self.repository.as_deref()
     }
 
     /// Asks.

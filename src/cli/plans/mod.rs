@@ -19,6 +19,8 @@ mod discard;
 pub mod fixture;
 mod follow;
 mod ground;
+#[cfg(test)]
+mod leaks;
 mod make;
 mod reading;
 mod runs;

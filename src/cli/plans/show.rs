@@ -68,7 +68,7 @@ pub async fn plan_text(ground: &Ground, run: &Run, form: Form, output: Output) -
         Form::Text { changes_only: true } => Vec::new(),
         _ => ground.details(run.number, PlanList::Drift, plan.drift.len()).await?,
     };
-    let report = Report { run, plan: &plan, changes: &changes, drift: &drift };
+    let report = Report { run, plan: &plan, changes: &changes, drift: &drift, repository: ground.repository() };
     Ok(match form {
         Form::Text { changes_only } => {
             let reading = Reading { run, plan: &plan, changes: &changes, drift: &drift };

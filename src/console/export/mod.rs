@@ -37,6 +37,16 @@ impl Exportable {
         }
     }
 
+    /// The instant in its file's name: a plan is made by the wall clock, everything else by the pipeline's, which may
+    /// replay.
+    #[must_use]
+    pub const fn at(&self, pipeline: Timestamp, wall: Timestamp) -> Timestamp {
+        match self {
+            Self::Plan(_) => wall,
+            Self::Table(_) | Self::Chart(_) => pipeline,
+        }
+    }
+
     /// The formats it can be written in.
     #[must_use]
     pub const fn formats(&self) -> &'static [Format] {

@@ -19,6 +19,8 @@ pub struct PlanReport {
     pub changes: Vec<ChangeDetail>,
     /// Differences of what was changed behind Terraform's back, in the plan's order.
     pub drift: Vec<ChangeDetail>,
+    /// Where the repository's files are read in a browser, once the console's runner has said so.
+    pub repository: Option<String>,
 }
 
 impl PlanReport {
@@ -31,6 +33,7 @@ impl PlanReport {
             plan: Arc::clone(plan),
             changes: Vec::new(),
             drift: Vec::new(),
+            repository: None,
         }
     }
 
@@ -43,7 +46,13 @@ impl PlanReport {
 
 /// The file's text; absent where a plan can't be written in that format.
 pub(super) fn text(report: &PlanReport, format: Format) -> Option<String> {
-    let of = Report { run: &report.run, plan: &report.plan, changes: &report.changes, drift: &report.drift };
+    let of = Report {
+        run: &report.run,
+        plan: &report.plan,
+        changes: &report.changes,
+        drift: &report.drift,
+        repository: report.repository.as_deref(),
+    };
     match format {
         Format::Markdown => Some(markdown(&of)),
         Format::Html => Some(html(&of)),
@@ -63,6 +72,8 @@ mod tests {
         let report = PlanReport::of(&run(RICH), &Arc::new(plan::outline()));
         assert!(report.total() > 0);
         let item = Exportable::Plan(report.clone());
+        let (pipeline, wall) = (jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::MAX);
+        assert_eq!(item.at(pipeline, wall), wall, "a replay's time says nothing of a plan");
         for format in item.formats() {
             let text = text(&report, *format).expect("a format of plans");
             assert!(text.contains("azurerm_"), "{format:?}: {text}");

@@ -289,13 +289,14 @@ impl Console {
     /// Writes an export on a thread that may block, and says what came of it. A plan is asked for whole before.
     fn write(&self, item: export::Exportable, format: export::Format) {
         let folder = self.settings.export_dir.clone().unwrap_or_else(|| PathBuf::from("."));
-        let at = self.app.context().pipeline_now();
+        let at = item.at(self.app.context().pipeline_now(), Timestamp::now());
+        let repository = self.options.repository.clone();
         let (inner, client) = (self.inner.clone(), self.asker.client().clone());
         tokio::spawn(async move {
             let say = |words: String| drop(inner.send(Inner::Said(words)));
             let item = match item {
                 export::Exportable::Plan(report) => match report::whole(&client, report, say).await {
-                    Ok(report) => export::Exportable::Plan(report),
+                    Ok(report) => export::Exportable::Plan(export::PlanReport { repository, ..report }),
                     Err(words) => return say(words),
                 },
                 other => other,

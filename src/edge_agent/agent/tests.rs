@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::super::spool::Mark;
 use super::super::uplink::control::{DeviceBound, HubRequest, MethodReply, TwinDocument};
-use super::super::uplink::{Credentials, Roots};
+use super::super::uplink::{Credentials, Metered, Roots};
 use super::*;
 use crate::settings::SourceKind;
 use crate::station::{Message, MessageKind};
@@ -186,6 +186,9 @@ async fn methods_answer_as_documented() {
         assert!(reply.status == status && said.contains(words), "{name} {payload}: {} {said}", reply.status);
     }
     assert_eq!(agent.shared.effective.borrow().measure_every_s, Some(7));
+    handles.outbox.set_aside("{\u{1b}".into(), "isn't JSON".into(), Timestamp::UNIX_EPOCH).await.expect("sets aside");
+    let aside = serving.call("diagnose", Value::Null).await.payload["setAside"].clone();
+    assert_eq!(aside, json!([{"at": "1970-01-01T00:00:00Z", "raw": "{", "reason": "isn't JSON"}]));
     let report = handles.report.borrow().clone();
     assert_eq!((report.methods["tail_log"].calls, report.methods["tail_log"].last_status), (3, 404));
     assert_eq!(report.model.previous.as_deref(), Some("anomaly-persistence-1"));
@@ -303,6 +306,53 @@ async fn a_picture_is_taken_uploaded_and_told_of_once() {
     running.abort();
     assert_eq!(hub.seen.lock().expect("not poisoned").len(), seen.len());
     assert_eq!(handles.outbox.status().borrow().rows, 1);
+}
+
+#[tokio::test]
+async fn on_a_metered_line_pictures_wait_until_the_budget_has_room_again() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let picture = folder.path().join("sky.jpg");
+    std::fs::write(&picture, b"\xff\xd8\xff\xe0small").expect("written");
+    let mut agent = agent(folder.path(), Some(format!("cp {} {{file}}", picture.display()))).await;
+    let serving = Serving::start(&mut agent).await;
+    assert_eq!(serving.call("capture", Value::Null).await.status, 200);
+    let hub = storage::Hub::start().await;
+    let link = UplinkSettings::new("127.0.0.1", 1, "a-hub", "roof-01")
+        .signed_in(Credentials::Key("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".into()), Roots::Pem(hub.ca.clone()));
+    let settings = watch::Sender::new(UplinkSettings { https_port: hub.port, ..link });
+    agent.shared.uplink.send_modify(|status| {
+        status.connected = true;
+        status.metered = Some(Metered { holding: vec!["pictures".into()], ..Metered::default() });
+    });
+    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").1);
+    let uploader = Uploader { shared: Arc::clone(&agent.shared), spool, settings: settings.subscribe() };
+    let running = tokio::spawn(uploader.run());
+    let mut report = agent.handles().report;
+    let camera = |report: &AgentReport| report.camera.clone().expect("a camera");
+    let waits = report.wait_for(|report| camera(report).upload_state.is_some_and(|it| it.contains("the day's budget")));
+    tokio::time::timeout(SOON, waits).await.expect("soon").expect("open");
+    assert_eq!(*hub.seen.lock().expect("not poisoned"), Vec::<String>::new(), "nobody was asked");
+    // The next day.
+    agent.shared.uplink.send_modify(|status| status.metered = Some(Metered::default()));
+    let done = report.wait_for(|report| camera(report).uploaded == 1);
+    tokio::time::timeout(SOON, done).await.expect("soon").expect("open");
+    running.abort();
+}
+
+#[test]
+fn the_twins_limits_overrule_the_links_own_and_give_way_again() {
+    let (agent, camera) = (AgentSettings::default(), CameraSettings::default());
+    let own = Effective::of(&agent, &camera, &LinkSettings::default(), "info");
+    let first = UplinkSettings::new("h", 1, "h", "d").signed_in(Credentials::Key("".into()), Roots::System);
+    let first = UplinkSettings { max_per_s: Some(100), ..first };
+    let mut settings = first.clone();
+    assert!(!set_limits(&mut settings, &first, &own, &own), "an outside hub's bound stays where nobody says otherwise");
+    let twin = Effective { max_per_s: Some(7), budget_mib_per_day: Some(0.5), ..own.clone() };
+    assert!(set_limits(&mut settings, &first, &own, &twin));
+    assert_eq!((settings.max_per_s, settings.budget_bytes_per_day), (Some(7), Some(524_288)));
+    assert!(!set_limits(&mut settings, &first, &own, &twin), "nothing changes twice");
+    assert!(set_limits(&mut settings, &first, &own, &own));
+    assert_eq!((settings.max_per_s, settings.budget_bytes_per_day), (Some(100), None));
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@
 //! The fields are those of a `WeatherMeasurement` that a sensor knows; without `measuredAt` a reading was measured
 //! when it is read. Only whole lines are taken. A file that isn't there yet is waited for. One that was replaced
 //! (rotated) is read to its end, then the new one from its start; one that got shorter (truncated) is read from its
-//! start again. The file is looked at once a second while there is nothing new: no notification service reaches
+//! start again. What is read again, because the place up to which it was read got lost, makes messages of the same identity
+//! where the line bears its time: the warehouse has each once. The file is looked at once a second while there is nothing new: no notification service reaches
 //! every kind of mount a logger writes to.
 
 use std::fs::{File, Metadata};
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 
 use super::{Item, Rejected, SensorError, SensorSource, Stamped, reading, shortened};
 use crate::clock::Clock;
+use crate::station::MessageId;
 use crate::station::text::printable;
 
 /// Longest line taken, bytes.
@@ -98,7 +100,10 @@ impl Lines {
                             Ok((reading, stamped)) => (Ok(reading), stamped),
                             Err(rejected) => (Err(rejected), Stamped::Here),
                         };
-                        return Some(Item { position: position.to_string(), outcome, stamped });
+                        // Without its own time a line of a file that began anew can be another one's twin.
+                        let own = outcome.as_ref().ok().filter(|_| stamped == Stamped::ByWriter);
+                        let id = own.map(|reading| identity(reading.measured_at, position, &line));
+                        return Some(Item { position: position.to_string(), outcome, stamped, id });
                     }
                 }
                 Ok(false) => match self.what_became_of_it()? {
@@ -168,7 +173,7 @@ impl Lines {
         let position = Position { offset: open.offset + open.line.length, file: open.file };
         self.position = Some(position);
         let rejected = self.reject(&open.line, open.offset, "unfinished when its file was replaced");
-        Some(Item { position: position.to_string(), outcome: Err(rejected), stamped: Stamped::Here })
+        Some(Item { position: position.to_string(), outcome: Err(rejected), stamped: Stamped::Here, id: None })
     }
 
     /// What a line is; `None` for an empty one.
@@ -284,6 +289,11 @@ impl Followed {
     }
 }
 
+/// The identity of the message made of a line that bears its own time: the same however often it is read.
+fn identity(measured_at: Timestamp, position: Position, line: &Line) -> MessageId {
+    MessageId::derived(measured_at, &[position.to_string().as_bytes(), b"\n", &line.bytes].concat())
+}
+
 /// Opens `path` at `position`. The second part says why it is read from its start though it was read before.
 fn open_at(path: &Path, position: Option<Position>) -> Result<(Followed, Option<&'static str>), String> {
     let words = |error: std::io::Error| match error.kind() {
@@ -332,157 +342,4 @@ impl std::str::FromStr for Position {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-    use crate::station::Variable;
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-    struct Desk {
-        folder: tempfile::TempDir,
-    }
-
-    impl Desk {
-        fn new() -> Self {
-            Self { folder: tempfile::tempdir().expect("a folder") }
-        }
-
-        fn path(&self) -> PathBuf {
-            self.folder.path().join("readings")
-        }
-
-        fn append(&self, bytes: &[u8]) {
-            let file = std::fs::OpenOptions::new().append(true).create(true).open(self.path());
-            file.expect("opens").write_all(bytes).expect("written");
-        }
-
-        fn lines(&self) -> Lines {
-            Lines::new(self.path())
-        }
-    }
-
-    fn temperatures(items: &[Item]) -> Vec<f64> {
-        items.iter().map(|item| item.outcome.as_ref().expect("a reading").values[0].1).collect()
-    }
-
-    fn reason(item: &Item) -> &str {
-        &item.outcome.as_ref().expect_err("rejected").reason
-    }
-
-    #[test]
-    fn a_missing_file_is_waited_for_and_only_whole_lines_are_taken() {
-        let desk = Desk::new();
-        let mut lines = desk.lines();
-        assert!(lines.drain_until(NOW, 10).is_empty());
-        assert!(lines.state().ends_with("readings (isn't there yet; waiting for it)"), "{}", lines.state());
-        desk.append(b"{\"temperatureC\":1}\n\n{\"temperatureC\":");
-        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [1.0]);
-        assert!(lines.state().ends_with("readings"));
-        assert!(lines.drain_until(NOW, 10).is_empty());
-        desk.append(b"2}\r\n{\"temperatureC\":3}\n");
-        assert_eq!(temperatures(&lines.drain_until(NOW, 1)), [2.0]);
-        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [3.0]);
-    }
-
-    #[test]
-    fn every_position_resumes_with_the_line_after_it() {
-        let desk = Desk::new();
-        desk.append(b"{\"temperatureC\":1}\nrubbish\n\n{\"temperatureC\":2}\n{\"temperatureC\":3}\n");
-        let items = desk.lines().drain_until(NOW, 10);
-        assert_eq!(items.len(), 4);
-        for (index, item) in items.iter().enumerate() {
-            let mut lines = desk.lines();
-            lines.resume(&item.position).expect("its own position");
-            assert_eq!(lines.drain_until(NOW, 10), items[index + 1..]);
-        }
-        assert!(desk.lines().resume("2016-06-01T00:00:00Z").is_err());
-    }
-
-    #[test]
-    fn a_truncated_file_is_read_from_its_start() {
-        let desk = Desk::new();
-        desk.append(b"{\"temperatureC\":1}\n{\"temperatureC\":2}\n");
-        let mut lines = desk.lines();
-        assert_eq!(lines.drain_until(NOW, 10).len(), 2);
-        std::fs::write(desk.path(), b"{\"temperatureC\":3}\n").expect("written");
-        let items = lines.drain_until(NOW, 10);
-        assert_eq!(temperatures(&items), [3.0]);
-        // The same after a restart.
-        std::fs::write(desk.path(), b"{\"rainMm\":4}\n").expect("written");
-        let mut lines = desk.lines();
-        lines.resume(&items[0].position).expect("its own position");
-        let items = lines.drain_until(NOW, 10);
-        assert_eq!(items[0].outcome.as_ref().expect("a reading").values, [(Variable::Rain, 4.0)]);
-    }
-
-    #[test]
-    fn a_rotated_file_is_read_to_its_end_and_then_the_new_one() {
-        let desk = Desk::new();
-        desk.append(b"{\"temperatureC\":1}\n");
-        let mut lines = desk.lines();
-        let first = lines.drain_until(NOW, 10);
-        desk.append(b"{\"temperatureC\":2}\n{\"temperat");
-        std::fs::rename(desk.path(), desk.folder.path().join("readings.1")).expect("renamed");
-        desk.append(b"{\"temperatureC\":3}\n{\"temperatureC\":4}\n{\"temperatureC\":5}\n");
-        let items = lines.drain_until(NOW, 10);
-        assert_eq!(items.len(), 5);
-        assert_eq!(temperatures(&items[..1]), [2.0]);
-        assert!(
-            reason(&items[1]).ends_with("line at byte 38: unfinished when its file was replaced"),
-            "{}",
-            reason(&items[1])
-        );
-        assert_eq!(temperatures(&items[2..]), [3.0, 4.0, 5.0]);
-        // Stopped before the rotation and started after it: the new file counts, though it is longer.
-        let mut lines = desk.lines();
-        lines.resume(&first[0].position).expect("its own position");
-        assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [3.0, 4.0, 5.0]);
-    }
-
-    #[test]
-    fn lines_that_are_no_readings_are_handed_over_with_their_reason() {
-        let desk = Desk::new();
-        let mut long = vec![b'x'; MAX_LINE + 10];
-        long.push(b'\n');
-        desk.append(b"{\"temp\":1}\n\xff\xfe\n");
-        desk.append(&long);
-        desk.append(b"{\"temperatureC\":\"\x1b[31m\"}\n{\"temperatureC\":7}\n");
-        let items = desk.lines().drain_until(NOW, 10);
-        assert!(
-            reason(&items[0]).contains("readings, line at byte 0: temp: unknown field `temp`"),
-            "{}",
-            reason(&items[0])
-        );
-        assert!(reason(&items[1]).ends_with("line at byte 11: isn't UTF-8"), "{}", reason(&items[1]));
-        assert!(reason(&items[2]).ends_with("65547 bytes long, at most 65,536 are taken"), "{}", reason(&items[2]));
-        assert_eq!(items[2].outcome.as_ref().expect_err("rejected").raw.chars().count(), 4097);
-        assert!(!reason(&items[3]).contains('\u{1b}'), "{}", reason(&items[3]));
-        assert_eq!(temperatures(&items[4..]), [7.0]);
-    }
-
-    #[test]
-    fn a_folder_in_its_place_is_said() {
-        let desk = Desk::new();
-        std::fs::create_dir(desk.path()).expect("made");
-        let mut lines = desk.lines();
-        assert!(lines.drain_until(NOW, 10).is_empty());
-        assert!(lines.state().contains("isn't a regular file"), "{}", lines.state());
-    }
-
-    #[tokio::test]
-    async fn a_line_appended_while_it_waits_is_taken_within_seconds() {
-        let desk = Desk::new();
-        let mut lines = desk.lines();
-        let clock = Clock::wall();
-        let writer = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            desk.append(b"{\"temperatureC\":1}\n");
-        };
-        let next = tokio::time::timeout(Duration::from_secs(20), lines.next(&clock));
-        let (item, ()) = tokio::join!(next, writer);
-        let reading = item.expect("in time").expect("a line").outcome.expect("a reading");
-        assert!((Timestamp::now().duration_since(reading.measured_at)).as_secs() < 20);
-    }
-}
+mod tests;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::settings::{SourceKind, SourceSettings};
-use crate::station::Reading;
+use crate::station::{MessageId, Reading};
 
 pub use lines::Lines;
 pub use replay::Replay;
@@ -36,6 +36,8 @@ pub struct Item {
     pub outcome: Result<Reading, Rejected>,
     /// Who gave the reading its time.
     pub stamped: Stamped,
+    /// The identity of its message, where the source would give the same reading the same one again.
+    pub id: Option<MessageId>,
 }
 
 /// Who gave a reading its time.

@@ -55,11 +55,6 @@ impl Replay {
         self.ends_at
     }
 
-    /// Goes on with the first reading after `instant`.
-    pub fn resume_after(&mut self, instant: Timestamp) {
-        self.skip(Some(instant), 0);
-    }
-
     fn skip(&mut self, until: Option<Timestamp>, rejected: u32) {
         self.position = (until, rejected);
         let (mut newest, mut skipped) = (None, 0);
@@ -99,7 +94,7 @@ impl Replay {
             (Some(at), rejected) => format!("{at}+{rejected}"),
             (None, rejected) => format!("+{rejected}"),
         };
-        Item { position, outcome, stamped: Stamped::InSeries }
+        Item { position, outcome, stamped: Stamped::InSeries, id: None }
     }
 }
 
@@ -249,7 +244,7 @@ mod tests {
         }
         let mut replay = Replay::open(&folder.path().join("series.csv")).expect("a series");
         assert!(matches!(replay.resume("12345@abc"), Err(SensorError::Position { .. })));
-        replay.resume_after(at("2016-06-01T00:00:30Z"));
+        replay.resume("2016-06-01T00:00:30Z").expect("a time between two readings");
         assert_eq!(replay.drain_until(at("2016-06-01T00:01:30Z"), 10).len(), 2, "the second minute and the line after");
         assert_eq!(replay.drain_until(Timestamp::MAX, 10).len(), 1);
     }

@@ -115,9 +115,8 @@ impl<'a> Connection<'a> {
             }
         }
         let in_flight = settings.in_flight.clamp(1, 4096);
-        let is_metered = settings.budget_bytes_per_day.is_some();
         options
-            .set_keep_alive(if is_metered { METERED_KEEP_ALIVE_S } else { KEEP_ALIVE_S })
+            .set_keep_alive(if settings.is_metered() { METERED_KEEP_ALIVE_S } else { KEEP_ALIVE_S })
             .set_max_packet_size(MAX_INCOMING, MAX_MESSAGE + 64 * 1024)
             .set_max_request_batch(WRITE_BATCH)
             .set_ack_mode(AckMode::Manual)
@@ -191,7 +190,7 @@ async fn drive(
     line: &Line,
     accepted: &watch::Sender<bool>,
 ) -> Stopped {
-    let patience = if settings.budget_bytes_per_day.is_some() { METERED_PONG } else { PONG };
+    let patience = if settings.is_metered() { METERED_PONG } else { PONG };
     let mut pong_until: Option<Instant> = None;
     loop {
         let late = async {

@@ -30,6 +30,7 @@ mod link;
 mod merge;
 pub mod meter;
 mod pace;
+mod patience;
 pub mod sas;
 mod sender;
 pub mod settings;

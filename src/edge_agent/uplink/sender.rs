@@ -17,6 +17,7 @@ use super::feed::Feed;
 use super::limits::{Limits, Ready, wake_for};
 use super::link::Link;
 use super::pace::{Pace, remaining_s};
+use super::patience::Patience;
 use super::settings::UplinkSettings;
 use super::topic;
 use super::way::Reached;
@@ -37,10 +38,6 @@ const MAX_BYTES_IN_FLIGHT: usize = 4 * 1024 * 1024;
 const DRAIN: Duration = Duration::from_secs(5);
 /// The same when the program ends: what is left is sent after the next start.
 const DRAIN_AT_SHUTDOWN: Duration = Duration::from_millis(500);
-/// How long nothing at all may come while an acknowledgement is waited for.
-const SILENCE: Duration = Duration::from_secs(40);
-/// How long a single acknowledgement may take while other things come.
-const LATEST_ACK: Duration = Duration::from_secs(60);
 /// Wait before something the outbox couldn't write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often a certificate's end is looked at.
@@ -126,7 +123,7 @@ impl<'a> Sender<'a> {
                 Err(words) => return failed(words),
             };
             self.publish();
-            let checks_at = self.checks_at();
+            let checks_at = self.patience().map(|patience| patience.ends_at());
             let is_unsettled = self.link.has_unsettled();
             let end = tokio::select! {
                 acknowledged = acknowledged(&mut self.in_flight), if !is_unsettled => {
@@ -162,7 +159,11 @@ impl<'a> Sender<'a> {
                     }
                     let settings = limits.borrow_and_update().clone();
                     self.limits.update(&settings, Instant::now());
-                    continue;
+                    if settings.is_metered() == self.settings.is_metered() {
+                        continue;
+                    }
+                    // The time between signs of life is agreed when a connection is made.
+                    End::Renew
                 }
                 () = tokio::time::sleep_until(look_at_certificate) => {
                     self.link.warn_of_end(self.settings, self.line.credential_ends_at);
@@ -295,25 +296,14 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// When to look whether something is overdue.
-    fn checks_at(&self) -> Option<Instant> {
-        let oldest = self.in_flight.front()?.sent_at;
-        Some((oldest.max(self.line.heard_at()) + SILENCE).min(oldest + LATEST_ACK))
+    fn patience(&self) -> Option<Patience> {
+        Some(Patience { sent_at: self.in_flight.front()?.sent_at, heard_at: self.line.heard_at() })
     }
 
     /// What is wrong with the connection, if it is dead.
     fn overdue(&self) -> Option<String> {
-        let oldest = self.in_flight.front()?.sent_at;
-        let now = Instant::now();
-        let hub = format!("hub {} at {}", self.settings.hub_host_name, self.settings.host);
-        if now >= oldest.max(self.line.heard_at()) + SILENCE {
-            let s = SILENCE.as_secs();
-            return Some(format!("{hub}: silent for {s} s while messages wait; check the network; tried again"));
-        }
-        (now >= oldest + LATEST_ACK).then(|| {
-            let s = LATEST_ACK.as_secs();
-            format!("{hub}: answers, but hasn't acknowledged a message for {s} s; check the hub; tried again")
-        })
+        let trouble = self.patience()?.trouble(Instant::now())?;
+        Some(format!("hub {} at {}: {trouble}", self.settings.hub_host_name, self.settings.host))
     }
 
     /// Tells how it stands.

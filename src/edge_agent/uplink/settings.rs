@@ -133,6 +133,11 @@ impl UplinkSettings {
         self
     }
 
+    /// Whether each byte is counted.
+    pub(super) const fn is_metered(&self) -> bool {
+        self.budget_bytes_per_day.is_some()
+    }
+
     /// With the agent's bounds on messages in flight and on the wait between attempts.
     #[must_use]
     pub const fn with_agent(mut self, agent: &AgentSettings) -> Self {

@@ -1,5 +1,6 @@
 //! The agent that runs alone: no hub, no pipeline, no console; its folder's lock, its socket, the link.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use crate::owner::log_buffer::LogBuffer;
 use crate::owner::protocol::{Answer, Request};
 use crate::owner::running::host;
 use crate::owner::socket;
-use crate::settings::{EnvironmentName, Folders, Settings};
+use crate::settings::{EnvironmentName, Folders, Settings, SourceKind};
+use crate::station::text::printable;
 
 /// How long the agent has to end.
 const GRACE: Duration = Duration::from_secs(3);
@@ -43,6 +45,11 @@ pub enum AloneError {
         "link: no hub is set for environment {0}; set link.connection_string = \"file:/PATH\" (the device's connection string in a file of mode 0600), or link.hub with link.key or with link.certificate and link.certificate_key"
     )]
     NoHub(EnvironmentName),
+    /// The source is a recording, and the hub an outside one.
+    #[error(
+        "source.kind is \"replay\": a recorded series would be sent to {0} as if it were measured here; set source.kind = \"lines\" with source.path, or \"none\""
+    )]
+    Replay(String),
     /// The settings of the link don't hold.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -128,6 +135,9 @@ pub async fn start(
 ) -> Result<AgentAlone, AloneError> {
     let link = resolve(&settings.link, &settings.station)?.ok_or_else(|| AloneError::NoHub(environment.clone()))?;
     let link = link.with_agent(&settings.agent);
+    if settings.source.kind == SourceKind::Replay && !is_this_machine(&link.host) {
+        return Err(AloneError::Replay(printable(&link.hub_host_name)));
+    }
     let lock = FolderLock::take(&folders.data.join("agent"))?;
     make_private(&folders.runtime)
         .map_err(|error| AloneError::Folder { path: folders.runtime.clone(), reason: error.to_string() })?;
@@ -156,6 +166,11 @@ pub async fn start(
     let running = Some(tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone())));
     tracing::info!(target: "owner", device = settings.station.device_id, "the agent runs alone");
     Ok(AgentAlone { report, running, serving, shutdown, socket, _lock: lock })
+}
+
+/// Whether a hub there is one of this machine's own, which may have a recording.
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn answer_asks(report: watch::Receiver<AgentReport>, mut asked: mpsc::Receiver<Ask>) {
@@ -199,7 +214,7 @@ mod tests {
             let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
             std::fs::write(&key, "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5").expect("written");
             std::fs::set_permissions(&key, private).expect("set");
-            settings.source.kind = crate::settings::SourceKind::None;
+            settings.source.kind = SourceKind::None;
             settings.link.hub = Some("hub.invalid".into());
             settings.link.gateway = Some("127.0.0.1".into());
             settings.link.port = 1;
@@ -223,6 +238,26 @@ mod tests {
         assert!(subscribed.is_err());
         agent.shutdown().await.expect("ends");
         assert!(socket::ask_once(&path, Request::Agent).await.expect("usable").is_none(), "nobody is there any more");
+    }
+
+    #[tokio::test]
+    async fn a_recording_goes_to_a_hub_on_this_machine_only() {
+        let place = Place::new();
+        let mut settings = place.settings();
+        settings.source.kind = SourceKind::Replay;
+        settings.link.gateway = None;
+        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect_err("refused");
+        assert_eq!(
+            refused.to_string(),
+            "source.kind is \"replay\": a recorded series would be sent to hub.invalid as if it were measured here; set \
+             source.kind = \"lines\" with source.path, or \"none\""
+        );
+        assert!(!place.folders().data.join("agent").exists(), "nothing was begun");
+        settings.link.gateway = Some("localhost".into());
+        let agent = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect("starts");
+        agent.shutdown().await.expect("ends");
+        assert!(["127.0.0.83", "::1"].into_iter().all(is_this_machine));
+        assert!(!["10.0.0.1", "localhost.example", ""].into_iter().any(is_this_machine));
     }
 
     #[tokio::test]

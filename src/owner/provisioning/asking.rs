@@ -60,6 +60,24 @@ impl Provisioner {
         Ok(Answer::Done { message: format!("run {number}: its apply was asked for") })
     }
 
+    pub(super) async fn check_apply(
+        &self,
+        environment: &EnvironmentName,
+        number: u32,
+    ) -> Result<Answer, ProvisioningError> {
+        let store = self.store(environment)?;
+        let settings = self.settings_of(environment)?;
+        let sharing = self.update(&store, &settings, number).await?;
+        let looked = {
+            let store = store.clone();
+            blocking(move || ask::may_apply(&store, number, &settings, &asker(), Timestamp::now())).await
+        };
+        self.watching.ring();
+        tell(sharing.as_ref()).await;
+        looked?;
+        Ok(Answer::Done { message: format!("run {number}: it may be applied") })
+    }
+
     pub(super) async fn cancel(&self, environment: &EnvironmentName, number: u32) -> Result<Answer, ProvisioningError> {
         let store = self.store(environment)?;
         let sharing = self.update(&store, &self.settings_of(environment)?, number).await?;
@@ -132,7 +150,7 @@ impl Provisioner {
         approval: String,
     ) -> Result<Answer, ProvisioningError> {
         self.take_approval(environment, number, move |store, settings, now| {
-            approve::import(store, number, settings, &approval, now)
+            approve::import(store, number, settings, &approval, (&asker(), now))
         })
         .await
     }
@@ -148,8 +166,12 @@ impl Provisioner {
         let sharing = self.update(&store, &settings, number).await?;
         let approved = {
             let store = store.clone();
-            blocking(move || take(&store, &settings, Timestamp::now())).await?
+            blocking(move || take(&store, &settings, Timestamp::now())).await
         };
+        if approved.is_err() {
+            tell(sharing.as_ref()).await;
+        }
+        let approved = approved?;
         tracing::info!(target: "audit", "{}, in {}", approved.message, shown(environment));
         let mut message = approved.message;
         if let Some(sharing) = &sharing

@@ -33,8 +33,10 @@ use crate::provisioning::runs::{ask, log, record};
 use crate::provisioning::status::{ProvisioningStatus, TerraformStatus};
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::{Terraform, status_of};
+use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::terraform::text;
 use crate::provisioning::workspace::module;
+use crate::provisioning::workspace::secrets;
 use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, ProvisioningSettings, Roots, load};
 
 /// Most lines of a log that one answer holds.
@@ -116,6 +118,7 @@ impl Provisioner {
         let answer = match request {
             Request::StartRun { environment, run } => self.start(&environment, run).await,
             Request::ApplyRun { environment, number } => self.apply(&environment, number).await,
+            Request::CheckApply { environment, number } => self.check_apply(&environment, number).await,
             Request::CancelRun { environment, number } => self.cancel(&environment, number).await,
             Request::EndElsewhere { environment, number } => self.end_elsewhere(&environment, number).await,
             Request::Unlock { environment, id } => self.unlock(&environment, &id).await,
@@ -237,9 +240,13 @@ impl Provisioner {
         let state = if environment.kind() == EnvironmentKind::Cloud {
             self.initialised(&store, Providers::Real).await?.pulled_state().await?
         } else {
-            blocking(move || store.local_state()).await?
+            blocking({
+                let store = store.clone();
+                move || store.local_state()
+            })
+            .await?
         };
-        Ok(Answer::State { state: state.map(|state| state.view()).unwrap_or_default() })
+        Ok(Answer::State { state: state.map(|state| state.view(self.known(&store))).unwrap_or_default() })
     }
 
     async fn state_show(&self, environment: &EnvironmentName, address: &str) -> Result<Answer, ProvisioningError> {
@@ -252,9 +259,16 @@ impl Provisioner {
             Some(_) => store.local_state()?,
             None => caller.pulled_state().await?,
         };
-        let masks = state.map(|state| state.secrets()).unwrap_or_default();
+        let mut masks = state.map(|state| state.secrets()).unwrap_or_default();
+        masks.extend(self.known(&store));
         let shown = caller.ask(&["state", "show", "-no-color", address]).await?;
         Ok(Answer::StateShow { text: masks.apply(&text::plain(&shown)) })
+    }
+
+    /// What the configuration tells to be secret.
+    fn known(&self, store: &Store) -> Masks {
+        let settings = self.settings_of(store.environment()).unwrap_or_else(|_| self.settings.clone());
+        secrets::known(settings.module.as_deref(), &store.workspace())
     }
 
     /// A caller for a workspace that Terraform knows already.

@@ -51,6 +51,8 @@ pub struct Facts<'a> {
     pub content_digest: String,
     /// What that plan would do otherwise, a line each; only looked at where the digests differ.
     pub moved: Vec<String>,
+    /// What denies it now and didn't when it was planned, a policy and an address each.
+    pub denied_anew: Vec<String>,
     /// Digest of the configuration that is laid out.
     pub configuration_digest: String,
     /// Digest of the lock file of providers.
@@ -145,6 +147,13 @@ pub fn check(
     let moved = moved(facts, &record);
     if !moved.is_empty() {
         return Err(Refusal::Stale(moved));
+    }
+    if !facts.denied_anew.is_empty() {
+        return Err(Refusal::Denied(format!(
+            "run {}: the policies deny what they didn't when it was planned: {}; correct it, or plan again and have it approved with a reason",
+            facts.case.run,
+            facts.denied_anew.join(", ")
+        )));
     }
     suffice(&facts.case, &record, &planner, approvals, approvers, now)
 }

@@ -174,8 +174,12 @@ fn misplaced(entry: &AuditEntry, before: &Link, all: &BTreeSet<u64>, seen: &BTre
         let (first, last) = (expected, number - 1);
         let which = if first == last { format!("entry {first}") } else { format!("entries {first} to {last}") };
         let elsewhere = all.range(first..=last).next().is_some();
-        let words = if elsewhere { "don't all stand in their place, the order was changed" } else { "removed" };
-        return Some(format!("{which}: {words} before entry {number}"));
+        let words = match (elsewhere, first == last) {
+            (false, _) => format!("removed before entry {number}"),
+            (true, true) => format!("doesn't stand before entry {number}, the order was changed"),
+            (true, false) => format!("don't all stand before entry {number}, the order was changed"),
+        };
+        return Some(format!("{which}: {words}"));
     }
     (entry.previous != before.hash).then(|| match number {
         1 => "entry 1: doesn't begin a trail, it was put in or what was before it is gone".to_owned(),
@@ -274,7 +278,7 @@ pub(super) mod tests {
         let mut swapped = whole.clone();
         swapped.swap(2, 3);
         let found = faults(&swapped);
-        assert_eq!(found[0], "entry 3: don't all stand in their place, the order was changed before entry 4");
+        assert_eq!(found[0], "entry 3: doesn't stand before entry 4, the order was changed");
         assert_eq!(found[1], "entry 3: stands after entry 4, their order was changed");
 
         let mut inserted = whole.clone();

@@ -49,7 +49,7 @@ pub enum AuditEvent {
     Approved,
     /// It was asked to be applied.
     ApplyAsked,
-    /// An apply was refused.
+    /// An apply or an approval was refused.
     Refused,
     /// Its apply began.
     Applying,

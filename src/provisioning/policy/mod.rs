@@ -19,4 +19,4 @@ pub use context::PolicyContext;
 pub use explain::explain;
 pub use policies::{Policies, PolicyRules};
 pub use testing::{TestFailure, TestReport};
-pub use verdict::verdict_digest;
+pub use verdict::{denied_anew, verdict_digest};

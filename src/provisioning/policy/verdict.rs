@@ -33,6 +33,21 @@ pub fn verdict_digest(findings: &[Finding]) -> String {
     hex(&hash.finalize())
 }
 
+/// What denies in `now` and didn't in `before`, as policy and address. Messages may tell the time, and aren't compared.
+#[must_use]
+pub fn denied_anew(before: &[Finding], now: &[Finding]) -> Vec<String> {
+    let denied = |findings: &[Finding]| {
+        let denying = findings.iter().filter(|finding| finding.severity == Severity::Deny);
+        denying
+            .flat_map(|finding| match finding.addresses.as_slice() {
+                [] => vec![finding.policy.clone()],
+                addresses => addresses.iter().map(|address| format!("{} of {address}", finding.policy)).collect(),
+            })
+            .collect::<BTreeSet<String>>()
+    };
+    denied(now).difference(&denied(before)).cloned().collect()
+}
+
 /// Lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -74,4 +89,33 @@ pub(super) fn together(findings: Vec<Finding>) -> Vec<Finding> {
     }
     shown.sort_by_key(|finding| finding.severity);
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_denies_anew_is_told_by_policy_and_address() {
+        let finding = |severity, policy: &str, message: &str, addresses: &[&str]| Finding {
+            severity,
+            policy: policy.into(),
+            message: message.into(),
+            addresses: addresses.iter().map(|address| (*address).to_owned()).collect(),
+            explanation: None,
+        };
+        let before = [
+            finding(Severity::Deny, "window", "now is 13:00", &[]),
+            finding(Severity::Deny, "tags", "none", &["a.b", "a.c"]),
+            finding(Severity::Warn, "sku", "dear", &["a.b"]),
+        ];
+        let now = [
+            finding(Severity::Deny, "window", "now is 14:00", &[]),
+            finding(Severity::Deny, "tags", "none", &["a.c", "a.d"]),
+            finding(Severity::Deny, "sku", "dear", &["a.b"]),
+            finding(Severity::Warn, "other", "", &["a.b"]),
+        ];
+        assert_eq!(denied_anew(&before, &now), ["sku of a.b", "tags of a.d"]);
+        assert_eq!(denied_anew(&now, &now), Vec::<String>::new());
+    }
 }

@@ -20,6 +20,7 @@ use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{LogLevel, Phase};
 use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::words::command;
+use crate::provisioning::workspace::secrets;
 use crate::settings::{EnvironmentKind, EnvironmentName, ProvisioningSettings};
 use crate::station::text::printable;
 
@@ -42,12 +43,13 @@ pub fn approve(
     wish: &Wish<'_>,
     now: Timestamp,
 ) -> Result<Approved, ProvisioningError> {
-    take(store, number, settings, now, |record| {
+    take(store, number, settings, (wish.label, now), |record| {
         // What is secret in the plan is secret in a reason too, as far as it is known here.
-        let masks = match files::read(&store.plan_json(number))? {
+        let mut masks = match files::read(&store.plan_json(number))? {
             Some(text) => PlanReading::read(text.as_bytes())?.masks().clone(),
             None => Masks::default(),
         };
+        masks.extend(secrets::known(settings.module.as_deref(), &store.workspace()));
         let reason = wish.reason.map(|reason| masks.apply(reason));
         let wish = &Wish { reason: reason.as_deref(), ..*wish };
         let key = settings.signing_key.as_deref();
@@ -56,36 +58,53 @@ pub fn approve(
     })
 }
 
-/// Takes in an approval that was made elsewhere: its file's text.
+/// Takes in an approval that was made elsewhere: its file's text. `asked_by` is whoever brings it.
 pub fn import(
     store: &Store,
     number: u32,
     settings: &ProvisioningSettings,
     text: &str,
-    now: Timestamp,
+    (asked_by, now): (&str, Timestamp),
 ) -> Result<Approved, ProvisioningError> {
-    take(store, number, settings, now, |_| {
+    take(store, number, settings, (asked_by, now), |_| {
         make::from_file(text).map_err(|error| ProvisioningError::NotApproved(error.to_string()))
     })
 }
 
+/// A refusal is told in the audit trail: somebody wanted to approve.
 fn take(
     store: &Store,
     number: u32,
     settings: &ProvisioningSettings,
-    now: Timestamp,
+    (asked_by, now): (&str, Timestamp),
     approval: impl FnOnce(&Signed) -> Result<Signed, ProvisioningError>,
 ) -> Result<Approved, ProvisioningError> {
     let lock = store.lock()?;
     seen::bury(store, &lock)?;
-    let mut stored = store.read(number)?;
+    let stored = store.read(number)?;
+    let run = stored.run.clone();
+    taken(store, (&lock, stored), settings, (asked_by, now), approval).or_else(|error| {
+        let words = format!("approving: {error}");
+        ask::tell(store, &run, &printable(asked_by), AuditEvent::Refused, &words)?;
+        Err(error)
+    })
+}
+
+fn taken(
+    store: &Store,
+    (lock, mut stored): (&StoreLock, Stored),
+    settings: &ProvisioningSettings,
+    (asked_by, now): (&str, Timestamp),
+    approval: impl FnOnce(&Signed) -> Result<Signed, ProvisioningError>,
+) -> Result<Approved, ProvisioningError> {
+    let number = stored.run.number;
     if !stored.run.phase.waits() {
         let label = stored.run.phase.label();
         let plan = command(store.environment(), "plan");
         let words = format!("run {number}: can't be approved, it is {label}; only a planned run can, {plan} makes one");
         return Err(ended(stored.run.phase, words));
     }
-    ask::refuse_outdated(store, &lock, &mut stored, settings, now)?;
+    ask::refuse_outdated(store, lock, &mut stored, settings, (asked_by, now))?;
     let record = store.record(number)?.ok_or_else(|| {
         ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
     })?;
@@ -108,8 +127,14 @@ fn take(
             return Ok(Approved { signed, id: before.id.clone(), message });
         }
     }
+    // One that came before, by another way, was told of then.
+    let is_known = store.approvals(number)?.contains(&signed);
     store.add_approval(number, &counted.id, &signed)?;
-    let settled = settle(store, &lock, &mut stored, settings, now)?;
+    let settled = settle(store, lock, &mut stored, settings, now)?;
+    if is_known {
+        let message = settled.err().unwrap_or_else(|| format!("run {number}: {} has approved it already", counted.by));
+        return Ok(Approved { signed, id: counted.id, message });
+    }
     let approval = make::approval_of(&signed)?;
     let words = match (&approval.reason, approval.overrides_denials) {
         (Some(reason), true) => format!("overrides what the policies deny: {reason}"),

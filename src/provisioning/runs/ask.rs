@@ -86,6 +86,7 @@ pub fn start(store: &Store, wish: Wish, asked_by: &str) -> Result<(u32, Ticket),
         approvals: Vec::new(),
         moved: Vec::new(),
         planner: None,
+        applied_by: None,
         home: None,
     };
     let mut log = LogWriter::open(&store.run_folder(number))?;
@@ -113,13 +114,7 @@ pub fn apply(
     seen::bury(store, &lock)?;
     let mut stored = store.read(number)?;
     let asked_by = printable(asked_by);
-    match allowed(store, &lock, &mut stored, settings, now) {
-        Ok(()) => {}
-        Err(error) => {
-            tell(store, &stored.run, &asked_by, AuditEvent::Refused, &error.to_string())?;
-            return Err(error);
-        }
-    }
+    allowed_or_told(store, &lock, &mut stored, settings, (&asked_by, now))?;
     tell(store, &stored.run, &asked_by, AuditEvent::ApplyAsked, "")?;
     let words = format!("applying asked for by {asked_by}");
     LogWriter::open(&store.run_folder(number))?.append(Phase::Queued, LogLevel::Info, &words)?;
@@ -127,19 +122,46 @@ pub fn apply(
     let ticket = Ticket::take(store, &lock, number, Job::Apply)?;
     stored.run.phase = Phase::Queued;
     stored.run.failure = None;
+    stored.run.applied_by = Some(asked_by);
     // Wherever it was planned: from now on its process is here.
     stored.run.home = None;
     store.write(&mut stored)?;
     Ok(ticket)
 }
 
-/// Whether a run may be applied, as far as that can be told without a fresh plan.
+/// Whether a run may be applied, as far as that can be told without a fresh plan. A refusal is told in the audit trail.
+pub fn may_apply(
+    store: &Store,
+    number: u32,
+    settings: &ProvisioningSettings,
+    asked_by: &str,
+    now: Timestamp,
+) -> Result<(), ProvisioningError> {
+    let lock = store.lock()?;
+    seen::bury(store, &lock)?;
+    let mut stored = store.read(number)?;
+    allowed_or_told(store, &lock, &mut stored, settings, (&printable(asked_by), now))
+}
+
+fn allowed_or_told(
+    store: &Store,
+    lock: &StoreLock,
+    stored: &mut Stored,
+    settings: &ProvisioningSettings,
+    (asked_by, now): (&str, Timestamp),
+) -> Result<(), ProvisioningError> {
+    allowed(store, lock, stored, settings, (asked_by, now)).or_else(|error| {
+        tell(store, &stored.run, asked_by, AuditEvent::Refused, &error.to_string())?;
+        Err(error)
+    })
+}
+
 fn allowed(
     store: &Store,
     lock: &StoreLock,
     stored: &mut Stored,
     settings: &ProvisioningSettings,
-    now: Timestamp,
+    (asked_by, now): (&str, Timestamp),
 ) -> Result<(), ProvisioningError> {
     let number = stored.run.number;
     let phase = stored.run.phase;
@@ -157,7 +179,7 @@ fn allowed(
         return Err(approve::ended(phase, words));
     }
     store.refuse_unsaved()?;
-    refuse_outdated(store, lock, stored, settings, now)?;
+    refuse_outdated(store, lock, stored, settings, (asked_by, now))?;
     let record = store.record(number)?.ok_or_else(|| {
         ProvisioningError::Stale(format!("run {number}: its plan was recorded by an older skydeck; plan again"))
     })?;
@@ -168,17 +190,17 @@ fn allowed(
     Ok(())
 }
 
-/// Ends a run whose plan is stale or expired, and refuses what was asked of it.
+/// Ends a run whose plan is stale or expired, and refuses what was asked of it, by whom.
 pub fn refuse_outdated(
     store: &Store,
     lock: &StoreLock,
     stored: &mut Stored,
     settings: &ProvisioningSettings,
-    now: Timestamp,
+    (asked_by, now): (&str, Timestamp),
 ) -> Result<(), ProvisioningError> {
     let Some((phase, words)) = outdated(store, &stored.run, settings, now)? else { return Ok(()) };
     stored.run.moved = vec![words.clone()];
-    close(store, lock, stored, phase, &words)?;
+    close(store, lock, stored, (asked_by, phase), &words)?;
     Err(approve::ended(phase, format!("run {}: {}, {words}; plan again", stored.run.number, phase.label())))
 }
 
@@ -215,12 +237,13 @@ pub fn make_stale(store: &Store, but: u32) -> Result<(), ProvisioningError> {
     }
     let lock = store.lock()?;
     let serial = store.local_serial()?;
+    let by = store.read(but)?.run.carried_by().to_owned();
     for number in store.numbers()?.into_iter().filter(|number| *number != but) {
         let Ok(mut stored) = store.read(number) else { continue };
         if stored.run.phase.waits() && stored.run.state_serial != serial {
             let words = format!("stale: run {but} has changed the state since the plan; plan again");
             stored.run.moved = vec![format!("state: run {but} has changed it")];
-            close(store, &lock, &mut stored, Phase::Stale, &words)?;
+            close(store, &lock, &mut stored, (&by, Phase::Stale), &words)?;
         }
     }
     Ok(())
@@ -235,7 +258,7 @@ pub fn cancel(store: &Store, number: u32, asked_by: &str) -> Result<String, Prov
     let phase = stored.run.phase;
     let asked_by = printable(asked_by);
     if phase.waits() {
-        close(store, &lock, &mut stored, Phase::Discarded, &format!("discarded by {asked_by}"))?;
+        close(store, &lock, &mut stored, (&asked_by, Phase::Discarded), &format!("discarded by {asked_by}"))?;
         return Ok(format!("run {number}: discarded"));
     }
     if phase.is_end() {
@@ -343,12 +366,12 @@ fn interrupt(pid: u32) -> std::io::Result<()> {
     Ok(rustix::process::kill_process(pid, rustix::process::Signal::INT)?)
 }
 
-/// Ends a run that nobody carries out.
+/// Ends a run that nobody carries out; by whom, as what.
 fn close(
     store: &Store,
     _lock: &StoreLock,
     stored: &mut Stored,
-    phase: Phase,
+    (who, phase): (&str, Phase),
     words: &str,
 ) -> Result<(), ProvisioningError> {
     let number = stored.run.number;
@@ -356,14 +379,14 @@ fn close(
     stored.run.phase = phase;
     stored.run.ended_at = Some(Timestamp::now());
     store.forget_plan(number)?;
-    tell(store, &stored.run, "", AuditEvent::Ended, words)?;
+    tell(store, &stored.run, who, AuditEvent::Ended, words)?;
     store.write(stored)
 }
 
-/// Writes to the audit trail what is done with a run. Without a name it is whoever asked for the run.
+/// Writes to the audit trail what is done with a run. Without a name it is whoever has it carried out.
 pub fn tell(store: &Store, run: &Run, who: &str, event: AuditEvent, words: &str) -> Result<(), ProvisioningError> {
     store.trail().append(Deed {
-        who: if who.is_empty() { run.planned_by().to_owned() } else { who.to_owned() },
+        who: if who.is_empty() { run.carried_by().to_owned() } else { who.to_owned() },
         event,
         emulated: run.emulated,
         run: Some(run.number),

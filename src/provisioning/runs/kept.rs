@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::store::Store;
 use crate::provisioning::run::{ChangeAction, Progress, ResourceChange, Run};
+use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::terraform::state::State;
 
 /// What the state keeps of an apply that failed.
@@ -40,6 +41,17 @@ impl Kept {
     #[must_use]
     pub fn of(state: Option<&State>) -> Self {
         state.map_or(Self::Nothing, |state| Self::State { serial: state.serial(), addresses: state.addresses() })
+    }
+
+    /// The same with its addresses as a run tells them: without secrets.
+    #[must_use]
+    pub fn masked(self, masks: &Masks) -> Self {
+        match self {
+            Self::State { serial, addresses } => {
+                Self::State { serial, addresses: addresses.iter().map(|address| masks.apply(address)).collect() }
+            }
+            other => other,
+        }
     }
 
     /// As it stands here, without Terraform; unknown where the state is kept elsewhere.

@@ -1,92 +1,28 @@
 //! What Terraform says, noted in the run: changes, progress, diagnostics, log.
 
-use std::collections::BTreeSet;
+mod follower; // the progress of changes
+mod masking; // a run without secrets
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use self::follower::{Follower, settle};
+pub(super) use self::masking::finding as masked_finding;
 use super::advice::{self, Ending, Signs};
 use super::kept::Kept;
 use super::log::{self, LogWriter};
 use super::store::{Store, Stored};
+use crate::provisioning::audit::chain::Deed;
+use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::policy::finding::{Finding, Severity};
-use crate::provisioning::run::{
-    ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Progress, Run, StepRecord,
-};
+use crate::provisioning::run::{ChangeCounts, Diagnostic, Failure, LogLevel, Phase, Run, StepRecord};
 use crate::provisioning::terraform::event::{self, Event, Line};
 use crate::provisioning::terraform::lock;
 use crate::provisioning::terraform::mask::{MASK, Masks};
-
-/// Progress of a run's changes, from the lines of an apply.
-#[derive(Debug, Default)]
-pub struct Follower {
-    /// Replacements of which one half is done.
-    half_done: BTreeSet<String>,
-}
-
-impl Follower {
-    /// Notes what a line of an apply says in the run's changes.
-    pub fn note(&mut self, run: &mut Run, line: &Line, now: Timestamp) {
-        let at = line.at.unwrap_or(now);
-        match &line.event {
-            Event::Started { address, .. } => self.change(run, address, |progress, _| {
-                if !matches!(progress, Progress::Running { .. }) {
-                    *progress = Progress::Running { since: at };
-                }
-            }),
-            Event::Done { address, .. } => {
-                let half = &mut self.half_done;
-                if let Some(change) = run.changes.iter_mut().find(|change| change.address == *address) {
-                    let is_first_half = change.action == ChangeAction::Replace && half.insert(address.clone());
-                    if let Progress::Running { since } = change.progress
-                        && !is_first_half
-                    {
-                        change.progress = Progress::Done { took_s: at.duration_since(since).as_secs_f64() };
-                    }
-                }
-            }
-            Event::Failed { address } => {
-                self.change(run, address, |progress, _| *progress = Progress::Failed { error: String::new() });
-            }
-            Event::Diagnostic(diagnostic) if diagnostic.error => {
-                if let Some(address) = &diagnostic.address {
-                    self.change(run, address, |progress, _| add_error(progress, diagnostic));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn change(&self, run: &mut Run, address: &str, change: impl FnOnce(&mut Progress, ChangeAction)) {
-        if let Some(found) = run.changes.iter_mut().find(|change| change.address == address) {
-            change(&mut found.progress, found.action);
-        }
-    }
-}
-
-fn add_error(progress: &mut Progress, diagnostic: &Diagnostic) {
-    let words = event::words(diagnostic);
-    match progress {
-        Progress::Failed { error } if error.is_empty() => *error = words,
-        Progress::Failed { error } => *error = format!("{error}\n{words}"),
-        _ => *progress = Progress::Failed { error: words },
-    }
-}
-
-/// Brings the changes to rest once an apply has ended: what was begun and not told of has failed, what wasn't begun was
-/// left out. After a success, what Terraform doesn't tell of (imports, moves) was done with the rest.
-pub fn settle(run: &mut Run, succeeded: bool, reason: &str) {
-    for change in &mut run.changes {
-        match &mut change.progress {
-            Progress::Pending if succeeded => change.progress = Progress::Done { took_s: 0.0 },
-            Progress::Pending => change.progress = Progress::Skipped,
-            Progress::Running { .. } => change.progress = Progress::Failed { error: reason.to_owned() },
-            Progress::Failed { error } if error.is_empty() => *error = reason.to_owned(),
-            _ => {}
-        }
-    }
-}
+use crate::provisioning::workspace::secrets;
 
 /// Writes a run as it goes on.
 #[derive(Debug)]
@@ -98,6 +34,8 @@ pub struct Recorder {
     follower: Follower,
     /// Of the step at hand.
     diagnostics: Vec<Diagnostic>,
+    /// Lines of the step at hand that wait until it is known what is secret in them.
+    held: Vec<Line>,
     /// What its words gave away before they were masked.
     signs: Signs,
     /// What the state keeps of the apply.
@@ -114,6 +52,7 @@ impl Recorder {
             masks: Masks::default(),
             follower: Follower::default(),
             diagnostics: Vec::new(),
+            held: Vec::new(),
             signs: Signs::default(),
             kept: Kept::default(),
         })
@@ -153,18 +92,16 @@ impl Recorder {
 
     /// Notes what the state keeps of the apply.
     pub fn note_kept(&mut self, kept: Kept) {
-        self.kept = kept;
+        self.kept = kept.masked(&self.masks);
     }
 
-    /// Adds secrets; what was written already is masked afterwards.
+    /// Adds secrets; what was noted and written already is masked afterwards.
     pub fn know(&mut self, masks: Masks) -> Result<(), ProvisioningError> {
         self.masks.extend(masks);
         let masks = &self.masks;
-        for change in self.stored.run.changes.iter_mut().chain(&mut self.stored.run.drift) {
-            change.importing = change.importing.take().map(|id| masks.apply(&id));
-        }
-        for value in self.stored.run.request.variables.values_mut() {
-            *value = masks.apply(value);
+        masking::mask(&mut self.stored.run, masks);
+        for diagnostic in &mut self.diagnostics {
+            *diagnostic = masks.apply_to(diagnostic.clone());
         }
         self.log.mask(masks)
     }
@@ -173,8 +110,8 @@ impl Recorder {
     pub fn hide_variables(&mut self, is_secret: impl Fn(&str) -> bool) -> Result<(), ProvisioningError> {
         let mut masks = Masks::default();
         for (name, value) in &mut self.stored.run.request.variables {
-            if is_secret(name) {
-                masks.add(value);
+            if is_secret(name) && value != MASK {
+                masks.extend(secrets::of_value(value));
                 MASK.clone_into(value);
             }
         }
@@ -206,9 +143,40 @@ impl Recorder {
         }
     }
 
-    /// Takes a line of Terraform's output in; in the run also where the log can't be written.
+    /// Takes a line of Terraform's output in; in the run also where the log can't be written. Of a plan and an apply only
+    /// progress is told at once: the rest may hold what only the plan or the state tells to be secret, and waits for
+    /// [`Recorder::release`].
     pub fn take(&mut self, line: Line) -> Result<(), ProvisioningError> {
-        let now = Timestamp::now();
+        let is_progress = match &line.event {
+            Event::Started { .. } | Event::Done { .. } | Event::Failed { .. } => true,
+            Event::Words => line.at.is_some(),
+            _ => false,
+        };
+        if !is_progress && matches!(self.stored.run.phase, Phase::Planning | Phase::Checking | Phase::Applying) {
+            self.held.push(line);
+            return Ok(());
+        }
+        self.note(&line)
+    }
+
+    /// Tells what was held back. Called once everything is known that tells what is secret in it.
+    pub fn release(&mut self) -> Result<(), ProvisioningError> {
+        let held = std::mem::take(&mut self.held);
+        // All of them, whatever fails.
+        held.iter().map(|line| self.note(line)).fold(Ok(()), Result::and)
+    }
+
+    /// Drops what was held back: nobody can tell what is secret in it. `why` is told instead.
+    pub fn withhold(&mut self, why: &str) -> Result<(), ProvisioningError> {
+        let lost = std::mem::take(&mut self.held);
+        let is_told = |line: &&Line| matches!(line.event, Event::Diagnostic(_)) || line.at.is_none();
+        match lost.iter().filter(is_told).count() {
+            0 => Ok(()),
+            count => self.say(LogLevel::Warning, &format!("{count} messages aren't shown: {why}")),
+        }
+    }
+
+    fn note(&mut self, line: &Line) -> Result<(), ProvisioningError> {
         let text = match &line.event {
             Event::Unknown(kind) => format!("{} (a message of the type {kind}, which is not known here)", line.text),
             _ => line.text.clone(),
@@ -217,20 +185,19 @@ impl Recorder {
             self.notice(diagnostic);
         }
         let said = self.say(line.level, &text);
-        let line = self.masked(line);
-        let run = &mut self.stored.run;
+        let (run, masks) = (&mut self.stored.run, &self.masks);
         match run.phase {
             Phase::Planning => match &line.event {
-                Event::Planned(change) => run.changes.push(change.clone()),
-                Event::Drifted(change) => run.drift.push(change.clone()),
-                Event::Outputs(names) => run.changed_outputs.clone_from(names),
+                Event::Planned(change) => run.changes.push(masking::change(change.clone(), masks)),
+                Event::Drifted(change) => run.drift.push(masking::change(change.clone(), masks)),
+                Event::Outputs(names) => run.changed_outputs = names.iter().map(|name| masks.apply(name)).collect(),
                 _ => {}
             },
-            Phase::Applying => self.follower.note(run, &line, now),
+            Phase::Applying => self.follower.note(run, line, masks, Timestamp::now()),
             _ => {}
         }
-        if let Event::Diagnostic(diagnostic) = line.event {
-            self.diagnostics.push(diagnostic);
+        if let Event::Diagnostic(diagnostic) = &line.event {
+            self.diagnostics.push(masks.apply_to(diagnostic.clone()));
         }
         said
     }
@@ -238,16 +205,6 @@ impl Recorder {
     fn notice(&mut self, diagnostic: &Diagnostic) {
         self.signs.notice(&diagnostic.summary);
         self.signs.notice(&diagnostic.detail);
-    }
-
-    fn masked(&self, line: Line) -> Line {
-        match line.event {
-            Event::Diagnostic(diagnostic) => {
-                let event = Event::Diagnostic(self.masks.apply_to(diagnostic));
-                Line { event, ..line }
-            }
-            _ => line,
-        }
     }
 
     /// Notes a diagnostic of the step at hand and writes it to the log; notes it also where that can't be written.
@@ -268,12 +225,32 @@ impl Recorder {
 
     /// Notes what the policies say, and writes it to the log.
     pub fn judged(&mut self, findings: Vec<Finding>) -> Result<(), ProvisioningError> {
+        let findings: Vec<_> = findings.into_iter().map(|finding| masked_finding(finding, &self.masks)).collect();
         for finding in &findings {
             let level = if finding.severity == Severity::Info { LogLevel::Info } else { LogLevel::Warning };
             let words = format!("{} {}: {}", finding.severity.label(), finding.policy, finding.message);
             self.say(level, &words)?;
         }
         self.stored.run.findings = findings;
+        Ok(())
+    }
+
+    /// Writes to the audit trail what whoever has the run carried out does, with digests of what it is about.
+    pub fn tell(
+        &self,
+        event: AuditEvent,
+        words: &str,
+        digests: BTreeMap<String, String>,
+    ) -> Result<(), ProvisioningError> {
+        let run = &self.stored.run;
+        self.store.trail().append(Deed {
+            who: run.carried_by().to_owned(),
+            event,
+            emulated: run.emulated,
+            run: Some(run.number),
+            words: self.masks.apply(words),
+            digests,
+        })?;
         Ok(())
     }
 

@@ -19,8 +19,10 @@ use super::{advice, ask};
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
+use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::run::{Diagnostic, Failure, LogLevel, Phase, Progress, Run};
 use crate::provisioning::terraform::event::{self, Event};
+use crate::provisioning::terraform::mask::Masks;
 
 /// Who lives in an environment's folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,7 +120,7 @@ fn ended(store: &Store, mut run: Run, living: &Living) -> Run {
             "Terraform (pid {pid}) is still at work and holds the state lock; let it end, or interrupt it with `kill -INT {pid}`, then see here what it has done"
         ),
         (Phase::Applying, _) => {
-            let words = advice::applied(&run, &Kept::here(store), true);
+            let words = advice::applied(&run, &Kept::here(store).masked(&masks(store, run.number)), true);
             format!("{words}; unlock the state if a lock is left behind")
         }
         _ if was_to_be_applied => "nothing was changed, and the plan still waits; apply it again".to_owned(),
@@ -143,18 +145,26 @@ fn stream(store: &Store, number: u32) -> PathBuf {
     store.run_folder(number).join("stream").join("out")
 }
 
+/// Those that a run's addresses are masked by: until it is buried its plan is there.
+fn masks(store: &Store, number: u32) -> Masks {
+    let plan = files::read(&store.plan_json(number)).ok().flatten();
+    let plan = plan.and_then(|text| PlanReading::read(text.as_bytes()).ok());
+    plan.map(|plan| plan.masks().clone()).unwrap_or_default()
+}
+
 /// What Terraform wrote with nobody left to note it.
 fn replay(store: &Store, run: &mut Run) {
     let Ok(file) = File::open(stream(store, run.number)) else { return };
     for change in &mut run.changes {
         change.progress = Progress::Pending;
     }
+    let masks = masks(store, run.number);
     let mut follower = Follower::default();
     for line in BufReader::new(file).lines().map_while(Result::ok) {
         let line = event::parse(&line);
         // What a diagnostic holds may be secret, and nobody is left who would know.
         if !matches!(line.event, Event::Diagnostic(_)) {
-            follower.note(run, &line, run.asked_at);
+            follower.note(run, &line, &masks, run.asked_at);
         }
     }
 }

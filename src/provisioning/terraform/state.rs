@@ -89,10 +89,11 @@ impl State {
         instances.map(|(resource, instance)| address(resource, instance)).collect()
     }
 
-    /// What it holds, without secrets.
+    /// What it holds, without the secrets that it marks, and without `more`: those of the configuration, say.
     #[must_use]
-    pub fn view(&self) -> StateView {
-        let masks = self.secrets();
+    pub fn view(&self, more: Masks) -> StateView {
+        let mut masks = self.secrets();
+        masks.extend(more);
         let mut resources: Vec<_> = self
             .resources
             .iter()
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn a_state_is_listed_without_its_secrets() {
         let state = State::read(SAMPLE).expect("a state");
-        let view = state.view();
+        let view = state.view(Masks::default());
         let addresses: Vec<_> = view.resources.iter().map(|resource| resource.address.as_str()).collect();
         assert_eq!(
             addresses,

@@ -1,11 +1,14 @@
 //! The configuration as it is laid out for Terraform: the module's files, and what is generated beside them.
 //!
 //! One folder an environment, so that nothing is written into a module of one's own and two environments never meet.
-//! [`module`] reads the files, carried in the binary or from a folder; [`generated`] writes what demo and local add.
+//! [`module`] reads the files, carried in the binary or from a folder; [`generated`] writes what demo and local add;
+//! [`secrets`] finds what the files set sensitive variables to, by [`hcl`].
 //! Called by `runs`.
 
 pub mod generated; // the override for the local backend, the variables from the settings
+pub mod hcl; // blocks, attributes and literals of a file
 pub mod module; // the module's files
+pub mod secrets; // what sensitive variables are set to
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -127,7 +130,9 @@ impl Workspace {
         format!("backend/{}.tfvars", self.environment)
     }
 
-    fn variables_file(&self) -> String {
+    /// The file of the environment's own variables, within the module.
+    #[must_use]
+    pub fn variables_file(&self) -> String {
         format!("environments/{}.tfvars", self.environment)
     }
 }

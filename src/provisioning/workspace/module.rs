@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
-use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
-use regex::Regex;
 use serde_json::Value;
 
+use super::{hcl, secrets};
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::settings::EnvironmentName;
@@ -102,30 +101,32 @@ impl Module {
         self.variables().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Names of those that it declares sensitive.
+    /// Names of those that it declares sensitive, or to be kept nowhere.
     #[must_use]
     pub fn sensitive_variables(&self) -> BTreeSet<String> {
         self.variables().into_iter().filter(|(_, sensitive)| *sensitive).map(|(name, _)| name).collect()
     }
 
-    /// Names, and whether they are sensitive. Read by the form that `terraform fmt` gives a block.
+    /// Names, and whether they are sensitive or never kept.
     fn variables(&self) -> Vec<(String, bool)> {
-        static BLOCK: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r#"(?ms)^\s*variable\s+"?([A-Za-z_][\w-]*)"?\s*\{(.*?)(?:^\}|\z)"#).ok());
-        static SENSITIVE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\bsensitive\s*=\s*true\b").ok());
         let mut found = Vec::new();
         for (path, content) in self.configuration() {
             let text = String::from_utf8_lossy(content);
             if path.extension().is_some_and(|extension| extension == "json") {
                 let value: Value = serde_json::from_str(&text).unwrap_or_default();
+                let is = |body: &Value, what: &str| body[what] == Value::Bool(true);
                 let variables = value["variable"].as_object().into_iter().flatten();
-                found.extend(variables.map(|(name, body)| (name.clone(), body["sensitive"] == Value::Bool(true))));
-            } else if let (Some(block), Some(sensitive)) = (&*BLOCK, &*SENSITIVE) {
-                // Blocks of one line, as `variable "a" {}`, don't end in a line of their own.
-                let text = text.replace("{}", "{\n}");
                 found.extend(
-                    block.captures_iter(&text).map(|block| (block[1].to_owned(), sensitive.is_match(&block[2]))),
+                    variables.map(|(name, body)| (name.clone(), is(body, "sensitive") || is(body, "ephemeral"))),
                 );
+            } else {
+                for block in hcl::read(&text).blocks {
+                    if let [word, name] = &block.head[..]
+                        && word == "variable"
+                    {
+                        found.push((name.clone(), secrets::is_secret(&block.body)));
+                    }
+                }
             }
         }
         found

@@ -1,4 +1,5 @@
 mod judging;
+mod made;
 
 use super::*;
 use crate::console::filter::Filter;

@@ -67,7 +67,10 @@ pub fn html(report: &Report<'_>) -> String {
                 let _ = write!(item, " <code>{}</code>", escaped(address));
             }
             if let Some(explanation) = &finding.explanation {
-                let _ = write!(item, " <span class=\"dim\">{}</span>", escaped(explanation));
+                let _ = match report.link(explanation) {
+                    Some(link) => write!(item, " <a href=\"{}\" rel=\"noreferrer\">why</a>", escaped(&link)),
+                    None => write!(item, " <span class=\"dim\">{}</span>", escaped(explanation)),
+                };
             }
             item
         }),

@@ -126,7 +126,10 @@ pub fn markdown(report: &Report<'_>) -> String {
                 }
             }
             if let Some(explanation) = &finding.explanation {
-                let _ = write!(item, " · {}", code(explanation));
+                let _ = match report.link(explanation) {
+                    Some(link) => write!(item, " · [why]({link})"),
+                    None => write!(item, " · {}", code(explanation)),
+                };
             }
             item + "\n"
         }),

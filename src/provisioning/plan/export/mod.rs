@@ -25,6 +25,8 @@ pub struct Report<'a> {
     pub changes: &'a [ChangeDetail],
     /// Differences of what was changed behind Terraform's back.
     pub drift: &'a [ChangeDetail],
+    /// Where the repository's files are read in a browser (`provisioning.repository_url`).
+    pub repository: Option<&'a str>,
 }
 
 /// What matters most of a plan.
@@ -69,6 +71,22 @@ impl Report<'_> {
                 warnings => format!("Changes are planned, with {}", counted(warnings, "warning")),
             },
         }
+    }
+
+    /// The address at which `explanation` is read: its own, or that of a file of the repository. `None` where it is a file
+    /// and nobody said where the repository is.
+    fn link(&self, explanation: &str) -> Option<String> {
+        // Nothing in it may end the link.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@$&*+,;=%".contains(c);
+        if !explanation.chars().all(is_plain) {
+            return None;
+        }
+        if explanation.starts_with("https://") {
+            return Some(explanation.to_owned());
+        }
+        let is_file = !explanation.contains(':') && !explanation.starts_with('/');
+        let base = self.repository.filter(|_| is_file)?;
+        Some(format!("{}/{explanation}", base.trim_end_matches('/')))
     }
 
     fn findings(&self, severity: Severity) -> usize {

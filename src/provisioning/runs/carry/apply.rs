@@ -15,8 +15,8 @@ use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::plan::read::PlanReading;
-use crate::provisioning::policy::Policies;
 use crate::provisioning::policy::finding::Severity;
+use crate::provisioning::policy::{Policies, denied_anew, verdict_digest};
 use crate::provisioning::run::{LogLevel, Phase, RunRequest};
 use crate::provisioning::runs::approve;
 use crate::provisioning::runs::arguments::words;
@@ -24,6 +24,7 @@ use crate::provisioning::runs::kept::Kept;
 use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::record::settle;
 use crate::provisioning::terraform::command::{Caller, Providers};
+use crate::provisioning::terraform::state::State;
 
 /// How long a state that is kept elsewhere is asked for after a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,10 +56,15 @@ impl Carrier {
         self.recorder.begin(Phase::Checking)?;
         let run = self.recorder.run();
         let (number, run_id) = (run.number, run.id.clone());
+        let findings_before = run.findings.clone();
         let signed = self.store.record(number)?.ok_or_else(|| older(number))?;
         let record = make::record_of(&signed)?;
         let planned = self.planned(number)?;
         self.recorder.know(planned.masks().clone())?;
+        // A run that came from elsewhere is a text that others could write; what was found then is in the record.
+        if verdict_digest(&findings_before) != record.verdict_digest {
+            return Ok(Looked::Refused(Refusal::Stale(vec!["findings: aren't those that were recorded".to_owned()])));
+        }
         let request = with_values(self.request().clone(), &planned);
         self.lay_out(variables)?;
         let caller = self.caller(providers).await?;
@@ -74,6 +80,7 @@ impl Carrier {
             plan_sha256: digest::of_file(&self.store.plan(number))?,
             content_digest: record.content_digest.clone(),
             moved: Vec::new(),
+            denied_anew: Vec::new(),
             configuration_digest: digest::of_configuration(workspace.folder())?,
             lock_file_digest: record.lock_file_digest.clone(),
             policies_digest: policies.digest(),
@@ -87,11 +94,13 @@ impl Carrier {
         if !workspace.is_embedded() || !workspace.is_initialised() {
             self.initialise(turn, &caller).await?;
         }
+        self.learn_state(&caller).await?;
         let fresh = self.fresh(turn, &caller, &request).await?;
         let state = self.state_mark(&caller).await?;
         let findings = self.ask_policies(&policies, &fresh)?;
         let denials = findings.iter().filter(|finding| finding.severity == Severity::Deny).count();
         facts.case.denials = u32::try_from(denials).unwrap_or(u32::MAX);
+        facts.denied_anew = denied_anew(&findings_before, &findings);
         facts.content_digest = fresh.content_digest();
         facts.moved = planned.moved(&fresh);
         facts.lock_file_digest = digest::of_lock_file(workspace.folder())?;
@@ -111,12 +120,9 @@ impl Carrier {
     /// A plan of the same request, made now. Only its reading is kept.
     async fn fresh(&mut self, turn: &Turn, caller: &Caller, request: &RunRequest) -> Result<PlanReading, Stop> {
         let plan = self.store.fresh_plan(self.recorder.run().number);
-        let reading = match self.make_plan(turn, caller, request, &plan).await {
-            Ok(_) => self.read_plan(caller, &plan).await,
-            Err(stop) => Err(stop),
-        };
+        let made = self.make_plan(turn, caller, request, &plan).await;
         files::remove(&plan)?;
-        reading
+        Ok(made?.1)
     }
 
     /// Ends the run, whose plan may not be applied. Answers as what.
@@ -155,7 +161,7 @@ impl Carrier {
         for (i, approval) in verdict.approvals.iter().enumerate() {
             digests.insert(format!("approval {}", i + 1), approval.id.clone());
         }
-        self.tell("", AuditEvent::Applying, &words, digests)
+        self.tell(AuditEvent::Applying, &words, digests)
     }
 
     /// `terraform apply` of the saved plan.
@@ -163,15 +169,34 @@ impl Carrier {
         let plan = self.store.plan(record.run);
         let mut call = words_of_apply(self.settings.lock_timeout_s);
         call.push(plan.to_string_lossy().into_owned());
-        let applied = self.step(turn, caller, call, &[0]).await;
+        let applied = self.call(turn, caller, call, &[0]).await;
+        let learned = self.learn_what_was_applied(caller).await;
+        self.recorder.release()?;
         if applied.is_err() {
             let kept = self.kept(caller).await;
             self.recorder.note_kept(kept);
         }
         applied?;
+        learned?;
         settle(self.recorder.run_mut(), true, "");
         self.recorder.end(true);
         Ok(Phase::Applied)
+    }
+
+    /// An apply makes secrets that no plan knew, and its errors may hold them.
+    async fn learn_what_was_applied(&mut self, caller: &Caller) -> Result<(), ProvisioningError> {
+        // Where it couldn't keep the state Terraform leaves it here.
+        let left = files::read(&self.store.workspace().folder().join("errored.tfstate"))?;
+        if let Some(state) = left.and_then(|text| State::read(&text).ok()) {
+            self.recorder.know(state.secrets())?;
+        }
+        match self.store.workspace().local_state() {
+            Some(_) => match self.store.local_state()? {
+                Some(state) => self.recorder.know(state.secrets()),
+                None => Ok(()),
+            },
+            None => self.learn_state(caller).await,
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use crate::provisioning::approval::approvers::Approvers;
 use crate::provisioning::approval::digest;
 use crate::provisioning::approval::make::{self, SCHEMA};
 use crate::provisioning::approval::record::PlanRecord;
-use crate::provisioning::audit::chain::Deed;
 use crate::provisioning::audit::entry::AuditEvent;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
@@ -18,7 +17,7 @@ use crate::provisioning::plan::kept;
 use crate::provisioning::plan::read::PlanReading;
 use crate::provisioning::policy::finding::{Finding, Severity};
 use crate::provisioning::policy::{Policies, PolicyContext, verdict_digest};
-use crate::provisioning::runs::ask;
+use crate::provisioning::runs::record::masked_finding;
 use crate::provisioning::terraform::command::Caller;
 use crate::settings::{EnvironmentKind, InvalidChangeWindow};
 
@@ -70,13 +69,13 @@ impl Carrier {
         let approvers = Approvers::find(self.settings.approvers.as_deref())?;
         self.recorder.run_mut().planner = make::planner(&signed, approvers.as_ref(), record.planned_at);
         let counts = self.recorder.run().counts.map(|counts| counts.short()).unwrap_or_default();
-        self.tell("", AuditEvent::Planned, &counts, record.digests())?;
+        self.tell(AuditEvent::Planned, &counts, record.digests())?;
         if record.denials > 0 {
             let denied = self.recorder.run().findings.iter().filter(|finding| finding.severity == Severity::Deny);
             let mut policies: Vec<_> = denied.map(|finding| finding.policy.clone()).collect();
             policies.dedup();
             let words = format!("by {}", policies.join(", "));
-            self.tell("", AuditEvent::Denied, &words, record.digests())?;
+            self.tell(AuditEvent::Denied, &words, record.digests())?;
         }
         self.recorder.run_mut().record = Some(record);
         Ok(())
@@ -96,40 +95,24 @@ impl Carrier {
             change_window: window.map_err(|error: InvalidChangeWindow| refused(error))?,
             emulated: self.recorder.run().emulated,
         };
-        let masks = self.recorder.masks();
-        let masked = |finding: Finding| Finding {
-            message: masks.apply(&finding.message),
-            addresses: finding.addresses.iter().map(|address| masks.apply(address)).collect(),
-            ..finding
-        };
-        Ok(policies.judge(reading.json(), &context).into_iter().map(masked).collect())
+        let findings = policies.judge(reading.json(), &context).into_iter();
+        Ok(findings.map(|finding| masked_finding(finding, self.recorder.masks())).collect())
     }
 
-    /// Writes to the audit trail, with digests of what it is about. Without a name it is whoever asked for the run.
+    /// Writes to the audit trail what whoever has the run carried out does, with digests of what it is about.
     pub(super) fn tell(
         &self,
-        who: &str,
         event: AuditEvent,
         words: &str,
         digests: BTreeMap<String, String>,
     ) -> Result<(), ProvisioningError> {
-        let run = self.recorder.run();
-        let who = if who.is_empty() { run.planned_by() } else { who };
-        self.store.trail().append(Deed {
-            who: who.to_owned(),
-            event,
-            emulated: run.emulated,
-            run: Some(run.number),
-            words: self.recorder.masks().apply(words),
-            digests,
-        })?;
-        Ok(())
+        self.recorder.tell(event, words, digests)
     }
 
     /// Writes to the audit trail how the run ended. A run that has ended has ended, whether that can be written or not.
     pub(super) fn tell_end(&mut self, words: &str) {
-        let words = self.recorder.masks().apply(words);
-        if let Err(error) = ask::tell(&self.store, self.recorder.run(), "", AuditEvent::Ended, &words) {
+        let digests = self.recorder.run().record.as_ref().map(PlanRecord::digests).unwrap_or_default();
+        if let Err(error) = self.recorder.tell(AuditEvent::Ended, words, digests) {
             tracing::error!(target: "provisioning", "audit trail: {error}");
         }
     }

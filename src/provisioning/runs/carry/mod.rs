@@ -179,7 +179,7 @@ impl Carrier {
                 Err(error) => {
                     // Another machine was faster: how the run ends is that one's to tell.
                     let words = error.to_string();
-                    self.tell("", AuditEvent::Refused, &words, held.record.digests())?;
+                    self.tell(AuditEvent::Refused, &words, held.record.digests())?;
                     self.recorder.diagnose(ours(&words))?;
                     self.recorder.fail(false)?;
                     return Ok(Phase::Failed);

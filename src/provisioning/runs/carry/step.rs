@@ -7,12 +7,26 @@ use crate::provisioning::runs::arguments;
 use crate::provisioning::runs::queue::Turn;
 use crate::provisioning::runs::record::Recorder;
 use crate::provisioning::terraform::command::Caller;
-use crate::provisioning::terraform::event;
+use crate::provisioning::terraform::event::{self, Event, Line};
 use crate::provisioning::terraform::process::{self, Ended, Stream};
 
 impl Carrier {
-    /// One call of Terraform, to its end. Fails on an exit code that isn't among `good`.
+    /// One call of Terraform that tells no values, to its end. Fails on an exit code that isn't among `good`.
     pub(super) async fn step(
+        &mut self,
+        turn: &Turn,
+        caller: &Caller,
+        arguments: Vec<String>,
+        good: &[i32],
+    ) -> Result<Ended, Stop> {
+        let ended = self.call(turn, caller, arguments, good).await;
+        self.recorder.release()?;
+        ended
+    }
+
+    /// As [`Carrier::step`]. What it says but for its progress is held back by the recorder, until whoever calls has
+    /// learned what is secret in it.
+    pub(super) async fn call(
         &mut self,
         turn: &Turn,
         caller: &Caller,
@@ -104,7 +118,7 @@ fn take(
             (Stream::Out, _) => recorder.take(event::parse(&text)),
             (Stream::Error, _) => {
                 let text = crate::provisioning::terraform::text::plain(&text);
-                recorder.say(LogLevel::Error, &text)
+                recorder.take(Line { at: None, level: LogLevel::Error, text, event: Event::Words })
             }
         };
         outcome = outcome.and(taken);

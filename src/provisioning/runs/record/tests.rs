@@ -1,5 +1,5 @@
 use super::*;
-use crate::provisioning::run::{ResourceChange, RunRequest};
+use crate::provisioning::run::{ChangeAction, Progress, ResourceChange, RunRequest};
 use crate::provisioning::runs::queue::{Job, Ticket};
 use crate::provisioning::runs::seen::{self, Living};
 use crate::settings::EnvironmentName;
@@ -36,6 +36,7 @@ pub fn run(changes: Vec<ResourceChange>) -> Run {
         approvals: Vec::new(),
         moved: Vec::new(),
         planner: None,
+        applied_by: None,
         home: None,
     }
 }
@@ -49,7 +50,7 @@ fn line(second: u32, kind: &str, address: &str, action: &str) -> String {
 fn note(run: &mut Run, lines: &[String]) {
     let mut follower = Follower::default();
     for line in lines {
-        follower.note(run, &event::parse(line), Timestamp::UNIX_EPOCH);
+        follower.note(run, &event::parse(line), &Masks::default(), Timestamp::UNIX_EPOCH);
     }
 }
 
