@@ -180,8 +180,10 @@ mod tests {
         assert_eq!(words(Some(&before), &now), ["method diagnose: status 200"]);
         let mut now = report();
         now.outbox.set_aside = 2;
+        let mut none = report();
+        none.outbox.set_aside = 0;
         assert_eq!(
-            words(Some(&before), &now),
+            words(Some(&none), &now),
             ["agent: set aside, because they couldn't be taken: 2; agent.log says why"]
         );
         let later = AgentReport {
