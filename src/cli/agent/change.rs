@@ -133,9 +133,7 @@ impl Change {
             Self::Source { source, ended: true } => format!("source: {source}; it has ended"),
             Self::Source { source, .. } => format!("source: {source}"),
             Self::Aside { count } => {
-                format!(
-                    "agent: {count} readings, values or messages couldn't be taken and are set aside; the log says why"
-                )
+                format!("agent: set aside, because they couldn't be taken: {count}; agent.log says why")
             }
             Self::Error { error } => format!("agent: {error}"),
             Self::Clock { set: true, .. } => "clock: set".to_owned(),
@@ -182,9 +180,11 @@ mod tests {
         assert_eq!(words(Some(&before), &now), ["method diagnose: status 200"]);
         let mut now = report();
         now.outbox.set_aside = 2;
+        let mut none = report();
+        none.outbox.set_aside = 0;
         assert_eq!(
-            words(Some(&before), &now),
-            ["agent: 2 readings, values or messages couldn't be taken and are set aside; the log says why"]
+            words(Some(&none), &now),
+            ["agent: set aside, because they couldn't be taken: 2; agent.log says why"]
         );
         let later = AgentReport {
             outbox: {

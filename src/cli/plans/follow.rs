@@ -41,7 +41,11 @@ pub async fn follow(ground: &mut Ground, number: u32, until: Until, mut newest: 
                 lines.iter().for_each(|line| say(&line_text(line)));
             }
             if until.is_reached(summary.phase) && !summary.busy {
-                return ground.run(number).await;
+                // The owner's snapshot may still be of before what was asked last: an apply that begins, waits in it.
+                let run = ground.run(number).await?;
+                if until.is_reached(run.phase) {
+                    return Ok(run);
+                }
             }
         }
         tokio::select! {

@@ -169,7 +169,9 @@ fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
                 printable(&error.to_string())
             );
         }
-        rustls::Error::InvalidCertificate(_) => "check link.ca (who may sign the hub's certificate) and link.gateway (the name it must carry)",
+        rustls::Error::InvalidCertificate(_) => {
+            "check link.ca (who may sign the hub's certificate) and link.gateway (the name it must carry)"
+        }
         rustls::Error::AlertReceived(AlertDescription::CertificateExpired) if own => {
             "the hub says that the device's certificate has ended: renew it"
         }

@@ -183,7 +183,7 @@ fn outbox(report: &AgentReport) -> Fact {
         text.push_str(&format!("; {} given up over the bound", thousands(outbox.given_up)));
     }
     if outbox.set_aside > 0 {
-        text.push_str(&format!("; {} set aside with their reasons, which the log has", thousands(outbox.set_aside)));
+        text.push_str(&format!("; {} set aside (the log says why)", thousands(outbox.set_aside)));
     }
     let lamp = if outbox.given_up > 0 { Lamp::Warning } else { Lamp::Unknown };
     Fact { share: Some(share(outbox.rows, outbox.max_rows)), ..Fact::lit("outbox", lamp, text) }
@@ -322,6 +322,17 @@ mod tests {
     fn every_fact_of_a_busy_agent_and_of_one_that_just_started() {
         insta::assert_snapshot!("busy", written(&report()));
         insta::assert_snapshot!("started", written(&AgentReport::default()));
+    }
+
+    #[test]
+    fn what_waits_while_the_link_is_down_is_the_outbox() {
+        let mut report = report();
+        (report.uplink.connected, report.uplink.backlog, report.uplink.live) = (false, 0, 0);
+        report.outbox.rows = 3214;
+        let text = written(&report);
+        assert!(text.contains("waiting       Warning  3,214 for the link\n"), "{text}");
+        report.twin.verdicts.clear();
+        assert!(written(&report).contains("nothing desired, at version 7"));
     }
 
     #[test]

@@ -192,7 +192,12 @@ impl Open {
                         theme.dim,
                     ),
                 ];
-                let words = "seconds, 1 to 3600, then enter; esc: no";
+                // Not by its colour alone.
+                let words = if *refused {
+                    "that can't be one: seconds, 1 to 3600, then enter; esc: no"
+                } else {
+                    "seconds, 1 to 3600, then enter; esc: no"
+                };
                 let style = if *refused { theme.fail } else { Style::new() };
                 let foot = [(words.to_owned(), style), (format!("> {}▏", fit_end(typed, 8)), theme.key)];
                 dialog::scrolled(buffer, area, "Set the interval", &body, &foot, Selection::default(), theme);

@@ -42,9 +42,12 @@ fn a_missing_file_is_waited_for_and_only_whole_lines_are_taken() {
     let mut lines = desk.lines();
     assert!(lines.drain_until(NOW, 10).is_empty());
     assert!(lines.state().ends_with("readings (isn't there yet; waiting for it)"), "{}", lines.state());
+    let troubles = lines.troubles().expect("tells of it");
+    assert!(lines.trouble().is_some_and(|words| words.contains("check source.path")), "{:?}", lines.trouble());
     desk.append(b"{\"temperatureC\":1}\n\n{\"temperatureC\":");
     assert_eq!(temperatures(&lines.drain_until(NOW, 10)), [1.0]);
     assert!(lines.state().ends_with("readings"));
+    assert_eq!((lines.trouble(), troubles.has_changed().ok()), (None, Some(true)));
     assert!(lines.drain_until(NOW, 10).is_empty());
     desk.append(b"2}\r\n{\"temperatureC\":3}\n");
     assert_eq!(temperatures(&lines.drain_until(NOW, 1)), [2.0]);
