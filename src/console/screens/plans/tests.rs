@@ -1,5 +1,6 @@
 mod judging;
-mod made;
+#[cfg(test)]
+mod made; // plans that Terraform made, read by another room
 
 use super::*;
 use crate::console::filter::Filter;
