@@ -48,15 +48,18 @@ CREATE TRIGGER held_changed AFTER UPDATE OF held ON message BEGIN
     UPDATE totals SET held = held + (NEW.held = 1) - (OLD.held = 1);
 END;
 ",
-    // A second copy of the state, on pages of its own and in the same transactions: a broken page takes one of them.
+    // A second copy of the state, on pages of its own and in the same transactions: a broken page takes one of them. No
+    // OR REPLACE in the triggers: an upsert, which fires them, would overrule it.
     "
 CREATE TABLE state_copy(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO state_copy SELECT key, value FROM state;
 CREATE TRIGGER state_in AFTER INSERT ON state BEGIN
-    INSERT OR REPLACE INTO state_copy VALUES (NEW.key, NEW.value);
+    DELETE FROM state_copy WHERE key = NEW.key;
+    INSERT INTO state_copy VALUES (NEW.key, NEW.value);
 END;
 CREATE TRIGGER state_changed AFTER UPDATE ON state BEGIN
-    INSERT OR REPLACE INTO state_copy VALUES (NEW.key, NEW.value);
+    DELETE FROM state_copy WHERE key = NEW.key;
+    INSERT INTO state_copy VALUES (NEW.key, NEW.value);
 END;
 ",
 ];
