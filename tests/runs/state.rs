@@ -86,6 +86,10 @@ async fn a_state_that_was_left_behind_does_not_replace_one_that_has_moved_on() {
     assert_eq!(place.apply(size("3")).await.phase, Phase::Applied);
     let unsaved = place.data().join("module/errored.tfstate");
     std::fs::write(&unsaved, old).expect("written");
+    // Its end is told before its process has gone.
+    while place.status().await.runs.iter().any(|run| run.busy) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let error = place.ask(recover()).await.expect_err("older");
     assert_eq!(error.why(), Some(Refusal::Stale), "{error}");
     assert!(unsaved.exists() && error.to_string().contains("import blocks"), "{error}");
