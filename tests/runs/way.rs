@@ -133,7 +133,7 @@ async fn imports_moves_and_removals_are_told_of() {
     assert_eq!(action("terraform_data.gone"), ChangeAction::Forget);
     assert_eq!(action("terraform_data.new"), ChangeAction::Move);
     assert_eq!(change(&run, "terraform_data.imported").importing.as_deref(), Some("some-id"));
-    assert_eq!(run.counts.expect("counted").to_string(), "+0 ~0 -/+0 -0 >1 .1");
+    assert_eq!(run.counts.expect("counted").to_string(), "+0 ~0 -/+0 -0 >1 .1 =>1");
     assert!(run.changes.iter().all(|change| matches!(change.progress, Progress::Done { .. })), "{run:#?}");
     assert!(place.log_text(run.number).await.contains("Warning: Some objects will no longer be managed"));
 
