@@ -148,7 +148,7 @@ async fn end_to_end(messages: &[Message]) -> Duration {
     let key = hub.ensure_device("roof-01").await.expect("a device");
     let outbox = Outbox::open(&folder.path().join("outbox.db"), 1_000_000).expect("outbox");
     let started = Instant::now();
-    let link = UplinkSettings::new(hub.address().ip().to_string(), hub.address().port(), "bench", "roof-01")
+    let link = UplinkSettings::at(hub.address().ip().to_string(), hub.address().port(), "bench", "roof-01")
         .signed_in(Credentials::Key(key), Roots::Pem(hub.ca_pem()));
     let settings = watch::Sender::new(link);
     let (requests, asked) = mpsc::channel(uplink::REQUESTS);

@@ -98,7 +98,7 @@ impl RunningHub {
 
     fn settings_with(&self, credentials: Credentials) -> UplinkSettings {
         let address = self.hub.address();
-        let settings = UplinkSettings::new("127.0.0.1", address.port(), HOST, DEVICE)
+        let settings = UplinkSettings::at("127.0.0.1", address.port(), HOST, DEVICE)
             .signed_in(credentials, Roots::Pem(self.hub.ca_pem()));
         UplinkSettings { max_backoff: Duration::from_millis(200), https_port: 1, ..settings }
     }

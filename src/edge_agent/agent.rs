@@ -239,7 +239,7 @@ impl Agent {
         let (requests, asked) = mpsc::channel(uplink::REQUESTS);
         let restart = CancellationToken::new();
 
-        let link = link.map(|link| watch::Sender::new(link));
+        let link = link.map(watch::Sender::new);
         let link_ends = CancellationToken::new();
         let linked = link.as_ref().map(|link| {
             uplink::spawn(uplink::Wiring {

@@ -290,7 +290,7 @@ async fn bring_up(
         changed: Pulse::default(),
     };
     let (host, port) = (hub.address().ip().to_string(), hub.address().port());
-    let link = UplinkSettings::new(host, port, &settings.hub.name, &settings.station.device_id)
+    let link = UplinkSettings::at(host, port, &settings.hub.name, &settings.station.device_id)
         .signed_in(Credentials::Key(key), TrustRoots::Pem(hub.ca_pem()))
         .with_link(&settings.link)
         .with_agent(&settings.agent);

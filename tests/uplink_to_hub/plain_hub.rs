@@ -101,7 +101,7 @@ async fn a_hub_that_serves_nothing_but_messages_gets_its_messages() {
     outbox.append(measurements(100), Vec::new()).await.expect("appends");
     let hub = plain_hub(1, 100).await;
     let key = Credentials::Key("a2V5".into());
-    let settings = UplinkSettings::new("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
+    let settings = UplinkSettings::at("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
     let mut link = RunningLink::start(&outbox, settings, &Ledger::default());
     link.reported.send_replace(serde_json::json!({"agent": {"version": "1"}}));
     empty(&outbox).await;
@@ -126,7 +126,7 @@ async fn what_is_on_its_way_is_bounded_in_number_and_bytes() {
     outbox.append(large.collect(), Vec::new()).await.expect("appends");
     let hub = plain_hub(1, 0).await;
     let key = Credentials::Key("a2V5".into());
-    let settings = UplinkSettings::new("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
+    let settings = UplinkSettings::at("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
     let mut link = RunningLink::start(&outbox, settings, &Ledger::default());
     // 4 MiB are 20.5 of them; what is read at once is half a MiB more.
     let status = link.until(|status| status.sent >= 20).await;
@@ -143,7 +143,7 @@ async fn signs_of_life_get_rare_as_soon_as_the_line_is_metered() {
     let outbox = Outbox::open(&folder.path().join("outbox.db"), 1000).expect("opens");
     let hub = plain_hub(3, 100).await;
     let key = Credentials::Key("a2V5".into());
-    let settings = UplinkSettings::new("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
+    let settings = UplinkSettings::at("127.0.0.1", hub.port, HOST, DEVICE).signed_in(key, Roots::Pem(hub.ca_pem));
     let mut link = RunningLink::start(&outbox, settings, &Ledger::default());
     for (connects, budget) in [(1, Some(1_000_000)), (2, None)] {
         link.until(|status| status.connected && status.connects == connects).await;

@@ -264,7 +264,7 @@ async fn a_picture_is_taken_uploaded_and_told_of_once() {
     let waiting = spool.next(|picture| picture.mark == Mark::Set).expect("in the spool");
 
     let hub = storage::Hub::start().await;
-    let link = UplinkSettings::new("127.0.0.1", 1, "a-hub", "roof-01")
+    let link = UplinkSettings::at("127.0.0.1", 1, "a-hub", "roof-01")
         .signed_in(Credentials::Key("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".into()), Roots::Pem(hub.ca.clone()));
     let link = UplinkSettings { https_port: hub.port, ..link };
     let settings = watch::Sender::new(link);
@@ -317,7 +317,7 @@ async fn on_a_metered_line_pictures_wait_until_the_budget_has_room_again() {
     let serving = Serving::start(&mut agent).await;
     assert_eq!(serving.call("capture", Value::Null).await.status, 200);
     let hub = storage::Hub::start().await;
-    let link = UplinkSettings::new("127.0.0.1", 1, "a-hub", "roof-01")
+    let link = UplinkSettings::at("127.0.0.1", 1, "a-hub", "roof-01")
         .signed_in(Credentials::Key("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".into()), Roots::Pem(hub.ca.clone()));
     let settings = watch::Sender::new(UplinkSettings { https_port: hub.port, ..link });
     agent.shared.uplink.send_modify(|status| {
@@ -343,7 +343,7 @@ async fn on_a_metered_line_pictures_wait_until_the_budget_has_room_again() {
 fn the_twins_limits_overrule_the_links_own_and_give_way_again() {
     let (agent, camera) = (AgentSettings::default(), CameraSettings::default());
     let own = Effective::of(&agent, &camera, &LinkSettings::default(), "info");
-    let first = UplinkSettings::new("h", 1, "h", "d").signed_in(Credentials::Key("".into()), Roots::System);
+    let first = UplinkSettings::at("h", 1, "h", "d").signed_in(Credentials::Key("".into()), Roots::System);
     let first = UplinkSettings { max_per_s: Some(100), ..first };
     let mut settings = first.clone();
     assert!(!set_limits(&mut settings, &first, &own, &own), "an outside hub's bound stays where nobody says otherwise");

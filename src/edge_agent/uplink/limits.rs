@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn settings() -> UplinkSettings {
-        UplinkSettings::new("h", 1, "h", "d").signed_in(Credentials::Key("".into()), Roots::System)
+        UplinkSettings::at("h", 1, "h", "d").signed_in(Credentials::Key("".into()), Roots::System)
     }
 
     fn noon() -> Timestamp {

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_certificates_end_is_told_in_time_with_the_next_step() {
         let files = Credentials::CertificateFiles { chain: "/c.pem".into(), key: "/k.pem".into() };
-        let settings = UplinkSettings::new("h", 1, "h", "d").signed_in(files, Roots::System);
+        let settings = UplinkSettings::at("h", 1, "h", "d").signed_in(files, Roots::System);
         let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
         let now = at("2026-11-26T12:00:00Z");
         assert_eq!(warning(&settings, at("2026-12-27T12:00:00Z"), now), None);

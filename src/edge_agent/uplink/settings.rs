@@ -117,7 +117,7 @@ pub enum LinkError {
 impl UplinkSettings {
     /// A link without bounds, by MQTT, with the settings' own defaults for everything else.
     #[must_use]
-    pub fn new(host: impl Into<String>, port: u16, hub: impl Into<String>, device_id: impl Into<String>) -> Builder {
+    pub fn at(host: impl Into<String>, port: u16, hub: impl Into<String>, device_id: impl Into<String>) -> Builder {
         Builder { host: host.into(), port, hub: hub.into(), device_id: device_id.into() }
     }
 
@@ -227,7 +227,7 @@ pub fn resolve(link: &LinkSettings, station: &StationSettings) -> Result<Option<
         Some(path) => Roots::Pem(certificates("link.ca", path)?),
         None => Roots::System,
     };
-    let mut settings = UplinkSettings::new(host, link.port, hub, &station.device_id).signed_in(credentials, roots);
+    let mut settings = UplinkSettings::at(host, link.port, hub, &station.device_id).signed_in(credentials, roots);
     settings.https_port = link.https_port;
     settings.max_per_s = Some(OUTSIDE_PER_S);
     settings.max_per_day = Some(OUTSIDE_PER_DAY);
