@@ -213,7 +213,7 @@ mod tests {
         outbox.append_dated(vec![held.clone(), free], Vec::new()).await.expect("appends");
         assert_eq!((outbox.status().borrow().rows, outbox.status().borrow().held), (2, 1));
         assert_eq!(outbox.peek(0, 10).await.expect("peeks").len(), 1);
-        assert_eq!(outbox.held_boots().await.expect("reads"), [boot.clone()]);
+        assert_eq!(outbox.held_boots().await.expect("reads"), std::slice::from_ref(&boot));
         assert_eq!(outbox.of_boot(boot.id, false, 0, 10).await.expect("reads").len(), 2);
 
         let waiting = outbox.of_boot(boot.id, true, 0, 10).await.expect("reads").remove(0);

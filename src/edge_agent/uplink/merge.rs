@@ -34,7 +34,6 @@ pub(super) fn diff(from: &Map<String, Value>, to: &Map<String, Value>) -> Option
 /// A hub may give 1 for 1.0.
 fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        #[expect(clippy::float_cmp, reason = "the same number in another notation")]
         (Value::Number(a), Value::Number(b)) => a == b || (a.as_f64() == b.as_f64() && !(a.is_i64() && b.is_i64())),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
         _ => a == b,
