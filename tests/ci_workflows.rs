@@ -368,9 +368,9 @@ fn every_script_is_one_that_bash_reads() {
     take("setup", steps(&setup()["runs"]));
     assert!(scripts.len() > 10, "{scripts:?}");
     let check = |script: &str| Command::new("bash").args(["-n", "-c", script]).output().expect("bash runs");
+    // What GitHub puts in is a word to bash.
+    let expressions = regex::Regex::new(r"\$\{\{.*?\}\}").expect("an expression");
     for (name, script) in &scripts {
-        // What GitHub puts in is a word to bash.
-        let expressions = regex::Regex::new(r"\$\{\{.*?\}\}").expect("an expression");
         let output = check(&expressions.replace_all(script, "word"));
         assert!(output.status.success(), "{name}: {script}\n{}", String::from_utf8_lossy(&output.stderr));
     }

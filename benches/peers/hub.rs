@@ -57,8 +57,8 @@ async fn measure(name: &str, process: &Process, targets: &[Target], load: &Load)
     let before = process.used()?;
     let started = std::time::Instant::now();
     let mut sending = tokio::task::JoinSet::new();
-    for target in targets.iter().cloned() {
-        let (count, window) = (load.count, load.window);
+    for target in targets {
+        let (target, count, window) = (target.clone(), load.count, load.window);
         sending.spawn(async move { client::send(&target, BODY, count, window).await });
     }
     let mut slowest: Option<client::Sent> = None;
@@ -174,7 +174,7 @@ async fn mosquitto(folder: &Path, settings: &str, connections: usize) -> Outcome
     std::fs::create_dir_all(folder)?;
     let host = "127.0.85.200";
     let (ca, chain, key) = tls::make(folder, host)?;
-    let user = rustix::process::geteuid().is_root().then_some("user root\n").unwrap_or_default();
+    let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
     std::fs::write(
         folder.join("mosquitto.conf"),
         format!(
