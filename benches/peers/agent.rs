@@ -244,12 +244,12 @@ fn live_delays(log: &Path) -> Outcome<Vec<f64>> {
         "SELECT enqueued_at, json_extract(CAST(body AS TEXT), '$.measuredAt') FROM enqueued
          WHERE json_extract(CAST(body AS TEXT), '$.soundDba') IS NOT NULL",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut delays = Vec::new();
     for row in rows {
-        let (enqueued_ns, measured) = row?;
-        let measured: Timestamp = measured.parse()?;
-        delays.push((i128::from(enqueued_ns) - measured.as_nanosecond()) as f64 / 1e9);
+        let (enqueued, measured) = row?;
+        let (enqueued, measured): (Timestamp, Timestamp) = (enqueued.parse()?, measured.parse()?);
+        delays.push(enqueued.duration_since(measured).as_secs_f64());
     }
     delays.sort_by(f64::total_cmp);
     Ok(delays)
@@ -258,11 +258,12 @@ fn live_delays(log: &Path) -> Outcome<Vec<f64>> {
 fn words(before: &Used, after: &Used, messages: u64, elapsed: Duration) -> String {
     let cpu = after.cpu - before.cpu;
     format!(
-        "{:.0} us of CPU a message, {:.2} % of a core, {:.1} wake-ups a second, {:.1} MiB resident ({:.1} at most), {:.1} s",
+        "{:.0} us of CPU a message, {:.2} % of a core, {:.1} wake-ups a second, {:.1} MiB resident ({:.1} its own, {:.1} resident at most), {:.1} s",
         cpu.as_secs_f64() * 1e6 / messages as f64,
         cpu.as_secs_f64() / elapsed.as_secs_f64() * 100.0,
         after.woken.saturating_sub(before.woken) as f64 / elapsed.as_secs_f64(),
         after.resident_mib,
+        after.private_mib,
         after.peak_mib,
         elapsed.as_secs_f64()
     )
