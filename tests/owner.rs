@@ -134,7 +134,8 @@ async fn a_viewer_that_talks_rubbish_is_told_and_harms_nobody() {
         let reply = lines.next_line().await.expect("read").expect("a line");
         assert!(reply.contains("refused") && reply.contains(words), "{request} → {reply}");
     }
-    writer.write_all(&vec![b'x'; 70 * 1024]).await.expect("written");
+    // The owner may close before it has all been written.
+    drop(writer.write_all(&vec![b'x'; 520 * 1024]).await);
     assert!(matches!(lines.next_line().await, Ok(None) | Err(_)), "an endless line ends the connection");
     let other = owner::attach(&folders(root.path())).await.expect("attaches").expect("still there");
     assert!(matches!(other.ask(Request::Messages { limit: 5 }).await, Ok(Answer::Messages { .. })));

@@ -49,6 +49,39 @@ fn a_resource_that_comes_or_goes_shows_all_it_has() {
     differs(&json!({"actions": ["delete"], "before": has, "after": null}), &["- a: 1", "- b:", "  - c: []"]);
 }
 
+/// Which of a resource's lists are sets isn't in the plan; the carried schemas know it.
+#[test]
+fn a_resources_sets_have_no_places() {
+    let of = |kind: &str, before: Value, after: Value| {
+        let change = json!({"actions": ["update"], "before": before, "after": after});
+        let plan = json!({"format_version": "1.2", "resource_changes": [
+            {"address": "a.b", "type": kind, "mode": "managed", "change": change}
+        ]});
+        let plan = PlanReading::read(plan.to_string().as_bytes()).expect("a plan");
+        let detail = plan.detail(PlanList::Changes, 0, false).expect("one");
+        shown::nodes(&detail.attributes).lines().map(|line| line[2..].to_owned()).collect::<Vec<_>>()
+    };
+    let (kind, were, are) = (
+        "snowflake_grant_privileges_to_account_role",
+        json!({"privileges": ["MONITOR", "OPERATE"]}),
+        json!({"privileges": ["USAGE", "OPERATE"]}),
+    );
+    assert_eq!(
+        of(kind, were.clone(), are.clone()),
+        ["~ privileges:", "  - \"MONITOR\"", "    \"OPERATE\"", "  + \"USAGE\""]
+    );
+    // Of a provider that isn't carried it is a list.
+    assert!(of("other_grant", were, are)[1].contains("[0]"));
+    // Of two objects of one name only what changes is told, wherever they stand.
+    let contacts = |phone: &str, first: bool| {
+        let (ada, bob) = (json!({"name": "ada", "phone": phone}), json!({"name": "bob", "phone": "2"}));
+        json!({"contact": if first { [ada, bob] } else { [bob, ada] }})
+    };
+    let lines = of("azurerm_key_vault", contacts("1", true), contacts("3", false));
+    assert_eq!(lines.iter().filter(|line| line.trim_start().starts_with(['+', '-'])).count(), 0, "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("~ phone: \"1\" → \"3\"")), "{lines:?}");
+}
+
 #[test]
 fn an_insertion_into_a_list_marks_nothing_behind_it() {
     differs(

@@ -3,7 +3,8 @@
 //! - An attribute or key that is null is one that isn't there; one that is null on the one side and missing on the other
 //!   is shown as null.
 //! - What is marked as sensitive on either side is hidden on both, and still told as changed where it changes.
-//! - Lists are compared as [`super::list`] says. A set is known as one where Terraform tells the type: in outputs.
+//! - Lists are compared as [`super::list`] says. A set is known as one where its type is: in outputs, and
+//!   in resources of the providers whose schemas are carried ([`super::types`]).
 //! - A text that holds a JSON object or list before and after, or on its only side, is opened. One whose spaces alone
 //!   change isn't.
 
@@ -63,14 +64,16 @@ impl<'a> Differ<'a> {
         Self { redaction, texts: 0 }
     }
 
-    /// The attributes of a resource, by name; those without a value before and after are left out.
+    /// The attributes of a resource, by name; those without a value before and after are left out. `kind` is the
+    /// resource's type, where it is known.
     pub(super) fn attributes(
         self,
         before: Option<Half<'_>>,
         after: Option<Half<'_>>,
         forces: &Forces<'_>,
+        kind: Option<&Value>,
     ) -> Vec<DiffNode> {
-        self.entries(before.as_ref(), after.as_ref(), forces, None)
+        self.entries(before.as_ref(), after.as_ref(), forces, kind)
     }
 
     /// One value. `kind` is its type as Terraform writes it, where that is known: `["set", "string"]`.

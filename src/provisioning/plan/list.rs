@@ -46,12 +46,30 @@ pub(super) fn pairs(before: &Half<'_>, after: &Half<'_>) -> Vec<Pair> {
     pairs
 }
 
-/// The pairs of two sets: what stays and goes, in the order of before, then what comes.
+/// The pairs of two sets: what stays, changes and goes, in the order of before, then what comes. Objects of the same
+/// name, where no other has it, are one that changes.
 pub(super) fn pairs_of_sets(before: &Half<'_>, after: &Half<'_>) -> Vec<Pair> {
     let mut ids = HashMap::new();
     let (old, new) = (identities(before, &mut ids), identities(after, &mut ids));
     let mut places: HashMap<usize, usize> = new.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let mut pairs: Vec<Pair> = old.iter().enumerate().map(|(at, id)| (Some(at), places.remove(id))).collect();
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+    for at in places.values() {
+        if let Some(name) = name(after, *at) {
+            named.entry(name).or_default().push(*at);
+        }
+    }
+    let gone: Vec<&str> =
+        pairs.iter().filter(|pair| pair.1.is_none()).filter_map(|pair| name(before, pair.0?)).collect();
+    for pair in pairs.iter_mut().filter(|pair| pair.1.is_none()) {
+        let Some(name) = pair.0.and_then(|at| name(before, at)) else { continue };
+        if let Some([at]) = named.get(name).map(Vec::as_slice)
+            && gone.iter().filter(|other| **other == name).count() == 1
+        {
+            pair.1 = Some(*at);
+            places.remove(&new[*at]);
+        }
+    }
     let mut come: Vec<usize> = places.into_values().collect();
     come.sort_unstable();
     pairs.extend(come.into_iter().map(|at| (None, Some(at))));
@@ -80,13 +98,18 @@ fn replaced(before: &Half<'_>, after: &Half<'_>, was: &Range<usize>, is: &Range<
 /// A number for each object, the same for those of the same name.
 fn names(half: &Half<'_>, places: &Range<usize>, ids: &mut HashMap<String, usize>) -> Vec<usize> {
     let name = |at: usize| {
-        let value = half.elements().unwrap_or_default().get(at);
-        let name = value.and_then(|value| ["name", "key", "id"].iter().find_map(|key| value.get(key)?.as_str()));
+        let name = name(half, at);
         let next = ids.len();
         // One without a name has nobody's.
         *ids.entry(name.map_or_else(|| format!("?{next}"), |name| format!("={name}"))).or_insert(next)
     };
     places.clone().map(name).collect()
+}
+
+/// What an object calls itself.
+fn name<'h>(half: &Half<'h>, at: usize) -> Option<&'h str> {
+    let value = half.elements().unwrap_or_default().get(at)?;
+    ["name", "key", "id"].iter().find_map(|key| value.get(key)?.as_str())
 }
 
 fn by_place(was: Range<usize>, is: Range<usize>) -> impl Iterator<Item = Pair> {

@@ -18,3 +18,4 @@ mod outline; // a plan without its differences
 pub mod read; // the JSON, read
 mod redaction; // values and names without secrets
 pub mod tree; // changes by module, folded and filtered
+mod types; // which attributes are sets: what a plan doesn't tell

@@ -12,6 +12,7 @@ use super::half::Half;
 use super::model::{ChangeDetail, PlanList, PlanOutline};
 use super::outline::{self, Entry};
 use super::redaction::Redaction;
+use super::types;
 use crate::provisioning::run::ChangeCounts;
 use crate::provisioning::terraform::mask::Masks;
 use crate::provisioning::terraform::secrets;
@@ -112,7 +113,8 @@ impl PlanReading {
         let before = Half::of(&raw["before"], &raw["before_sensitive"], &Value::Null);
         let after = Half::of(&raw["after"], &raw["after_sensitive"], &raw["after_unknown"]);
         let redaction = if revealed { Redaction::revealed() } else { Redaction::of(&self.masks) };
-        let attributes = Differ::new(redaction).attributes(before, after, &Forces::of(&raw["replace_paths"]));
+        let kind = self.json[name][entry.at]["type"].as_str().and_then(types::of);
+        let attributes = Differ::new(redaction).attributes(before, after, &Forces::of(&raw["replace_paths"]), kind);
         Some(ChangeDetail { list, index, change: entry.change.clone(), attributes, revealed })
     }
 
