@@ -1,6 +1,6 @@
 //! The providers' schemas, read from the published JSON that is carried along, and told to Terraform.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -65,9 +65,6 @@ pub struct Attribute {
     /// Isn't shown.
     #[serde(default)]
     pub sensitive: bool,
-    /// Parts of the objects it holds that aren't shown; no schema says so of an attribute that is written as a type.
-    #[serde(skip)]
-    pub hidden: BTreeSet<String>,
     /// Is on its way out.
     #[serde(default)]
     pub deprecated: bool,
@@ -157,7 +154,15 @@ impl Block {
     }
 
     fn to_wire(&self) -> wire::Block {
-        let attributes = self.attributes.iter().map(|(name, attribute)| attribute.to_wire(name));
+        let attributes = self.attributes.iter().map(|(name, attribute)| wire::Attribute {
+            name: name.clone(),
+            ty: serde_json::to_vec(&attribute.ty).unwrap_or_default(),
+            required: attribute.required,
+            optional: attribute.optional,
+            computed: attribute.computed,
+            sensitive: attribute.sensitive,
+            deprecated: attribute.deprecated,
+        });
         let blocks = self.blocks.iter().map(|(name, nested)| wire::NestedBlock {
             name: name.clone(),
             block: Some(nested.block.to_wire()),
@@ -171,40 +176,6 @@ impl Block {
             max_items: nested.max_items,
         });
         wire::Block { version: 0, attributes: attributes.collect(), blocks: blocks.collect() }
-    }
-}
-
-impl Attribute {
-    /// Hides a part of the objects it holds. Answers whether it has such a part.
-    pub fn hide(&mut self, part: &str) -> bool {
-        let has = self.ty.objects().is_some_and(|(_, parts)| parts.contains_key(part));
-        if has {
-            self.hidden.insert(part.to_owned());
-        }
-        has
-    }
-
-    fn to_wire(&self, name: &str) -> wire::Attribute {
-        let attribute = |name: &str, ty: &Type, sensitive: bool| wire::Attribute {
-            name: name.to_owned(),
-            ty: serde_json::to_vec(ty).unwrap_or_default(),
-            required: self.required,
-            optional: self.optional,
-            computed: self.computed,
-            sensitive,
-            deprecated: self.deprecated,
-            nested: None,
-        };
-        let whole = attribute(name, &self.ty, self.sensitive);
-        // Only an object that is told part by part can hide some.
-        match self.ty.objects().filter(|_| !self.hidden.is_empty()) {
-            None => whole,
-            Some((nesting, parts)) => {
-                let parts = parts.iter().map(|(part, ty)| attribute(part, ty, self.hidden.contains(part)));
-                let nested = wire::Object { attributes: parts.collect(), nesting };
-                wire::Attribute { ty: Vec::new(), nested: Some(nested), ..whole }
-            }
-        }
     }
 }
 

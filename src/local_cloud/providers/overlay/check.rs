@@ -35,13 +35,6 @@ impl Overlay {
         for path in paths {
             block.find(path).ok_or_else(|| format!("overlay {kind}: {path} isn't in the schema"))?;
         }
-        for path in &self.sensitive {
-            if let (Some(Found::Inside), Some((name, part))) = (block.find(path), path.split_once('.'))
-                && !block.attributes.get(name).is_some_and(|attribute| attribute.clone().hide(part))
-            {
-                return Err(format!("overlay {kind}: {path} lies too deep to be hidden alone"));
-            }
-        }
         for (path, expression) in &self.computed {
             match block.find(path) {
                 Some(Found::Attribute(attribute)) if attribute.computed => {}

@@ -196,9 +196,6 @@ fn hide(block: &mut Block, path: &str) {
         Some((name, rest)) => {
             if let Some(nested) = block.blocks.get_mut(name) {
                 hide(&mut nested.block, rest);
-            } else if let Some(attribute) = block.attributes.get_mut(name) {
-                // The overlay was held against the schema: the part is there.
-                attribute.hide(rest);
             }
         }
         None => {

@@ -38,23 +38,6 @@ impl Type {
         }
     }
 
-    /// The attributes of the objects that are held one by one (1), in a list (2), a set (3) or a map (4): that number, as
-    /// the protocol has it, before them.
-    #[must_use]
-    pub fn objects(&self) -> Option<(i32, &BTreeMap<String, Self>)> {
-        let (nesting, of) = match self {
-            Self::Object(_) => (1, self),
-            Self::List(of) => (2, &**of),
-            Self::Set(of) => (3, &**of),
-            Self::Map(of) => (4, &**of),
-            Self::Bool | Self::Number | Self::Text => return None,
-        };
-        match of {
-            Self::Object(attributes) => Some((nesting, attributes)),
-            _ => None,
-        }
-    }
-
     /// The object type's attributes; none for another type.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Self> {

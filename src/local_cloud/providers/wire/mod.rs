@@ -11,7 +11,7 @@ pub use rpc::{
     PlanAnswer, PlanRequest, ProviderConfig, ReadAnswer, ReadRequest, Stopped, UpgradeAnswer, UpgradeRequest, Validate,
     Validated, ValidatedProvider,
 };
-pub use schema::{Attribute, Block, Capabilities, NestedBlock, Object, Schema, Schemas};
+pub use schema::{Attribute, Block, Capabilities, NestedBlock, Schema, Schemas};
 
 /// A value of Terraform's type system, encoded.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -84,20 +84,6 @@ pub struct Attribute {
     /// Is on its way out.
     #[prost(bool, tag = "9")]
     pub deprecated: bool,
-    /// Its objects, told part by part; instead of the type.
-    #[prost(message, optional, tag = "10")]
-    pub nested: Option<Object>,
-}
-
-/// The objects of an attribute.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Object {
-    /// Their parts.
-    #[prost(message, repeated, tag = "1")]
-    pub attributes: Vec<Attribute>,
-    /// 1 single, 2 list, 3 set, 4 map.
-    #[prost(int32, tag = "3")]
-    pub nesting: i32,
 }
 
 /// A block within a block.
