@@ -144,6 +144,7 @@ fn every_key_can_be_set_by_its_variable() {
                 let text = match key.path {
                     "ingestion.retention_days" => "30",
                     "provisioning.change_window" => "Mon-Thu 08:00-16:00 Europe/Zurich",
+                    "provisioning.repository_url" => "https://github.com/ada/skydeck/blob/main",
                     "provisioning.plan_recipient" => "age1qqqq",
                     "provisioning.plan_identity" | "link.key" | "link.connection_string" => "env:PLAN_KEY",
                     "camera.command" => "shot {file}",

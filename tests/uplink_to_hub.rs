@@ -239,7 +239,7 @@ async fn a_wrong_key_is_said_in_words_and_nothing_leaves_the_outbox() {
         (UplinkSettings { credentials: Credentials::Key(wrong_key), ..good.clone() }, "refused the credentials"),
         (UplinkSettings { credentials: Credentials::Key("not base64".into()), ..good.clone() }, "isn't base64"),
         (UplinkSettings { hub_host_name: "elsewhere".into(), ..good.clone() }, "refused the credentials"),
-        (UplinkSettings { roots: Roots::Pem(another_ca), ..good.clone() }, "check the certificate authority"),
+        (UplinkSettings { roots: Roots::Pem(another_ca), ..good.clone() }, "check link.ca"),
         (UplinkSettings { roots: Roots::Pem(b"rubbish".to_vec()), ..good.clone() }, "no certificate in it"),
         (UplinkSettings { port: 1, ..good.clone() }, "nothing listens there"),
     ] {

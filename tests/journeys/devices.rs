@@ -79,6 +79,9 @@ fn an_agent_alone_is_led_by_the_hub_and_its_readings_become_rows() {
         writeln!(file, "{{\"temperatureC\":{temperature}}}").expect("written");
     }
     let asked = Instant::now();
+    let status = ["--env", "roof", "agent", "status", "--json"];
+    // Before an interval passes one of them over.
+    roof.wait_for_json(&status, "three readings", |report| report["source"]["measured"] == 3);
 
     // Led from here: by the twin, by a method, by a restart that it does itself.
     hub(&["twin", "roof-02", "--set", r#"{"measureEveryS": 60, "maxPerS": 0}"#]);
@@ -100,7 +103,6 @@ fn an_agent_alone_is_led_by_the_hub_and_its_readings_become_rows() {
         assert!(Instant::now() < deadline, "it doesn't come back\n{}", agent.said());
         std::thread::sleep(Duration::from_millis(50));
     }
-    let status = ["--env", "roof", "agent", "status", "--json"];
     roof.wait_for_json(&status, "a link", |report| report["uplink"]["connected"] == true);
 
     // What it measured becomes rows.
