@@ -15,7 +15,30 @@ use crate::place::{PATIENCE, Place, send};
 struct Seen {
     parser: vt100::Parser,
     bytes: Vec<u8>,
+    /// How many of the bytes are on the screen.
+    shown: usize,
     at_end: bool,
+}
+
+impl Seen {
+    /// Takes what came, none of it at the end of the output. A frame is shown when it is whole, as terminals with
+    /// synchronized updates do: half a frame is neither what was nor what is.
+    fn take(&mut self, more: &[u8]) {
+        self.bytes.extend_from_slice(more);
+        self.at_end |= more.is_empty();
+        let ended = last(&self.bytes[self.shown..], b"\x1b[?2026l");
+        let whole = match last(&self.bytes[self.shown..], b"\x1b[?2026h") {
+            Some(begun) if !self.at_end && ended < Some(begun) => self.shown + begun,
+            _ => self.bytes.len(),
+        };
+        self.parser.process(&self.bytes[self.shown..whole]);
+        self.shown = whole;
+    }
+}
+
+/// Where `words` stand last in `bytes`.
+fn last(bytes: &[u8], words: &[u8]) -> Option<usize> {
+    bytes.windows(words.len()).rposition(|window| window == words)
 }
 
 /// A terminal with skydeck in it; what runs in it is killed when it is dropped.
@@ -67,7 +90,7 @@ impl Terminal {
         let mut reader = master.try_clone_reader().expect("a reader");
         let writer = master.take_writer().expect("a writer");
         let parser = vt100::Parser::new(cells(size.1), cells(size.0), 0);
-        let seen = Arc::new((Mutex::new(Seen { parser, bytes: Vec::new(), at_end: false }), Condvar::new()));
+        let seen = Arc::new((Mutex::new(Seen { parser, bytes: Vec::new(), shown: 0, at_end: false }), Condvar::new()));
         let shared = Arc::clone(&seen);
         std::thread::spawn(move || {
             let mut buffer = [0; 1 << 16];
@@ -75,10 +98,7 @@ impl Terminal {
                 // On Linux a terminal that nobody holds any more ends with an error.
                 let read = reader.read(&mut buffer).unwrap_or(0);
                 let (seen, news) = &*shared;
-                let mut seen = seen.lock().expect("no panic");
-                seen.parser.process(&buffer[..read]);
-                seen.bytes.extend_from_slice(&buffer[..read]);
-                seen.at_end |= read == 0;
+                seen.lock().expect("no panic").take(&buffer[..read]);
                 news.notify_all();
                 if read == 0 {
                     return;
