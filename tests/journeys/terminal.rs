@@ -26,19 +26,14 @@ impl Seen {
     fn take(&mut self, more: &[u8]) {
         self.bytes.extend_from_slice(more);
         self.at_end |= more.is_empty();
-        let ended = last(&self.bytes[self.shown..], b"\x1b[?2026l");
-        let whole = match last(&self.bytes[self.shown..], b"\x1b[?2026h") {
+        let ended = last(&self.bytes[self.shown..], "\x1b[?2026l");
+        let whole = match last(&self.bytes[self.shown..], "\x1b[?2026h") {
             Some(begun) if !self.at_end && ended < Some(begun) => self.shown + begun,
             _ => self.bytes.len(),
         };
         self.parser.process(&self.bytes[self.shown..whole]);
         self.shown = whole;
     }
-}
-
-/// Where `words` stand last in `bytes`.
-fn last(bytes: &[u8], words: &[u8]) -> Option<usize> {
-    bytes.windows(words.len()).rposition(|window| window == words)
 }
 
 /// A terminal with skydeck in it; what runs in it is killed when it is dropped.
