@@ -40,7 +40,8 @@ pub enum Takes {
 }
 
 /// What a host's name is.
-const HOST_NAME: &str = "a host's name or address: 1 to 253 letters, digits and any of -.";
+const HOST_NAME: &str = "a host's name: 1 to 253 letters, digits and any of -.";
+const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
 
@@ -70,7 +71,7 @@ pub const KEYS: &[Key] = &[
     key("camera.every_min", Takes::Whole(1, 1440)),
     key("camera.spool_mib", Takes::Whole(1, 100_000)),
     key("link.hub", Takes::Text(is_host_name, HOST_NAME)),
-    key("link.gateway", Takes::Text(is_host_name, HOST_NAME)),
+    key("link.gateway", Takes::Text(is_host, HOST)),
     key("link.port", Takes::Whole(1, 65_535)),
     key("link.https_port", Takes::Whole(1, 65_535)),
     key("link.transport", Takes::OneOf(&["auto", "mqtt", "websocket"])),
@@ -234,8 +235,16 @@ fn is_hub_name(text: &str) -> bool {
     (3..=50).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-fn is_host_name(text: &str) -> bool {
+/// Whether a text can be a host's name or IPv4 address.
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
     (1..=253).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+}
+
+/// Whether a text can be a host's name or its address, IPv6 without brackets.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    is_host_name(text) || text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn is_name(text: &str) -> bool {
