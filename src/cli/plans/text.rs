@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::stake::findings;
 use crate::cli::output::{Output, Paint};
-use crate::cli::status::seconds;
 use crate::cli::table::{Align, table};
+use crate::cli::words::seconds;
 use crate::owner::{
     ChangeAction, EnvironmentStatus, FindingSeverity, Operation, OutputValue, Phase, Progress, ProvisioningStatus,
     ResourceChange, Run, RunSummary, StateView, TerraformStatus, command,
