@@ -1,7 +1,6 @@
 //! No emulated providers: they are left out of this binary.
 
 use std::convert::Infallible;
-use std::path::Path;
 
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::terraform::command::Providers;
