@@ -55,7 +55,8 @@ impl Agent {
     }
 
     fn start(folder: &Path) -> Outcome<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_skydeck"));
+        let program = std::env::var_os("SKYDECK_BENCH_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_skydeck").into());
+        let mut command = Command::new(program);
         command.args(["--no-color", "--env", "local", "--data-dir"]).arg(folder);
         command.arg("--config").arg(folder.join("agent.toml")).args(["agent", "run"]).env("XDG_CONFIG_HOME", folder);
         let process = Process::start(command, &folder.join("agent.log"))?;
@@ -258,12 +259,14 @@ fn live_delays(log: &Path) -> Outcome<Vec<f64>> {
 fn words(before: &Used, after: &Used, messages: u64, elapsed: Duration) -> String {
     let cpu = after.cpu - before.cpu;
     format!(
-        "{:.0} us of CPU a message, {:.2} % of a core, {:.1} wake-ups a second, {:.1} MiB resident ({:.1} its own, {:.1} resident at most), {:.1} s",
+        "{:.0} us of CPU a message, {:.2} % of a core, {:.1} wake-ups a second, {:.1} MiB resident ({:.1} its own, {:.1} of \
+         files, {:.1} resident at most), {:.1} s",
         cpu.as_secs_f64() * 1e6 / messages as f64,
         cpu.as_secs_f64() / elapsed.as_secs_f64() * 100.0,
         after.woken.saturating_sub(before.woken) as f64 / elapsed.as_secs_f64(),
         after.resident_mib,
         after.private_mib,
+        after.files_mib,
         after.peak_mib,
         elapsed.as_secs_f64()
     )

@@ -8,6 +8,8 @@
 //! cargo bench --bench peers -- idle               # the agent at a measurement a second
 //! ```
 //!
+//! `SKYDECK_BENCH_AGENT=PATH` names another binary for the agent, as one that is built for a device.
+//!
 //! Needs mosquitto (`apt-get install mosquitto`) and `tests/peers/install.sh`. The figures are in
 //! `docs/src/performance.md`.
 

@@ -20,6 +20,8 @@ pub struct Used {
     pub resident_mib: f64,
     /// Of it what no file backs, MiB: the program's own, which it shares with nobody.
     pub private_mib: f64,
+    /// Of it pages of files, MiB: of the program and its libraries, which the system shares and can drop.
+    pub files_mib: f64,
     /// Most that was resident, MiB.
     pub peak_mib: f64,
     /// Voluntary switches of all threads that run.
@@ -54,7 +56,14 @@ impl Process {
         }
         let per_second = rustix::param::clock_ticks_per_second();
         let cpu = Duration::from_millis(ticks * 1000 / per_second);
-        Ok(Used { cpu, resident_mib: mib("VmRSS:")?, private_mib: mib("RssAnon:")?, peak_mib: mib("VmHWM:")?, woken })
+        Ok(Used {
+            cpu,
+            resident_mib: mib("VmRSS:")?,
+            private_mib: mib("RssAnon:")?,
+            files_mib: mib("RssFile:")?,
+            peak_mib: mib("VmHWM:")?,
+            woken,
+        })
     }
 
     /// Ends it in order.

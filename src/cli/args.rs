@@ -1,37 +1,35 @@
 //! The command line's shape: every command, flag, help text and example.
 
+#[cfg(feature = "agent")]
 mod agent;
+mod exits;
+#[cfg(feature = "local")]
 mod hub;
+#[cfg(feature = "_ground")]
 mod plans;
+#[cfg(feature = "_ground")]
 mod policy;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "local")]
+use clap::ValueEnum;
+use clap::{Args, Parser, Subcommand};
 
 use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
+#[cfg(feature = "agent")]
 pub use agent::AgentCommand;
+pub use exits::EXIT_CODES;
+#[cfg(feature = "local")]
 pub use hub::{FaultCommand, HubCommand};
+#[cfg(feature = "_ground")]
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
+#[cfg(feature = "_ground")]
 pub use policy::Policy;
 
-/// The table of exit codes, at the end of `--help` and in the reference.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-    0  done, or nothing to do
-    1  failed
-    2  wrong usage
-    3  changes are pending (plan, destroy, drift)
-    4  denied by policy: the plan (plan, destroy, apply, approve, policy check)
-    5  not approved, or the plan or its approval has expired
-    6  stale: what the plan was made of has moved on since
-    7  unhealthy (status, agent status, alarms)
-    8  locked: another process owns the environment or its agent, or holds the state lock
-    9  not found: no owner, message, alarm, device, run, plan, policy or address of that name
-  130  interrupted";
-
+#[cfg(feature = "console")]
 const EXAMPLES: &str = "\
 Examples:
   skydeck                          the console on the demo environment
@@ -42,10 +40,37 @@ Examples:
   skydeck plan, skydeck apply      what Terraform would change, and changing it
   skydeck show --markdown          the newest plan for a pull request's comment";
 
+#[cfg(all(feature = "local", not(feature = "console")))]
+const EXAMPLES: &str = "\
+Examples:
+  skydeck                          the demo environment, headless: a line for each change
+  skydeck --env local run          a station of your own
+  skydeck status loads --json      what the pipeline does, for a script
+  skydeck plan, skydeck apply      what Terraform would change, and changing it";
+
+#[cfg(all(feature = "cloud", not(feature = "local")))]
+const EXAMPLES: &str = "\
+Examples:
+  skydeck --env staging plan       what Terraform would change
+  skydeck --env staging apply      changing it
+  skydeck show --markdown          the newest plan for a pull request's comment";
+
+#[cfg(not(feature = "_ground"))]
+const EXAMPLES: &str = "\
+Examples:
+  skydeck --env roof agent run     the agent: its settings say which sensors and which hub
+  skydeck --env roof agent status  how it stands
+  skydeck config template          every setting, to start a settings file from";
+
 /// Runs and watches a weather-nowcasting pipeline, from the roof to the warehouse.
-///
-/// Alone it opens the console on the environment: it attaches to the process that owns it, or owns it until
-/// it is closed. Without a terminal it writes a line for each change.
+#[cfg_attr(
+    feature = "console",
+    doc = "\nAlone it opens the console on the environment: it attaches to the process that owns it, or owns it until\nit is closed. Without a terminal it writes a line for each change."
+)]
+#[cfg_attr(
+    all(feature = "local", not(feature = "console")),
+    doc = "\nAlone it attaches to the process that owns the environment, or owns it until it is ended, and writes a line for\neach change."
+)]
 #[derive(Debug, Parser)]
 #[command(name = "skydeck", version, after_help = EXAMPLES, after_long_help = [EXAMPLES, "\n\n", EXIT_CODES].concat())]
 #[command(disable_help_subcommand = true)]
@@ -54,18 +79,25 @@ pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
     /// Flags of the console.
+    #[cfg(feature = "console")]
     #[command(flatten)]
     pub console: ConsoleFlags,
     /// What to do; the console without one.
+    #[cfg(feature = "local")]
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// What to do.
+    #[cfg(not(feature = "local"))]
+    #[command(subcommand)]
+    pub command: Command,
 }
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Environment: demo or local; for plans also one in the cloud
+    #[cfg_attr(feature = "local", doc = "Environment: demo or local; for plans also one in the cloud")]
+    #[cfg_attr(not(feature = "local"), doc = "Environment: whose settings and folders are used")]
     #[arg(
         long,
         global = true,
@@ -88,6 +120,7 @@ pub struct Global {
     #[arg(long, global = true, env = "SKYDECK_DATA_DIR", hide_env_values = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Theme of the console: a name or a file
+    #[cfg(feature = "console")]
     #[arg(long, global = true, value_name = "THEME")]
     pub theme: Option<String>,
     /// Replay: seconds of the series a second, 1 to 600
@@ -99,23 +132,20 @@ pub struct Global {
 }
 
 /// Flags of the console.
+#[cfg(feature = "console")]
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[cfg_attr(not(feature = "console"), derive(Default))]
 #[command(next_help_heading = "Console")]
 pub struct ConsoleFlags {
     /// Only look: commands that change something are off
     #[arg(long)]
     pub read_only: bool,
     /// Print one frame as text and end
-    #[cfg(feature = "console")]
     #[arg(long)]
     pub once: bool,
     /// With --once: the screen, by its name or its key
-    #[cfg(feature = "console")]
     #[arg(long, value_enum, requires = "once", default_value_t = Screen::Overview, value_name = "NAME")]
     pub screen: Screen,
     /// With --once: columns x rows, each 1 to 1000
-    #[cfg(feature = "console")]
     #[arg(long, requires = "once", default_value = "100x30", value_name = "WxH")]
     pub size: Size,
 }
@@ -185,6 +215,7 @@ fn speed() -> clap::builder::RangedI64ValueParser<u32> {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[cfg(feature = "local")]
     /// Own the environment headless, until ended
     ///
     /// Writes a line for each change: a stage's lamp, an alarm, the hub's address, the replay's end. Consoles
@@ -195,9 +226,11 @@ pub enum Command {
         #[arg(value_name = "ENV")]
         environment: Option<EnvironmentName>,
     },
+    #[cfg(feature = "local")]
     /// The demo environment
     #[command(subcommand)]
     Demo(Demo),
+    #[cfg(feature = "local")]
     /// What a screen shows, as text or JSON
     ///
     /// Ends with 7 when a stage has failed or an alarm is raised, with 9 when nobody runs the environment.
@@ -212,6 +245,7 @@ pub enum Command {
         #[arg(long)]
         watch: bool,
     },
+    #[cfg(feature = "local")]
     /// One message's way from the sensor to its row
     ///
     /// Each hop with its time, its latency and the clock that was read for it. Ends with 9 when the message
@@ -227,6 +261,7 @@ pub enum Command {
         #[arg(long)]
         last: bool,
     },
+    #[cfg(feature = "local")]
     /// Alarms: list them, acknowledge one
     ///
     /// Ends with 7 when any is raised.
@@ -236,14 +271,17 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<AlarmAction>,
     },
+    #[cfg(feature = "agent")]
     /// The edge agent alone, and how it stands
     #[command(subcommand)]
     Agent(AgentCommand),
+    #[cfg(feature = "local")]
     /// The environment's local hub: its devices, their twins and methods, faults
     ///
     /// For demo and local, while somebody runs them.
     #[command(subcommand)]
     Hub(HubCommand),
+    #[cfg(feature = "local")]
     /// Set the replay's speed while it runs
     #[command(after_help = "Examples:\n  skydeck speed 1\n  skydeck speed 600")]
     Speed {
@@ -251,18 +289,22 @@ pub enum Command {
         #[arg(value_parser = speed())]
         speed: u32,
     },
+    #[cfg(feature = "_ground")]
     /// Plans, runs and states
     #[command(flatten)]
     Plans(Plans),
+    #[cfg(feature = "_ground")]
     /// Policies: list, test, explain them; judge a plan by them
     #[command(subcommand)]
     Policy(Policy),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),
+    #[cfg(feature = "local")]
     /// The environment's databases: check, back up, restore
     #[command(subcommand)]
     Db(Db),
+    #[cfg(feature = "_ground")]
     /// Keys that settings refer to
     #[command(subcommand)]
     Secrets(Secrets),
@@ -285,6 +327,7 @@ pub enum Command {
     /// Versions, folders, features, themes and what skydeck is built on
     #[command(after_help = "Examples:\n  skydeck info\n  skydeck info --json")]
     Info,
+    #[cfg(feature = "local")]
     /// Terraform on the emulated providers, for whoever works on a module
     ///
     /// Runs the terraform on the PATH with the arguments after `--`. azurerm and snowflake are emulated: nothing is
@@ -306,6 +349,7 @@ pub enum Command {
 }
 
 /// The demo environment.
+#[cfg(feature = "local")]
 #[derive(Debug, Subcommand)]
 pub enum Demo {
     /// Delete the demo's data, so that it begins anew
@@ -320,6 +364,7 @@ pub enum Demo {
 }
 
 /// Which screen's content.
+#[cfg(feature = "local")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {
     /// Stages, weather now, alarms
@@ -341,6 +386,7 @@ pub enum Section {
 }
 
 /// What to do with alarms.
+#[cfg(feature = "local")]
 #[derive(Debug, Subcommand)]
 pub enum AlarmAction {
     /// List the alarms that are raised
@@ -370,6 +416,7 @@ pub enum Config {
 }
 
 /// Keys that settings refer to.
+#[cfg(feature = "_ground")]
 #[derive(Debug, Subcommand)]
 pub enum Secrets {
     /// Make the pair of keys that shared plans are encrypted with
@@ -388,6 +435,7 @@ pub enum Secrets {
 }
 
 /// The environment's databases.
+#[cfg(feature = "local")]
 #[derive(Debug, Subcommand)]
 pub enum Db {
     /// Check the integrity of every database
@@ -407,4 +455,17 @@ pub enum Db {
         /// The file that `db backup` wrote
         file: PathBuf,
     },
+}
+
+#[cfg(feature = "local")]
+impl Command {
+    /// The environment that the command itself names.
+    #[must_use]
+    pub fn environment(&self) -> Option<EnvironmentName> {
+        match self {
+            Self::Run { environment } => environment.clone(),
+            Self::Demo(_) => Some(EnvironmentName::demo()),
+            _ => None,
+        }
+    }
 }

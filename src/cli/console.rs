@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+#[cfg(feature = "console")]
 use super::args::ConsoleFlags;
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -43,12 +44,8 @@ async fn once(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> 
 
 /// The same without the console's code: always lines.
 #[cfg(not(feature = "console"))]
-pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> {
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
     use std::io::Write as _;
-    if flags.read_only {
-        let words = "--read-only: is the console's, which isn't built into this binary; leave it out";
-        return Err(Failure::new(Exit::Usage, words));
-    }
     if std::io::stdout().is_terminal() {
         let words = "skydeck: console: not built into this binary (feature `console`); running headless";
         drop(writeln!(std::io::stderr(), "{words}"));

@@ -1,10 +1,17 @@
 //! What most commands need: the environment, its settings and folders, the way to write.
 
-use super::args::{ConsoleFlags, Global};
-use super::exit::{Exit, Failure};
+#[cfg(feature = "console")]
+use super::args::ConsoleFlags;
+use super::args::Global;
+#[cfg(feature = "_ground")]
+use super::exit::Exit;
+use super::exit::Failure;
 use super::output::Output;
+#[cfg(feature = "_ground")]
 use crate::owner::provisioning::{Provisioner, RunnerCommand};
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, Layers, Loaded, Roots, load};
+#[cfg(feature = "local")]
+use crate::settings::EnvironmentKind;
+use crate::settings::{EnvironmentName, Folders, Layers, Loaded, Roots, load};
 
 /// What most commands need.
 #[derive(Debug)]
@@ -18,10 +25,13 @@ pub struct Context {
     /// The way to write.
     pub output: Output,
     /// `--speed`, where given: an owner that runs already is told.
+    #[cfg(feature = "local")]
     pub speed: Option<u32>,
     /// How often `-v` was given.
+    #[cfg(any(feature = "agent", feature = "local"))]
     pub verbose: u8,
     /// Where runs are asked for and looked at.
+    #[cfg(feature = "_ground")]
     pub provisioner: Provisioner,
 }
 
@@ -32,6 +42,7 @@ impl Context {
     }
 
     /// From those and the console's.
+    #[cfg(feature = "console")]
     pub fn for_console(global: &Global, console: &ConsoleFlags) -> Result<Self, Failure> {
         let mut layers = layers(global);
         if console.read_only {
@@ -43,19 +54,26 @@ impl Context {
     fn with(global: &Global, layers: Layers) -> Result<Self, Failure> {
         let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
         let loaded = load(&global.env, &layers)?;
-        let provisioning = loaded.settings.provisioning.clone();
+        let folders = roots.of(&global.env)?;
+        #[cfg(feature = "_ground")]
+        let provisioner =
+            Provisioner::new(roots, runner_command(global)?, loaded.settings.provisioning.clone(), Some(layers));
         Ok(Self {
             environment: global.env.clone(),
             loaded,
-            folders: roots.of(&global.env)?,
-            provisioner: Provisioner::new(roots, runner_command(global)?, provisioning, Some(layers)),
+            folders,
             output: Output::new(global.json, global.no_color),
+            #[cfg(feature = "local")]
             speed: global.speed,
+            #[cfg(any(feature = "agent", feature = "local"))]
             verbose: global.verbose,
+            #[cfg(feature = "_ground")]
+            provisioner,
         })
     }
 
     /// This program's path as it was started, absolute; absent where it can't be known.
+    #[cfg(feature = "agent")]
     pub fn program(&self) -> Option<std::path::PathBuf> {
         std::env::current_exe().ok().map(|path| {
             // Linux says so of a program that was replaced while it ran: the new one is what is to be started.
@@ -65,6 +83,7 @@ impl Context {
     }
 
     /// Refuses an environment that doesn't run on this machine.
+    #[cfg(feature = "local")]
     pub fn embedded(&self) -> Result<(), Failure> {
         match self.environment.kind() {
             EnvironmentKind::Demo | EnvironmentKind::Local => Ok(()),
@@ -80,6 +99,7 @@ impl Context {
 }
 
 /// This program, and the flags that lead to the same settings and folders from anywhere.
+#[cfg(feature = "_ground")]
 fn runner_command(global: &Global) -> Result<RunnerCommand, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("skydeck: {error}; start it by its path"));
     let mut arguments = Vec::new();
@@ -95,6 +115,7 @@ fn runner_command(global: &Global) -> Result<RunnerCommand, Failure> {
 pub fn layers(global: &Global) -> Layers {
     let mut layers = Layers { file: global.config.clone(), ..Layers::of_this_process() };
     let flags = &mut layers.flags;
+    #[cfg(feature = "console")]
     flags.extend(global.theme.iter().map(|theme| ("--theme", "console.theme", theme.clone())));
     flags.extend(global.speed.iter().map(|speed| ("--speed", "source.speed", speed.to_string())));
     if global.no_color {

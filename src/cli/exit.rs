@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::owner::{AskError, Refusal};
+use crate::owner::{AskError, AttachError, Refusal};
 use crate::settings::{FolderError, SettingsError};
 use crate::station::text::printable;
 
@@ -18,6 +18,7 @@ pub enum Exit {
     /// Wrong usage.
     Usage = 2,
     /// Changes are pending.
+    #[cfg(feature = "_ground")]
     Pending = 3,
     /// The policies deny the plan.
     Denied = 4,
@@ -64,6 +65,7 @@ impl Failure {
     }
 
     /// Another program has failed and said why: its exit code, not 0, is ours.
+    #[cfg(feature = "local")]
     pub const fn passed_on(code: u8) -> Self {
         Self { exit: Exit::Failed, words: None, passed_on: Some(code) }
     }
@@ -104,6 +106,17 @@ impl From<FolderError> for Failure {
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         Self::new(error.why().map_or(Exit::Failed, Exit::of), error)
+    }
+}
+
+/// An owner that answers something else is of another version than its protocol says.
+pub fn unexpected() -> Failure {
+    Failure::new(Exit::Failed, "owner: it answered what wasn't asked; restart it with this skydeck")
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        Self::new(Exit::Failed, error)
     }
 }
 

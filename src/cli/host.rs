@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::signals::Signals;
 #[cfg(feature = "console")]
 use crate::console;
-use crate::owner::{self, AttachError, LockError, OwnerClient, Request, Running, StartError};
+use crate::owner::{self, LockError, OwnerClient, Request, Running, StartError};
 #[cfg(feature = "console")]
 use crate::settings::{ConsoleSettings, user_folder};
 
@@ -136,12 +136,6 @@ pub fn themes() -> Vec<String> {
     console::theme::Theme::names(user_folder().map(|folder| folder.join("themes")).as_deref())
 }
 
-/// Without the console there is nothing to draw in colours.
-#[cfg(not(feature = "console"))]
-pub const fn themes() -> Vec<String> {
-    Vec::new()
-}
-
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match error {
@@ -150,11 +144,5 @@ impl From<StartError> for Failure {
             _ => Exit::Failed,
         };
         Self::new(exit, error)
-    }
-}
-
-impl From<AttachError> for Failure {
-    fn from(error: AttachError) -> Self {
-        Self::new(Exit::Failed, error)
     }
 }

@@ -14,6 +14,14 @@ use crate::settings::{EnvironmentName, Folders, Roots};
 /// The exact versions this binary was built with.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
+/// The features, and which of them this binary has.
+const FEATURES: [(&str, bool); 4] = [
+    ("console", cfg!(feature = "console")),
+    ("agent", cfg!(feature = "agent")),
+    ("local", cfg!(feature = "local")),
+    ("cloud", cfg!(feature = "cloud")),
+];
+
 /// A package that was considered, the one in its place, and the record that says why.
 const REPLACED: [(&str, &str, &str); 3] = [
     ("azure_iot_sdk", "rumqttc-v4-next", "docs/src/decisions/not-azure-iot-sdk.md"),
@@ -74,13 +82,21 @@ fn gather(global: &Global) -> Result<Info, Failure> {
         version: env!("CARGO_PKG_VERSION"),
         protocol: PROTOCOL_VERSION,
         platform: format!("{} on {}", std::env::consts::ARCH, std::env::consts::OS),
-        features: if cfg!(feature = "console") { vec!["console"] } else { Vec::new() },
+        features: FEATURES.into_iter().filter_map(|(name, is_in)| is_in.then_some(name)).collect(),
         environment: global.env.clone(),
         folders: roots.of(&global.env)?,
         settings_files: files.into_iter().map(|file| SettingsFile { exists: file.exists(), file }).collect(),
-        themes: super::host::themes(),
+        themes: themes(),
         replaced: REPLACED.into_iter().map(replaced).collect(),
     })
+}
+
+/// Names of the themes that can be chosen; without the console there is nothing to draw in colours.
+fn themes() -> Vec<String> {
+    #[cfg(feature = "console")]
+    return super::host::themes();
+    #[cfg(not(feature = "console"))]
+    Vec::new()
 }
 
 fn locked_version(package: &str) -> Option<&'static str> {

@@ -4,43 +4,70 @@
 //! command answers with its exit code or with a failure; [`main`] writes the failure's words to standard error
 //! as `skydeck: thing: cause; next step`.
 
+#[cfg(feature = "agent")]
 mod agent;
+#[cfg(feature = "local")]
 mod alarms;
 mod args;
 mod completions;
 mod config;
+#[cfg(feature = "local")]
 mod console;
 mod context;
+#[cfg(feature = "local")]
 mod db;
+#[cfg(feature = "local")]
 mod demo;
 mod exit;
+#[cfg(feature = "local")]
 mod headless;
+#[cfg(feature = "local")]
 mod host;
+#[cfg(feature = "local")]
 mod hub;
 mod info;
+#[cfg(any(feature = "agent", feature = "local"))]
 mod logging;
 mod man;
 mod output;
+#[cfg(feature = "_ground")]
 mod plans;
+#[cfg(feature = "_ground")]
 mod policy;
+#[cfg(feature = "local")]
 mod run;
+#[cfg(feature = "_ground")]
 mod runner;
+#[cfg(feature = "_ground")]
 mod secrets;
 mod signals;
+#[cfg(feature = "local")]
 mod speed;
+#[cfg(feature = "local")]
 mod status;
+#[cfg(feature = "_ground")]
 mod table;
+#[cfg(feature = "local")]
 mod terraform;
+#[cfg(feature = "local")]
 mod trace;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
+#[cfg(any(feature = "agent", feature = "_ground"))]
 use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
-use args::{Arguments, Command, Config, Db, Demo, Secrets};
+#[cfg(feature = "local")]
+use args::Global;
+#[cfg(feature = "_ground")]
+use args::Secrets;
+use args::{Arguments, Command, Config};
+#[cfg(feature = "local")]
+use args::{Db, Demo};
 use context::Context;
 use exit::{Exit, Failure};
 
@@ -57,6 +84,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let outcome = match parse(&arguments) {
+        #[cfg(feature = "_ground")]
         _ if runner::is_meant(&arguments) => runner::main(&arguments),
         Ok(arguments) => carry_out(arguments),
         Err(error) => {
@@ -84,41 +112,63 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
 }
 
 fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
-    let Arguments { mut global, console, command } = arguments;
-    let Some(command) = command else {
-        return block_on(console::run(&Context::for_console(&global, &console)?, &console));
+    #[cfg(feature = "console")]
+    let (command, global) = {
+        let Arguments { global, console, command } = arguments;
+        let Some(command) = command else {
+            return block_on(console::run(&Context::for_console(&global, &console)?, &console));
+        };
+        if console != args::ConsoleFlags::default() {
+            let words = "arguments: the console's flags go with no command; leave out the flag or the command";
+            return Err(Failure::new(Exit::Usage, words));
+        }
+        (command, global)
     };
-    if console != args::ConsoleFlags::default() {
-        let words = "arguments: the console's flags go with no command; leave out the flag or the command";
-        return Err(Failure::new(Exit::Usage, words));
-    }
-    if let Command::Run { environment: Some(environment) } = &command {
-        global.env = environment.clone();
-    }
-    if matches!(command, Command::Demo(_)) {
-        global.env = crate::settings::EnvironmentName::demo();
-    }
+    #[cfg(all(feature = "local", not(feature = "console")))]
+    let (command, global) = match arguments {
+        Arguments { global, command: Some(command) } => (command, global),
+        Arguments { global, command: None } => return block_on(console::run(&Context::new(&global)?)),
+    };
+    #[cfg(not(feature = "local"))]
+    let Arguments { global, command } = arguments;
+    #[cfg(feature = "local")]
+    let global = Global { env: command.environment().unwrap_or(global.env), ..global };
     let context = || Context::new(&global);
     match command {
-        Command::Run { .. } => block_on(run::run(&context()?)),
-        Command::Demo(Demo::Reset { yes }) => block_on(demo::reset(&context()?, yes)),
-        Command::Status { section, watch } => block_on(status::run(&context()?, section, watch)),
-        Command::Trace { message, last: _ } => block_on(trace::run(&context()?, message)),
-        Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
+        #[cfg(feature = "agent")]
         Command::Agent(command) => agent::run(&context()?, command),
-        Command::Hub(command) => block_on(hub::run(&context()?, command)),
-        Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
-        Command::Db(Db::Check) => db::check(&context()?),
-        Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
-        Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
-        Command::Secrets(Secrets::PlanKey { out }) => secrets::plan_key(&global, &out),
-        Command::Policy(command) => block_on(policy::run(&context()?, command)),
-        Command::Plans(command) => block_on(plans::run(&context()?, command)),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),
+        #[cfg(feature = "_ground")]
+        Command::Secrets(Secrets::PlanKey { out }) => secrets::plan_key(&global, &out),
+        #[cfg(feature = "_ground")]
+        Command::Policy(command) => block_on(policy::run(&context()?, command)),
+        #[cfg(feature = "_ground")]
+        Command::Plans(command) => block_on(plans::run(&context()?, command)),
+        #[cfg(feature = "local")]
+        Command::Run { .. } => block_on(run::run(&context()?)),
+        #[cfg(feature = "local")]
+        Command::Demo(Demo::Reset { yes }) => block_on(demo::reset(&context()?, yes)),
+        #[cfg(feature = "local")]
+        Command::Status { section, watch } => block_on(status::run(&context()?, section, watch)),
+        #[cfg(feature = "local")]
+        Command::Trace { message, last: _ } => block_on(trace::run(&context()?, message)),
+        #[cfg(feature = "local")]
+        Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
+        #[cfg(feature = "local")]
+        Command::Hub(command) => block_on(hub::run(&context()?, command)),
+        #[cfg(feature = "local")]
+        Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
+        #[cfg(feature = "local")]
+        Command::Db(Db::Check) => db::check(&context()?),
+        #[cfg(feature = "local")]
+        Command::Db(Db::Backup { file }) => db::back_up(&context()?, &file),
+        #[cfg(feature = "local")]
+        Command::Db(Db::Restore { file }) => db::restore(&context()?, &file),
+        #[cfg(feature = "local")]
         Command::Terraform { chdir, cloud, arguments } => {
             block_on(terraform::run(&context()?, &chdir, cloud, &arguments))
         }
@@ -126,6 +176,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// Runs a command that has little to do at a time: on this one thread, with few others for files.
+#[cfg(feature = "agent")]
 fn block_on_one(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -139,6 +190,7 @@ fn block_on_one(command: impl Future<Output = Result<Exit, Failure>>) -> Result<
 }
 
 /// Runs a command that talks to an owner, or is one.
+#[cfg(feature = "_ground")]
 fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,7 +1,7 @@
 //! `skydeck speed`: the replay's speed, while it runs.
 
 use super::context::Context;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, unexpected};
 use super::host;
 use crate::owner::{Answer, Request};
 
@@ -15,7 +15,7 @@ pub async fn run(context: &Context, speed: u32) -> Result<Exit, Failure> {
 /// Writes what a command did.
 pub fn done(context: &Context, answer: &Answer) -> Result<Exit, Failure> {
     let Answer::Done { message } = answer else {
-        return Err(super::status::unexpected());
+        return Err(unexpected());
     };
     if context.output.json {
         context.output.json_line(&serde_json::json!({ "done": message }))?;

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, unexpected};
 use super::host;
-use super::status::{seconds, unexpected};
 use super::table::{Align, table};
+use super::words::seconds;
 use crate::owner::{Answer, AskError, OwnerClient, Request, Trace, TraceHop};
 use crate::station::text::printable;
 

@@ -1,12 +1,17 @@
 //! A viewer's side: the newest snapshot, and a way to ask.
 
+#[cfg(feature = "_ground")]
 use std::sync::Arc;
 
+#[cfg(feature = "_ground")]
 use tokio::sync::watch;
 
 use super::protocol::{Answer, Refusal, Request};
+#[cfg(feature = "_ground")]
 use super::snapshot::Snapshot;
+#[cfg(feature = "_ground")]
 use crate::provisioning::error::ProvisioningError;
+#[cfg(feature = "_ground")]
 use crate::station::text::printable;
 
 /// Why a request got no answer.
@@ -49,6 +54,7 @@ impl AskError {
 }
 
 /// The refusal as viewers are told it, printable.
+#[cfg(feature = "_ground")]
 impl From<ProvisioningError> for AskError {
     fn from(error: ProvisioningError) -> Self {
         let why = match error {
@@ -74,12 +80,14 @@ pub struct Ask {
 }
 
 /// A viewer's handle on an owner, in this process or behind its socket; clones share it.
+#[cfg(feature = "_ground")]
 #[derive(Clone, Debug)]
 pub struct OwnerClient {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     asks: tokio::sync::mpsc::Sender<Ask>,
 }
 
+#[cfg(feature = "_ground")]
 impl OwnerClient {
     /// A handle from its two channels: the owner's own, or a socket's.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "local")]
 use crate::ingestion::topology::Topology;
 
 /// What the pipeline runs on.
@@ -18,6 +19,7 @@ pub struct TopologySummary {
     pub faults: Vec<String>,
 }
 
+#[cfg(feature = "local")]
 impl From<&Topology> for TopologySummary {
     fn from(topology: &Topology) -> Self {
         Self {

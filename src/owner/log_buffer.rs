@@ -5,17 +5,33 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::snapshot::LogLine;
 use crate::station::text::printable;
 
 /// Lines kept.
 const LINES: usize = 2000;
 /// Characters of a line kept.
 const WIDTH: usize = 2000;
+
+/// A line of the owner's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// Rises by one a line.
+    pub seq: u64,
+    /// Wall time.
+    pub at: Timestamp,
+    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
+    pub level: String,
+    /// The room that says it.
+    pub target: String,
+    /// What it says, printable.
+    pub message: String,
+}
 
 /// The log; clones share it.
 #[derive(Debug, Clone, Default)]

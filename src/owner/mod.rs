@@ -2,71 +2,98 @@
 //! attaches to it.
 
 pub mod agent;
+#[cfg(feature = "local")]
 mod alarms;
+#[cfg(feature = "local")]
 mod answers;
+#[cfg(feature = "local")]
 pub mod archive;
 mod client;
+mod figures;
+#[cfg(feature = "_ground")]
 mod ground;
+#[cfg(feature = "_ground")]
 pub mod hub;
+mod lamp;
 mod lock;
 mod log_buffer;
+#[cfg(feature = "_ground")]
 pub mod policies;
 mod protocol;
+#[cfg(feature = "_ground")]
 pub mod provisioning;
+#[cfg(feature = "local")]
 mod publisher;
+#[cfg(feature = "local")]
 mod rates;
+#[cfg(feature = "_ground")]
 pub mod rehearsal;
+#[cfg(feature = "local")]
 mod rivals;
+#[cfg(feature = "_ground")]
 pub mod runner;
+#[cfg(feature = "local")]
 mod running;
+#[cfg(feature = "_ground")]
 mod snapshot;
 mod socket;
+#[cfg(feature = "local")]
 mod sockets;
+#[cfg(feature = "local")]
 mod stages;
+#[cfg(feature = "local")]
 mod stores;
 
+#[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
 pub use agent::{Fact, agent_facts, agent_troubles};
-pub use client::{Ask, AskError, OwnerClient};
-pub use ground::TopologySummary;
-pub use hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines};
+#[cfg(feature = "_ground")]
+pub use client::OwnerClient;
+pub use client::{Ask, AskError};
+pub use lamp::Lamp;
 pub use lock::{FolderLock, LockError};
-pub use log_buffer::{BufferLayer, LogBuffer};
-pub use protocol::{
-    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Refusal, Reply, Request,
-    Series, Trace, TraceHop,
-};
+pub use log_buffer::{BufferLayer, LogBuffer, LogLine};
+pub use protocol::{Answer, Envelope, PROTOCOL_VERSION, Refusal, Reply, Request};
+#[cfg(feature = "local")]
 pub use running::{Running, StartError, start, start_with};
-pub use snapshot::{
-    Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
-};
 pub use socket::{AttachError, ask_once};
+#[cfg(feature = "_ground")]
+pub use {
+    ground::TopologySummary,
+    hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines},
+    protocol::{LoadedFile, NowcastView, Point, ReceivedMessage, Series, Trace, TraceHop},
+    snapshot::{Alarm, Device, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName},
+};
 
 // The languages of the agent and of runs, for those who see the owner only.
 pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
-pub use crate::provisioning::approval::record::{Approval, ApprovalView, PlanRecord, Signed};
-pub use crate::provisioning::audit::entry::{AuditEntry, AuditEvent};
-pub use crate::provisioning::plan::export;
-pub use crate::provisioning::plan::lines::lines as difference_lines;
-pub use crate::provisioning::plan::model::{
-    ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
-    PlannedChange, Shown,
+#[cfg(feature = "_ground")]
+pub use crate::provisioning::{
+    approval::record::{Approval, ApprovalView, PlanRecord, Signed},
+    audit::entry::{AuditEntry, AuditEvent},
+    plan::export,
+    plan::lines::lines as difference_lines,
+    plan::model::{
+        ChangeDetail, Container, Content, DiffNode, Difference, PlanCheck, PlanList, PlanOutline, PlanVariable,
+        PlannedChange, Shown,
+    },
+    plan::tree::{ChangeFilter, PlanTree, TreePart},
+    policy::finding::{Finding, Severity as FindingSeverity},
+    run::{
+        ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
+        RunLogLine, RunRequest, StepRecord,
+    },
+    shared::crypt::make_plan_key,
+    status::{
+        EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
+        TerraformStatus,
+    },
+    words::{INSTALL, command},
 };
-pub use crate::provisioning::plan::tree::{ChangeFilter, PlanTree, TreePart};
-pub use crate::provisioning::policy::finding::{Finding, Severity as FindingSeverity};
-pub use crate::provisioning::run::{
-    ChangeAction, ChangeCounts, Diagnostic, Failure, LogLevel, Operation, Phase, Progress, ResourceChange, Run,
-    RunLogLine, RunRequest, StepRecord,
-};
-pub use crate::provisioning::shared::crypt::make_plan_key;
-pub use crate::provisioning::status::{
-    EnvironmentStatus, LockHolder, OutputValue, ProvisioningStatus, RunSummary, StateResource, StateView,
-    TerraformStatus,
-};
-pub use crate::provisioning::words::{INSTALL, command};
 
 /// Attaches to the owner of the environment in `folders`; `None` where nobody runs it.
+#[cfg(feature = "_ground")]
 pub async fn attach(folders: &Folders) -> Result<Option<OwnerClient>, AttachError> {
     socket::attach(&folders.socket()).await
 }

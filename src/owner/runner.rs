@@ -76,9 +76,7 @@ async fn carry(
     let rehearsal = Rehearsal::of(environment, folders).await?;
     let providers = rehearsal.as_ref().map_or(Providers::Real, Rehearsal::providers);
     let adopt = async || match &rehearsal {
-        Some(rehearsal) => {
-            rehearsal.cloud().adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))
-        }
+        Some(rehearsal) => rehearsal.adopt().await,
         None => Ok(()),
     };
     let variables = variables(environment, settings);

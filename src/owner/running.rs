@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::agent::host;
 use super::alarms::Alarms;
 use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
@@ -25,7 +26,6 @@ use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError, AgentSetup};
 use crate::edge_agent::uplink::{Credentials, Roots as TrustRoots, UplinkSettings};
-use crate::edge_agent::{Host, LogEntry};
 use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::loader::{Loader, LoaderStatus};
@@ -335,23 +335,6 @@ async fn bring_up(
         }
     });
     Ok(tasks)
-}
-
-/// What this process does for its agent.
-pub(super) fn host(log: &LogBuffer) -> Host {
-    let filter = log.clone();
-    let set_filter = move |text: &str| filter.set_filter(text);
-    let log = log.clone();
-    let tail = move |lines: usize, level: Option<&str>| {
-        let line = |line: super::snapshot::LogLine| LogEntry {
-            at: line.at,
-            level: line.level,
-            target: line.target,
-            message: line.message,
-        };
-        log.newest(lines, level).into_iter().map(line).collect()
-    };
-    Host { tail_log: Some(Arc::new(tail)), set_log_filter: Some(Arc::new(set_filter)) }
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

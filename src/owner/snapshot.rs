@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ground::TopologySummary;
 use super::hub::HubFaults;
+use super::lamp::Lamp;
+use super::log_buffer::LogLine;
 use crate::clock::ClockReading;
 use crate::edge_agent::report::AgentReport;
+#[cfg(feature = "local")]
 use crate::ingestion::warehouse::ScoreRow;
 use crate::provisioning::status::ProvisioningStatus;
 use crate::settings::{EnvironmentKind, EnvironmentName};
@@ -139,6 +142,7 @@ impl Snapshot {
 }
 
 /// Whether two readings are of a clock that runs alike: only its time has moved on.
+#[cfg(feature = "local")]
 #[must_use]
 pub(super) fn same_mode(one: &ClockReading, other: &ClockReading) -> bool {
     match (one, other) {
@@ -150,6 +154,7 @@ pub(super) fn same_mode(one: &ClockReading, other: &ClockReading) -> bool {
     }
 }
 
+#[cfg(feature = "local")]
 impl From<&ScoreRow> for Score {
     fn from(row: &ScoreRow) -> Self {
         let sums = &row.sums;
@@ -225,20 +230,6 @@ impl StageName {
             Self::Nowcast => "Nowcast",
         }
     }
-}
-
-/// How a stage is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Lamp {
-    /// Not provisioned, not reached yet, or unknown.
-    Unknown,
-    /// Works.
-    Ok,
-    /// Works, but late or with losses.
-    Warning,
-    /// Doesn't work.
-    Failed,
 }
 
 /// One stage's state.
@@ -414,20 +405,4 @@ pub struct Device {
     pub last_error: Option<String>,
     /// What it last said of its own health.
     pub health: Option<DeviceHealth>,
-}
-
-/// A line of the owner's log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LogLine {
-    /// Rises by one a line.
-    pub seq: u64,
-    /// Wall time.
-    pub at: Timestamp,
-    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
-    pub level: String,
-    /// The room that says it.
-    pub target: String,
-    /// What it says, printable.
-    pub message: String,
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::snapshot::{Alarm, Lamp, Score, Severity, Stage, StageName};
+use super::figures::{bytes_in_words, thousands};
+use super::lamp::Lamp;
+use super::snapshot::{Alarm, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::OutboxStatus;
 use crate::edge_agent::report::AgentReport;
@@ -380,39 +382,13 @@ fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size in words has two digits")]
-pub(super) fn bytes_in_words(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(10_080), "10,080");
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    fn rates_and_counts_are_readable() {
         assert_eq!([0, 1, 2].map(|n| counted(n, "row")), ["0 rows", "1 row", "2 rows"]);
-        assert_eq!(bytes_in_words(812), "812 B");
-        assert_eq!(bytes_in_words(8_294), "8.1 KiB");
         assert_eq!(per_second(1.0), "1.0/s");
         assert_eq!(per_second(0.0167), "1.0/min");
     }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::cli::output::{Output, Paint};
-use crate::cli::status::{fact_lines, logs_text, unexpected};
+use crate::cli::words::{fact_lines, logs_text};
 use crate::owner::{self, AgentReport, Answer, LogLine, Request, agent_facts, agent_troubles};
 use crate::station::text::printable;
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::args::{FaultCommand, HubCommand};
 use super::context::Context;
-use super::exit::{Exit, Failure};
-use super::{host, speed, status};
+use super::exit::{Exit, Failure, unexpected};
+use super::{host, speed};
 use crate::owner::{Answer, Fault, HubAnswer, HubAsk, OwnerClient, Proof, Request};
 use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
@@ -74,7 +74,7 @@ pub async fn run(context: &Context, command: HubCommand) -> Result<Exit, Failure
 pub(super) async fn ask_hub(client: &OwnerClient, ask: HubAsk) -> Result<HubAnswer, Failure> {
     match client.ask(Request::Hub(ask)).await? {
         Answer::Hub(answer) => Ok(answer),
-        _ => Err(status::unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -148,7 +148,7 @@ fn content(answer: &HubAnswer) -> Result<Value, Failure> {
         HubAnswer::Device { device } => serde_json::to_value(device),
         HubAnswer::Twin { twin } => serde_json::to_value(twin),
         HubAnswer::Faults { faults } => serde_json::to_value(faults),
-        HubAnswer::ConnectionString { .. } | HubAnswer::Method { .. } => return Err(status::unexpected()),
+        HubAnswer::ConnectionString { .. } | HubAnswer::Method { .. } => return Err(unexpected()),
     };
     written.map_err(|error| Failure::new(Exit::Failed, error))
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::ask_hub;
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::{host, status};
+use crate::cli::exit::{Exit, Failure, unexpected};
+use crate::cli::host;
 use crate::owner::{HubAnswer, HubAsk};
 use crate::station::text::printable;
 
@@ -22,7 +22,7 @@ pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>)
     }
     let client = host::attached(context).await?;
     let HubAnswer::ConnectionString { text } = ask_hub(&client, HubAsk::ConnectionString { id }).await? else {
-        return Err(status::unexpected());
+        return Err(unexpected());
     };
     let secret = SecretString::from(text);
     let output = context.output;

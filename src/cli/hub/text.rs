@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::output::{Output, Paint};
-use crate::cli::status::seconds;
 use crate::cli::table::{Align, table};
+use crate::cli::words::seconds;
 use crate::owner::{HubAnswer, HubDevice, HubFaults, HubTwin, Standing, twin_lines};
 use crate::station::text::printable;
 

@@ -10,8 +10,7 @@ use super::ground::Ground;
 use super::stake;
 use crate::cli::args::Approve;
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::status::unexpected;
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::owner::{Answer, FindingSeverity, Operation, Phase, Request, Run, RunSummary, command};
 use crate::station::text::printable;
 

@@ -3,8 +3,7 @@
 use super::confirm::{Answered, confirm};
 use super::ground::Ground;
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::status::unexpected;
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::owner::{Answer, Request, Run};
 use crate::station::text::printable;
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::status::unexpected;
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::owner::provisioning::Provisioner;
 use crate::owner::{
     Answer, AskError, ChangeDetail, EnvironmentStatus, OwnerClient, PlanList, PlanOutline, ProvisioningStatus, Request,

@@ -6,8 +6,7 @@ use super::show::{Form, plan_text};
 use super::text;
 use crate::cli::args::Plan;
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::status::unexpected;
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::owner::{Answer, Operation, Request, RunRequest};
 
 /// Plans.

@@ -37,6 +37,7 @@ use super::exit::{Exit, Failure};
 pub use approve::waiting;
 pub use ground::Ground;
 pub use stake::findings;
+#[cfg(feature = "local")]
 pub use text::status_text;
 
 /// Carries out one of the commands.

@@ -3,8 +3,7 @@
 use super::ground::Ground;
 use super::{discard, text};
 use crate::cli::context::Context;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::status::unexpected;
+use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::owner::{Answer, AskError, Request, command};
 use crate::settings::{EnvironmentKind, EnvironmentName};
 

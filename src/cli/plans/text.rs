@@ -4,18 +4,21 @@ use jiff::Timestamp;
 
 use super::stake::findings;
 use crate::cli::output::{Output, Paint};
-use crate::cli::status::seconds;
 use crate::cli::table::{Align, table};
+use crate::cli::words::seconds;
 use crate::owner::{
-    ChangeAction, EnvironmentStatus, FindingSeverity, Operation, OutputValue, Phase, Progress, ProvisioningStatus,
-    ResourceChange, Run, RunSummary, StateView, TerraformStatus, command,
+    ChangeAction, EnvironmentStatus, FindingSeverity, Operation, OutputValue, Phase, Progress, ResourceChange, Run,
+    RunSummary, StateView, command,
 };
+#[cfg(feature = "local")]
+use crate::owner::{ProvisioningStatus, TerraformStatus};
 use crate::settings::{EnvironmentKind, EnvironmentName};
 use crate::station::text::printable;
 
 use Align::{Left, Right};
 
 /// Runs that `status` shows.
+#[cfg(feature = "local")]
 const RUNS: usize = 20;
 
 /// A run's plan: what it changes, what has drifted, and what to do next.
@@ -274,6 +277,7 @@ pub fn lines(text: &str) -> String {
 }
 
 /// What `status plans` writes.
+#[cfg(feature = "local")]
 pub fn status_text(plans: &ProvisioningStatus, of: &EnvironmentName, now: Timestamp, output: Output) -> String {
     let mut text = match (&plans.terraform, plans.terraform.fault()) {
         (TerraformStatus::Found { path, version }, _) => {

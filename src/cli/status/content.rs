@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::is_healthy;
 use crate::cli::args::Section;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Failure, unexpected};
 use crate::clock::ClockReading;
 use crate::owner::{
     AgentReport, Alarm, Answer, AskError, Device, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, LoadedFile,
@@ -175,11 +175,6 @@ pub async fn gather(client: &OwnerClient, snapshot: &Snapshot, section: Section)
         healthy: is_healthy(snapshot),
         body,
     })
-}
-
-/// An owner that answers something else is of another version than its protocol says.
-pub fn unexpected() -> Failure {
-    Failure::new(Exit::Failed, "owner: it answered what wasn't asked; restart it with this skydeck")
 }
 
 async fn telemetry(client: &OwnerClient, snapshot: &Snapshot) -> Result<Telemetry, Failure> {

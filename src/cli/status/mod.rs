@@ -7,9 +7,6 @@ mod content;
 pub mod fixture;
 mod text;
 
-pub use content::unexpected;
-pub use text::{fact_lines, logs_text, seconds};
-
 use std::time::Duration;
 
 use super::args::Section;

@@ -7,10 +7,9 @@ use crate::cli::headless::{lamp_word, severity_word};
 use crate::cli::output::{Output, Paint};
 use crate::cli::plans;
 use crate::cli::table::{Align, table};
+use crate::cli::words::{fact_lines, logs_text, paint, seconds};
 use crate::clock::ClockReading;
-use crate::owner::{
-    Alarm, Device, Fact, HubDevice, Lamp, LoadedFile, LogLine, Pipe, Score, Severity, Snapshot, agent_facts,
-};
+use crate::owner::{Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, agent_facts};
 use crate::station::text::printable;
 use crate::station::{Prediction, Variable};
 
@@ -264,24 +263,6 @@ fn prediction_text(prediction: &Prediction) -> String {
     text
 }
 
-/// Facts one a line, with a bar where a bound is used.
-pub fn fact_lines(facts: &[Fact], output: Output) -> String {
-    let line = |fact: &Fact| {
-        let used = fact.share.map(|share| format!("  {}", bar(share))).unwrap_or_default();
-        let text = format!("{}{used}", fact.text);
-        let text = if fact.lamp > Lamp::Ok { output.paint(paint(fact.lamp), &text) } else { text };
-        format!("  {:<16}{text}\n", fact.label)
-    };
-    facts.iter().map(line).collect()
-}
-
-/// A share of ten cells with its figure: `███░░░░░░░ 31 %`.
-fn bar(share: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10")]
-    let full = (share.clamp(0.0, 1.0) * 10.0).round() as usize;
-    format!("{}{} {:.0} %", "█".repeat(full), "░".repeat(10 - full), share * 100.0)
-}
-
 fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, Timestamp)) -> String {
     let row = |device: &Device| {
         let registered = devices.registered.iter().find(|known| known.device_id == device.id);
@@ -369,21 +350,6 @@ fn outbox_words(device: &Device) -> String {
     format!("{} of {}{given_up}", thousands(device.outbox_rows), thousands(device.outbox_max_rows))
 }
 
-/// Lines of a log, one each. Ends in a line break.
-pub fn logs_text(lines: &[LogLine], output: Output) -> String {
-    let line = |line: &LogLine| {
-        let level = format!("{:<5}", line.level);
-        let level = match line.level.as_str() {
-            "ERROR" => output.paint(Paint::Fail, &level),
-            "WARN" => output.paint(Paint::Warn, &level),
-            _ => output.paint(Paint::Dim, &level),
-        };
-        let at = line.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-        format!("{at} {level} {}: {}\n", printable(&line.target), printable(&line.message))
-    };
-    if lines.is_empty() { "the log is empty\n".to_owned() } else { lines.iter().map(line).collect() }
-}
-
 fn alarms_text(alarms: &[Alarm], output: Output) -> String {
     if alarms.is_empty() {
         return "no alarm is raised\n".to_owned();
@@ -400,15 +366,6 @@ fn alarms_text(alarms: &[Alarm], output: Output) -> String {
         format!("{}  {severity}  {rule}  {}{acknowledged}\n", minute(alarm.raised_at), printable(&alarm.message))
     };
     alarms.iter().map(line).collect()
-}
-
-const fn paint(lamp: Lamp) -> Paint {
-    match lamp {
-        Lamp::Unknown => Paint::Dim,
-        Lamp::Ok => Paint::Ok,
-        Lamp::Warning => Paint::Warn,
-        Lamp::Failed => Paint::Fail,
-    }
 }
 
 fn dash() -> String {
@@ -428,18 +385,6 @@ fn minute(at: Timestamp) -> String {
 /// Time since `at`, of pipeline time; what lies ahead of the clock is `0 s` old.
 fn age(now: Timestamp, at: Timestamp) -> String {
     seconds(now.duration_since(at).as_secs_f64().max(0.0))
-}
-
-/// A duration to two or three figures: `41 ms`, `2.4 s`, `7 min`, `5 h`, `3 d`.
-pub fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.0995 => format!("{:.0} ms", s * 1000.0),
-        s if s < 9.95 => format!("{s:.1} s"),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
-        s => format!("{:.0} d", s / 86_400.0),
-    }
 }
 
 fn median(values: &[f64]) -> Option<f64> {
@@ -488,14 +433,5 @@ mod tests {
             assert_eq!(json["healthy"], false);
             assert_eq!(json["clock"]["mode"], "replay");
         }
-    }
-
-    #[test]
-    fn durations_keep_two_or_three_figures() {
-        let shown: Vec<_> = [0.0004, 0.0412, 0.0996, 2.44, 9.96, 119.4, 120.0, 7199.0, 7200.0, 200_000.0]
-            .into_iter()
-            .map(seconds)
-            .collect();
-        assert_eq!(shown, ["0 ms", "41 ms", "0.1 s", "2.4 s", "10 s", "119 s", "2 min", "120 min", "2 h", "2 d"]);
     }
 }

@@ -1,10 +1,17 @@
 //! The edge agent as an owner sees it: its report in words, and the agent that runs alone.
 
+#[cfg(feature = "agent")]
 mod alone;
 #[cfg(test)]
 pub mod fixture;
+#[cfg(any(feature = "agent", feature = "local"))]
+mod host;
 mod words;
 
+#[cfg(feature = "agent")]
 pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
+#[cfg(any(feature = "agent", feature = "local"))]
+pub(super) use self::host::host;
 pub use self::words::{Fact, agent_facts, agent_troubles};
+#[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 
 use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, VerdictStatus};
 use crate::edge_agent::uplink::{Metered, Quota};
-use crate::owner::snapshot::Lamp;
+use crate::owner::figures::{bytes_in_words, thousands};
+use crate::owner::lamp::Lamp;
 use crate::station::text::printable;
 
 /// One fact. Its text is printable.
@@ -167,9 +168,9 @@ fn metered(metered: &Metered) -> Fact {
         if metered.holding.is_empty() { String::new() } else { format!("; {} wait", metered.holding.join(" and ")) };
     let text = format!(
         "{} of {} today, {} saved{anew}{holding}",
-        size(metered.spent_bytes),
-        size(metered.budget_bytes),
-        size(metered.saved_bytes)
+        bytes_in_words(metered.spent_bytes),
+        bytes_in_words(metered.budget_bytes),
+        bytes_in_words(metered.saved_bytes)
     );
     let lamp = if is_spent(metered) { Lamp::Warning } else { Lamp::Unknown };
     Fact { share: Some(share(metered.spent_bytes, metered.budget_bytes)), ..Fact::lit("metered", lamp, text) }
@@ -177,8 +178,12 @@ fn metered(metered: &Metered) -> Fact {
 
 fn outbox(report: &AgentReport) -> Fact {
     let outbox = &report.outbox;
-    let mut text =
-        format!("{} of {} messages, {}", thousands(outbox.rows), thousands(outbox.max_rows), size(outbox.bytes));
+    let mut text = format!(
+        "{} of {} messages, {}",
+        thousands(outbox.rows),
+        thousands(outbox.max_rows),
+        bytes_in_words(outbox.bytes)
+    );
     if outbox.given_up > 0 {
         text.push_str(&format!("; {} given up over the bound", thousands(outbox.given_up)));
     }
@@ -251,7 +256,7 @@ fn pictures(camera: Option<&CameraReport>) -> Fact {
         camera.taken,
         camera.uploaded,
         camera.waiting,
-        size(camera.waiting_bytes)
+        bytes_in_words(camera.waiting_bytes)
     );
     if camera.given_up > 0 {
         text.push_str(&format!(", {} given up", camera.given_up));
@@ -290,14 +295,6 @@ fn span(seconds: f64) -> String {
         s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
         s => format!("{:.1} d", s / 86_400.0),
     }
-}
-
-fn thousands(number: u64) -> String {
-    crate::owner::stages::thousands(number)
-}
-
-fn size(bytes: u64) -> String {
-    crate::owner::stages::bytes_in_words(bytes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `view` – what they are answered · `twin` – a twin, desired beside reported · `carry` – how it is done, on the hub's
 //! handle.
 
+#[cfg(feature = "local")]
 mod carry;
 #[cfg(test)]
 pub mod fixture;
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(feature = "local")]
 pub(super) use self::carry::{carry_out, faults_view};
 pub use self::twin::{Standing, TwinLine, twin_lines};
 pub use self::view::{Authentication, HubDevice, HubFaults, HubTwin, Thumbprints, TwinProperties};

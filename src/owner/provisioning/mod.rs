@@ -2,6 +2,7 @@
 //! their own; what is known of them is read from the folders they write to.
 
 mod asking; // runs made, approved, applied, ended
+#[cfg(feature = "local")]
 mod follow; // into the snapshots
 mod judging; // a plan, by the policies as they are now
 mod look; // how an environment stands, read from its folder
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(feature = "local")]
 pub(super) use self::follow::follow;
 use self::look::Looker;
 use self::watching::Watching;
@@ -333,6 +335,7 @@ impl Provisioner {
     }
 
     /// Looks whether Terraform is there by now.
+    #[cfg(feature = "local")]
     async fn look_for_terraform(&self) {
         // What is found is kept for the next status; what isn't is known already.
         drop(self.find_terraform().await);

@@ -18,6 +18,8 @@
 //! brings the folder of runs here and the store together, by [`publish`] and [`fetch`]; [`link`] is what a home
 //! remembers of that, [`telling`] brings what was done into the trail, [`clean`] makes what comes printable. Called by `owner`, for environments in the cloud.
 
+#[cfg(feature = "cloud")]
+mod azure; // a container in Azure, opened
 pub mod clean; // what others wrote, made printable
 pub mod crypt; // plans, encrypted
 pub mod error; // what can go wrong, in words

@@ -181,7 +181,7 @@ impl Objects {
         let text = error.to_string();
         let code = code(error);
         let shown = |text: &str| self.masks.apply(&printable(text.trim()));
-        let http = chain(error).any(|error| error.is::<object_store::client::HttpError>());
+        let http = chain(error).any(is_http);
         if let Some((_, words)) = text.split_once("get-access-token' command failed: ") {
             return SharedError::NotSignedIn { place, reason: shown(words.lines().next().unwrap_or(words)) };
         }
@@ -235,6 +235,18 @@ fn code(error: &Error) -> Option<String> {
 
 fn chain(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |&error| error.source())
+}
+
+/// Whether it is one of the way to a store over HTTP.
+#[cfg(feature = "cloud")]
+fn is_http(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<object_store::client::HttpError>()
+}
+
+/// Whether it is one of the way to a store over HTTP: none is reached that way.
+#[cfg(not(feature = "cloud"))]
+const fn is_http(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
 }
 
 /// The innermost cause, which is the system's: "Connection refused", "failed to lookup address".

@@ -1,6 +1,4 @@
-//! What viewers and the owner say to each other: requests, answers, events.
-//!
-//! One JSON object a line over the owner's socket; in one process the same values go through a channel.
+//! What can be asked of the owner of an environment, and what it answers.
 
 use std::sync::Arc;
 
@@ -8,31 +6,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::hub::{HubAnswer, HubAsk};
-use super::snapshot::{LogLine, Snapshot};
 use crate::clock::ledger::Hop;
 use crate::edge_agent::report::AgentReport;
+use crate::owner::hub::{HubAnswer, HubAsk};
+use crate::owner::log_buffer::LogLine;
 use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
 use crate::provisioning::status::{RunSummary, StateView};
 use crate::settings::EnvironmentName;
 use crate::station::{Prediction, Variable};
-
-/// Version of the protocol; an owner refuses a viewer of another one.
-pub const PROTOCOL_VERSION: u32 = 1;
-
-/// What a viewer sends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Envelope {
-    /// [`PROTOCOL_VERSION`].
-    pub v: u32,
-    /// Chosen by the viewer; the answer bears it.
-    pub id: u64,
-    /// What is asked.
-    pub request: Request,
-}
 
 /// What a viewer can ask for or command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -310,52 +293,6 @@ impl Request {
                 | Self::ImportApproval { .. }
         )
     }
-}
-
-/// What the owner sends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Reply {
-    /// A changed snapshot, to subscribers.
-    Snapshot {
-        /// The state.
-        snapshot: Arc<Snapshot>,
-    },
-    /// The answer to a request.
-    Answer {
-        /// The request's id.
-        id: u64,
-        /// What was asked for.
-        answer: Answer,
-    },
-    /// A request that failed.
-    Refused {
-        /// The request's id; 0 where it couldn't be read.
-        id: u64,
-        /// What failed, why, and what to do next.
-        error: String,
-        /// The kind of reason, where a program can act on it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        why: Option<Refusal>,
-    },
-}
-
-/// Why a request was refused, where a program can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// What was asked about isn't there.
-    NotFound,
-    /// The policies deny the plan.
-    Denied,
-    /// Nobody approved the plan whose approval counts.
-    NotApproved,
-    /// The plan or its approval is too old.
-    Expired,
-    /// What the plan was made of has moved on.
-    Stale,
-    /// Somebody else is at work.
-    Locked,
 }
 
 /// An answer's content.

@@ -1,16 +1,15 @@
-//! Rehearsals: Terraform on emulated providers, which plan and apply on any machine and can't touch a real account.
+//! Emulated providers, served in this process.
 
 use std::path::Path;
 use std::process::Command;
 
-use super::sockets::SocketFolder;
 use crate::local_cloud::cloud::Cloud;
 use crate::local_cloud::providers::{self, Serving};
+use crate::owner::sockets::SocketFolder;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::files;
 use crate::provisioning::terraform::command::{Caller, Providers};
 use crate::provisioning::terraform::find::Terraform;
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders};
 
 /// Emulated providers that are being served, and the cloud they apply to. Dropping it ends them.
 #[derive(Debug)]
@@ -21,14 +20,6 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// The rehearsal that an environment's runs use; none where its providers are real.
-    pub async fn of(environment: &EnvironmentName, folders: &Folders) -> Result<Option<Self>, ProvisioningError> {
-        match environment.kind() {
-            EnvironmentKind::Cloud => Ok(None),
-            EnvironmentKind::Demo | EnvironmentKind::Local => Self::start(&folders.cloud()).await.map(Some),
-        }
-    }
-
     /// Serves the providers on the cloud in `folder`, which is made if need be.
     pub async fn start(folder: &Path) -> Result<Self, ProvisioningError> {
         files::make_folder(folder)?;
@@ -51,6 +42,11 @@ impl Rehearsal {
     #[must_use]
     pub const fn cloud(&self) -> &Cloud {
         &self.cloud
+    }
+
+    /// Takes in what runs already, so that a first apply finds it there.
+    pub async fn adopt(&self) -> Result<(), ProvisioningError> {
+        self.cloud.adopt().await.map_err(|error| ProvisioningError::Refused(error.to_string()))
     }
 
     /// Terraform with `arguments` in `folder` on these providers, not started yet. `shelter` is its home, with nothing
