@@ -9,6 +9,7 @@ mod hub;
 mod plans;
 #[cfg(feature = "_ground")]
 mod policy;
+mod sky;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ pub use hub::{FaultCommand, HubCommand};
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 #[cfg(feature = "_ground")]
 pub use policy::Policy;
+pub use sky::{Method, Sky};
 
 #[cfg(feature = "console")]
 const EXAMPLES: &str = "\
@@ -297,6 +299,9 @@ pub enum Command {
     /// Policies: list, test, explain them; judge a plan by them
     #[command(subcommand)]
     Policy(Policy),
+    /// Pictures of the sky: how well clouds are told from it
+    #[command(subcommand)]
+    Sky(Sky),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use super::agent::AgentError;
+use super::camera::features_last;
 use super::methods::Answer;
 use super::outbox::Dated;
 use super::pace::{Pace, Taken};
@@ -214,6 +215,13 @@ impl Reader {
             chunk.aside.push((format!("{reading:?}"), words + &reasons.join("; ")));
         }
         measurement.clock = dating.note;
+        if dating.is_known {
+            let max_age = features_last(self.shared.effective.borrow().capture_every_min);
+            measurement.sky = self.shared.newest.sky(measurement.measured_at, max_age);
+            if let Some(lx) = measurement.illuminance_lx {
+                self.shared.newest.put_light(measurement.measured_at, lx);
+            }
+        }
         chunk.measured += 1;
         chunk.last_measured_at = Some(measurement.measured_at);
         if dating.is_known

@@ -34,6 +34,7 @@ mod rivals;
 pub mod runner;
 #[cfg(feature = "local")]
 mod running;
+pub mod sky;
 #[cfg(feature = "_ground")]
 mod snapshot;
 mod socket;

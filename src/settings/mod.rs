@@ -22,9 +22,9 @@ pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes, is_host, is_host_name};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, AlarmSettings, CameraSettings, ColorMode, ConsoleSettings, HubSettings, IngestionSettings,
-    LinkSettings, LinkTransport, LogSettings, ProvisioningSettings, Settings, SourceKind, SourceSettings,
-    StationSettings,
+    AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, HubSettings,
+    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, ProvisioningSettings, Settings,
+    SkySettings, SourceKind, SourceSettings, StationSettings,
 };
 pub use secret::{SecretError, SecretReference};
 pub use window::{ChangeWindow, InvalidChangeWindow};

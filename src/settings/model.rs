@@ -21,6 +21,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// The camera.
     pub camera: CameraSettings,
+    /// How the camera sees the sky, and how that is judged.
+    pub sky: SkySettings,
     /// The link to a hub.
     pub link: LinkSettings,
     /// The local hub.
@@ -145,21 +147,105 @@ impl Default for AgentSettings {
     }
 }
 
-/// The camera.
+/// The camera: one of a command, a folder and a URL, or a drawn sky.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CameraSettings {
-    /// A program and its arguments that takes one picture and writes it, a JPEG, to `{file}`; absent is no camera.
+    /// A program and its arguments that takes one picture and writes it, a JPEG or PNG, to `{file}`.
     pub command: Option<String>,
-    /// Minutes between pictures, 1 to 1440; absent takes one only when asked.
+    /// A folder into which something else puts pictures; the newest whole one is taken.
+    pub folder: Option<PathBuf>,
+    /// Where a camera in the network answers a GET with one picture, `http` or `https`.
+    pub url: Option<String>,
+    /// The name with which that camera is signed in to (HTTP's Basic scheme).
+    pub user: Option<String>,
+    /// The password that goes with it: a reference.
+    pub password: Option<String>,
+    /// Whether a replay without any of these has its sky drawn.
+    pub rendered: bool,
+    /// Minutes between pictures, 1 to 1440; absent takes one only when asked, of a folder each new one, and draws one every
+    /// 10 minutes of pipeline time.
     pub every_min: Option<u32>,
     /// MiB of pictures kept until they are uploaded, 1 to 100,000.
     pub spool_mib: u32,
+    /// KiB of pictures uploaded a second, 8 to 1,000,000; absent is no bound.
+    pub max_upload_kib_per_s: Option<u32>,
 }
 
 impl Default for CameraSettings {
     fn default() -> Self {
-        Self { command: None, every_min: None, spool_mib: 512 }
+        Self {
+            command: None,
+            folder: None,
+            url: None,
+            user: None,
+            password: None,
+            rendered: true,
+            every_min: None,
+            spool_mib: 512,
+            max_upload_kib_per_s: None,
+        }
+    }
+}
+
+/// How a lens maps angles to distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LensProjection {
+    /// A fisheye: the distance from the centre grows with the angle from the axis.
+    Equidistant,
+    /// A common lens: it grows with the angle's tangent.
+    Rectilinear,
+}
+
+/// A rule that tells cloud from sky by colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CloudRule {
+    /// Red over blue above 0.8.
+    RedBlue,
+    /// (B − R)/(B + R) below 0.15.
+    Nrbr,
+    /// Saturation below 0.35.
+    Saturation,
+    /// A threshold that each picture gives itself.
+    Hyta,
+}
+
+/// How the camera sees the sky, and how that is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkySettings {
+    /// The lens; absent is unknown: no sun on the picture, and motion in pixels only.
+    pub projection: Option<LensProjection>,
+    /// Degrees of sky across the picture's shorter side, 1 to 360; at most 170 rectilinear.
+    pub fov_deg: f64,
+    /// Azimuth of the picture's top while the camera looks straight up, degrees clockwise from north, 0 to 360.
+    pub north_deg: f64,
+    /// Where the lens's axis meets the picture, share of its width from the left, 0 to 1.
+    pub centre_x: f64,
+    /// The same, share of its height from the top, 0 to 1.
+    pub centre_y: f64,
+    /// How far the axis is tilted away from the zenith, towards the picture's bottom, degrees, 0 to 90.
+    pub tilt_deg: f64,
+    /// A PNG, bright where the picture shows sky; absent is all that the lens sees above the horizon.
+    pub horizon_mask: Option<PathBuf>,
+    /// The rule that gives the cloud cover.
+    pub cloud_rule: CloudRule,
+}
+
+impl Default for SkySettings {
+    fn default() -> Self {
+        Self {
+            projection: None,
+            fov_deg: 180.0,
+            north_deg: 0.0,
+            centre_x: 0.5,
+            centre_y: 0.5,
+            tilt_deg: 0.0,
+            horizon_mask: None,
+            cloud_rule: CloudRule::RedBlue,
+        }
     }
 }
 
