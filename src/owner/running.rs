@@ -216,6 +216,8 @@ async fn bring_up(
     let setup = AgentSetup {
         data,
         station: &settings.station,
+        quality: &settings.quality,
+        sensors: &settings.sensors,
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,

@@ -2,11 +2,14 @@
 //!
 //! Every field has a default, written in `config/default.toml` and held equal to it by a test.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::quality::QualitySettings;
+use super::sensors::model::SensorSettings;
 use crate::station::StationMetadata;
 
 /// Everything that can be set. Rooms are given their own group, never the whole.
@@ -17,6 +20,10 @@ pub struct Settings {
     pub station: StationSettings,
     /// Where readings come from.
     pub source: SourceSettings,
+    /// The sensors of `source.kind = "sensors"`, by name.
+    pub sensors: BTreeMap<String, SensorSettings>,
+    /// Limits of the quality control.
+    pub quality: QualitySettings,
     /// The edge agent.
     pub agent: AgentSettings,
     /// The camera.
@@ -90,6 +97,10 @@ pub enum SourceKind {
     Replay,
     /// A file to which another program appends one JSON reading a line.
     Lines,
+    /// The sensors of `[sensors.NAME]`, put together.
+    Sensors,
+    /// Made-up readings at any rate, for load tests.
+    Sim,
     /// No source: the agent only drains its outbox.
     None,
 }
@@ -106,11 +117,15 @@ pub struct SourceSettings {
     pub speed: u32,
     /// Replay: days of the series that lie in the outbox at the first start, 0 to 20.
     pub backlog_days: u32,
+    /// Sim: readings a second, 0.001 to 100,000.
+    pub rate_per_s: f64,
+    /// Sim: what its readings are drawn from; the same seed gives the same ones.
+    pub seed: u32,
 }
 
 impl Default for SourceSettings {
     fn default() -> Self {
-        Self { kind: SourceKind::Replay, path: None, speed: 60, backlog_days: 7 }
+        Self { kind: SourceKind::Replay, path: None, speed: 60, backlog_days: 7, rate_per_s: 1.0, seed: 1 }
     }
 }
 

@@ -15,6 +15,7 @@ use super::*;
 use crate::settings::SourceKind;
 use crate::station::{Message, MessageKind};
 
+mod sensing;
 mod storage;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ async fn agent(data: &Path, camera: Option<String>) -> Agent {
     let setup = AgentSetup {
         data,
         station: &StationSettings::default(),
+        quality: &crate::settings::QualitySettings::default(),
+        sensors: &BTreeMap::new(),
         source: &source,
         agent: &AgentSettings::default(),
         camera: &camera,

@@ -135,7 +135,8 @@ pub async fn start(
 ) -> Result<AgentAlone, AloneError> {
     let link = resolve(&settings.link, &settings.station)?.ok_or_else(|| AloneError::NoHub(environment.clone()))?;
     let link = link.with_agent(&settings.agent);
-    if settings.source.kind == SourceKind::Replay && !is_this_machine(&link.host) {
+    let is_made_up = matches!(settings.source.kind, SourceKind::Replay | SourceKind::Sim);
+    if is_made_up && !is_this_machine(&link.host) {
         return Err(AloneError::Replay(printable(&link.hub_host_name)));
     }
     let lock = FolderLock::take(&folders.data.join("agent"))?;
@@ -144,6 +145,8 @@ pub async fn start(
     let setup = AgentSetup {
         data: &folders.data,
         station: &settings.station,
+        quality: &settings.quality,
+        sensors: &settings.sensors,
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,
