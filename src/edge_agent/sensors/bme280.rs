@@ -24,7 +24,7 @@ const IS_BME280: u8 = 0x60;
 /// What a BMP280 says it is; it has no humidity.
 const IS_BMP280: u8 = 0x58;
 /// Oversampling ×1 of temperature and pressure, forced mode.
-const FORCED: u8 = 0b001_001_01;
+const FORCED: u8 = 1 << 5 | 1 << 2 | 1;
 /// Longest measurement at ×1 of all three, ms: 1.25 + 2.3 + 2 · (2.3 + 0.575) (appendix B).
 const LONGEST_MS: u32 = 10;
 /// How often its status is looked at before it counts as stuck.
