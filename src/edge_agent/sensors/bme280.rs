@@ -237,7 +237,7 @@ mod tests {
             values.iter().map(|(variable, ..)| *variable).collect::<Vec<_>>(),
             [Variable::Temperature, Variable::Humidity, Variable::Pressure]
         );
-        assert!((values[2].1 - 1006.532_7).abs() < 0.000_2);
+        assert!((values[2].1 - 1_006.532_7).abs() < 0.000_2);
         // By hand, of adc = 27392 and t_fine = 128422: 51622 above 76800;
         // 27392 − (301·64 + 50/16384·51622) = 7970.462; · 367/65536·(1 + 30/67108864·51622) = 45.6644;
         // · (1 − 75·45.6644/524288) = 45.3661.
