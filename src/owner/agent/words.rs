@@ -353,6 +353,36 @@ mod tests {
     }
 
     #[test]
+    fn every_sensor_says_how_it_is() {
+        let sensor = |name: &str, state, reads, errors, last_error: Option<&str>| SensorReport {
+            name: name.into(),
+            kind: "serial".into(),
+            state,
+            since: Some(at("2026-03-02T12:00:00Z")),
+            last_read_at: (reads > 0).then(|| at("2026-03-02T13:04:00Z")),
+            reads,
+            errors,
+            last_error: last_error.map(Into::into),
+            ..SensorReport::default()
+        };
+        let mut report = report();
+        report.source.sensors = vec![
+            sensor("board", SensorState::Read, 1234, 2, Some("sensors.board: no JSON\u{1b}")),
+            sensor("gone", SensorState::Absent, 7, 3, Some("sensors.gone: was unplugged")),
+            sensor("new", SensorState::Waiting, 0, 0, None),
+        ];
+        let text = written(&report);
+        for line in [
+            "sensor        Ok  board (serial): 1,234 readings, last read 2026-03-02 13:04Z; 2 errors, the last: sensors.board: no JSON",
+            "sensor        Warning  gone (serial): absent since 2026-03-02 12:00Z, last read 2026-03-02 13:04Z; 3 errors, the last: \
+             sensors.gone: was unplugged",
+            "sensor        Unknown  new (serial): not read yet",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
     fn an_agent_that_is_well_has_no_trouble_and_one_that_is_not_says_each() {
         let mut report = report();
         (report.uplink.waits_until, report.uplink.warning) = (None, None);

@@ -76,6 +76,14 @@ async fn what_sensors_give_is_stored_flagged_and_told_of() {
     let measurement = tokio::time::timeout(SOON, flagged).await.expect("soon");
     assert_eq!((measurement.temperature_c, measurement.pressure_hpa), (Some(41.0), Some(955.0)));
     assert_eq!(measurement.qc, BTreeMap::from([(Variable::Temperature, QcFlag::Implausible)]));
+    let keeping = tokio::spawn({
+        let shared = Arc::clone(&agent.shared);
+        async move { keep_report(&shared).await }
+    });
+    let mut report = handles.report.clone();
+    let kept = report.wait_for(|report| !report.source.sensors.is_empty());
+    tokio::time::timeout(SOON, kept).await.expect("soon").expect("open");
+    keeping.abort();
     let diagnosed = serving.call("diagnose", Value::Null).await.payload;
     let sensors = &diagnosed["report"]["source"]["sensors"];
     assert_eq!((&sensors[1]["name"], &sensors[1]["state"]), (&json!("program"), &json!("read")));
