@@ -328,6 +328,8 @@ pub enum Section {
     Plans,
     /// The newest value of each variable, its tendency and the last day's range
     Telemetry,
+    /// The pictures, what was seen on them, the cloud cover of the last hours
+    Sky,
     /// Pipes, the notice queue, the copy history
     Loads,
     /// The newest nowcast and verification so far

@@ -10,6 +10,7 @@ mod ground;
 pub mod hub;
 mod lock;
 mod log_buffer;
+mod pictures;
 pub mod policies;
 mod protocol;
 pub mod provisioning;
@@ -24,6 +25,7 @@ mod socket;
 mod sockets;
 mod stages;
 mod stores;
+mod views;
 
 use crate::settings::Folders;
 
@@ -33,15 +35,16 @@ pub use ground::TopologySummary;
 pub use hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines};
 pub use lock::{FolderLock, LockError};
 pub use log_buffer::{BufferLayer, LogBuffer};
-pub use protocol::{
-    Answer, Envelope, LoadedFile, NowcastView, PROTOCOL_VERSION, Point, ReceivedMessage, Refusal, Reply, Request,
-    Series, Trace, TraceHop,
-};
+pub use protocol::{Answer, Envelope, PROTOCOL_VERSION, Refusal, Reply, Request};
 pub use running::{Running, StartError, start, start_with};
 pub use snapshot::{
     Alarm, Device, Lamp, LogLine, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName,
 };
 pub use socket::{AttachError, ask_once};
+pub use views::{
+    CloudCover, Extremes, FlagMark, LoadedFile, NowcastView, PicturePlace, PictureView, Point, ReceivedMessage, Series,
+    ShownPicture, Trace, TraceHop,
+};
 
 // The languages of the agent and of runs, for those who see the owner only.
 pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};

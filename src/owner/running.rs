@@ -15,6 +15,7 @@ use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
 use super::lock::{FolderLock, LockError, make_private};
 use super::log_buffer::LogBuffer;
+use super::pictures::Pictures;
 use super::provisioning::Provisioner;
 use super::publisher::Publisher;
 use super::snapshot::Snapshot;
@@ -283,6 +284,7 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        pictures: Pictures::new(stores.containers.clone()),
         hub: hub.clone(),
         agent: handles.report.clone(),
         environment: environment.clone(),

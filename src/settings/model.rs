@@ -371,6 +371,60 @@ pub enum ColorMode {
     Never,
 }
 
+/// By which way the console shows pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphicsMode {
+    /// As the terminal can, which is asked for it.
+    Auto,
+    /// By kitty's graphics protocol.
+    Kitty,
+    /// By sixels.
+    Sixel,
+    /// By iTerm2's inline images.
+    Iterm2,
+    /// In half blocks; the terminal isn't asked.
+    Blocks,
+    /// Not at all; what is known of them is said in words.
+    Off,
+}
+
+/// Unit of temperatures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TemperatureUnit {
+    /// Degrees Celsius.
+    #[serde(rename = "C")]
+    Celsius,
+    /// Degrees Fahrenheit.
+    #[serde(rename = "F")]
+    Fahrenheit,
+}
+
+/// Unit of pressures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PressureUnit {
+    /// Hectopascal.
+    #[serde(rename = "hPa")]
+    Hectopascal,
+    /// Inches of mercury at 0 °C.
+    #[serde(rename = "inHg")]
+    InchOfMercury,
+}
+
+/// Unit of wind speeds on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WindUnit {
+    /// Metres a second.
+    #[serde(rename = "m/s")]
+    MetreASecond,
+    /// Kilometres an hour.
+    #[serde(rename = "km/h")]
+    KilometreAnHour,
+    /// Knots.
+    #[serde(rename = "kn")]
+    Knot,
+}
+
 /// The terminal console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -383,6 +437,14 @@ pub struct ConsoleSettings {
     pub mouse: bool,
     /// Least time between two frames, ms, 8 to 1000.
     pub frame_floor_ms: u64,
+    /// By which way pictures are shown.
+    pub graphics: GraphicsMode,
+    /// Unit of temperatures.
+    pub temperature_unit: TemperatureUnit,
+    /// Unit of pressures.
+    pub pressure_unit: PressureUnit,
+    /// Unit of wind speeds.
+    pub wind_unit: WindUnit,
     /// A keymap laid over the built-in one.
     pub keymap: Option<PathBuf>,
     /// Folder that exports are written to; absent is the folder skydeck was started in.
@@ -398,6 +460,10 @@ impl Default for ConsoleSettings {
             color: ColorMode::Auto,
             mouse: true,
             frame_floor_ms: 33,
+            graphics: GraphicsMode::Auto,
+            temperature_unit: TemperatureUnit::Celsius,
+            pressure_unit: PressureUnit::Hectopascal,
+            wind_unit: WindUnit::MetreASecond,
             keymap: None,
             export_dir: None,
             read_only: false,

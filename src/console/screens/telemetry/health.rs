@@ -1,0 +1,41 @@
+//! What is known of the sensors and of the quality of their values, in words.
+
+use ratatui::style::Style;
+
+use crate::console::screens::Context;
+use crate::console::widgets::value::{age, count};
+use crate::station::QcFlag;
+use crate::station::text::printable;
+
+/// A flag in a word or two.
+pub const fn flag(flag: QcFlag) -> &'static str {
+    match flag {
+        QcFlag::Clipped => "clipped to its range",
+        QcFlag::OutOfRange => "rejected: outside its physical range",
+        QcFlag::NotFinite => "rejected: not a number",
+        QcFlag::Derived => "derived",
+    }
+}
+
+/// How the sensors are: where readings come from, how many, what was rejected, what is wrong.
+pub fn lines(ctx: &Context<'_>) -> Vec<(String, Style)> {
+    let Some(agent) = ctx.snapshot.agent.as_deref() else { return Vec::new() };
+    let source = &agent.source;
+    if source.source.is_empty() {
+        return Vec::new();
+    }
+    let mut parts = vec![format!("  sensors: {}", printable(&source.source))];
+    parts.push(format!("{} readings", count(source.measured)));
+    if let Some(at) = source.last_measured_at {
+        parts.push(format!("last {} ago", age(at, ctx.pipeline_now())));
+    }
+    if agent.outbox.set_aside > 0 {
+        parts.push(format!("{} values rejected and set aside", count(agent.outbox.set_aside)));
+    }
+    if source.source_ended {
+        parts.push("ended".to_owned());
+    }
+    let mut lines = vec![(parts.join(" · "), ctx.theme.dim)];
+    lines.extend(source.last_error.as_ref().map(|error| (format!("✖ {}", printable(error)), ctx.theme.fail)));
+    lines
+}
