@@ -4,6 +4,7 @@ mod agent;
 mod hub;
 mod plans;
 mod policy;
+mod sky;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use agent::AgentCommand;
 pub use hub::{FaultCommand, HubCommand};
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 pub use policy::Policy;
+pub use sky::{Method, Sky};
 
 /// The table of exit codes, at the end of `--help` and in the reference.
 pub const EXIT_CODES: &str = "\
@@ -257,6 +259,9 @@ pub enum Command {
     /// Policies: list, test, explain them; judge a plan by them
     #[command(subcommand)]
     Policy(Policy),
+    /// Pictures of the sky: how well clouds are told from it
+    #[command(subcommand)]
+    Sky(Sky),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),

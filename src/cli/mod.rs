@@ -27,6 +27,7 @@ mod run;
 mod runner;
 mod secrets;
 mod signals;
+mod sky;
 mod speed;
 mod status;
 mod table;
@@ -116,6 +117,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Secrets(Secrets::PlanKey { out }) => secrets::plan_key(&global, &out),
         Command::Policy(command) => block_on(policy::run(&context()?, command)),
         Command::Plans(command) => block_on(plans::run(&context()?, command)),
+        Command::Sky(command) => sky::run(&context()?, command),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),

@@ -20,6 +20,7 @@ pub mod rehearsal;
 mod rivals;
 pub mod runner;
 mod running;
+pub mod sky;
 mod snapshot;
 mod socket;
 mod sockets;

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::document;
 use super::error::{Place, SettingsError};
 use super::keys::{self, KEYS, Key};
-use super::{EnvironmentName, Settings, SourceKind, template};
+use super::{EnvironmentName, LensProjection, Settings, SourceKind, template};
 use crate::station::text::printable;
 
 /// The settings file of a folder that every environment reads; beside it lies one for each environment,
@@ -144,6 +144,11 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
     if settings.source.kind == SourceKind::Lines && settings.source.path.is_none() {
         return Err(SettingsError::Together(
             "source.kind is \"lines\" and source.path is not set; set source.path to the file that is followed",
+        ));
+    }
+    if settings.sky.projection == Some(LensProjection::Rectilinear) && settings.sky.fov_deg > 170.0 {
+        return Err(SettingsError::Together(
+            "sky.projection is \"rectilinear\" and sky.fov_deg is over 170; set sky.fov_deg to what the lens sees, or sky.projection to \"equidistant\"",
         ));
     }
     Ok(Loaded { settings, values })

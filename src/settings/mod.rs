@@ -22,9 +22,9 @@ pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, AlarmSettings, CameraSettings, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
-    IngestionSettings, LinkSettings, LinkTransport, LogSettings, PressureUnit, ProvisioningSettings, Settings,
-    SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
+    AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
+    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, PressureUnit, ProvisioningSettings,
+    Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
 };
 pub use secret::{SecretError, SecretReference};
 pub use window::{ChangeWindow, InvalidChangeWindow};
