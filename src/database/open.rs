@@ -129,6 +129,19 @@ impl Database {
             .map_err(|_| DatabaseError::Closed { path: self.path.to_path_buf() })?
     }
 
+    /// As [`Database::read`], of a few rows: on the calling thread where no other read is under way, because waking
+    /// another thread costs more than they do.
+    pub async fn read_little<T, F>(&self, work: F) -> Result<T, DatabaseError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        if let Ok(reader) = self.reader.try_lock() {
+            return work(&reader).map_err(|error| DatabaseError::statement(&self.path, &error));
+        }
+        self.read(work).await
+    }
+
     /// As [`Database::read`], on the calling thread.
     pub fn read_blocking<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

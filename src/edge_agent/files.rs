@@ -68,7 +68,7 @@ impl FileUpload {
     pub fn new(link: &UplinkSettings) -> Result<Self, String> {
         let client = client(link)?;
         let device = utf8_percent_encode(&link.device_id, uplink::topic::ENCODED);
-        let host = if link.host.contains(':') { format!("[{}]", link.host) } else { link.host.clone() };
+        let host = link.url_host();
         Ok(Self {
             client,
             base: format!("https://{host}:{}/devices/{device}", link.https_port),

@@ -40,7 +40,8 @@ pub enum Takes {
 }
 
 /// What a host's name is.
-const HOST_NAME: &str = "a host's name or address: 1 to 253 letters, digits and any of -.";
+const HOST_NAME: &str = "a host's name: 1 to 253 letters, digits and any of -.";
+const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
 
@@ -78,7 +79,7 @@ pub const KEYS: &[Key] = &[
     key("sky.horizon_mask", Takes::Path),
     key("sky.cloud_rule", Takes::OneOf(&["redBlue", "nrbr", "saturation", "hyta"])),
     key("link.hub", Takes::Text(is_host_name, HOST_NAME)),
-    key("link.gateway", Takes::Text(is_host_name, HOST_NAME)),
+    key("link.gateway", Takes::Text(is_host, HOST)),
     key("link.port", Takes::Whole(1, 65_535)),
     key("link.https_port", Takes::Whole(1, 65_535)),
     key("link.transport", Takes::OneOf(&["auto", "mqtt", "websocket"])),
@@ -246,8 +247,16 @@ fn is_hub_name(text: &str) -> bool {
     (3..=50).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-fn is_host_name(text: &str) -> bool {
+/// Whether a text can be a host's name or IPv4 address.
+#[must_use]
+pub fn is_host_name(text: &str) -> bool {
     (1..=253).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+}
+
+/// Whether a text can be a host's name or its address, IPv6 without brackets.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    is_host_name(text) || text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn is_name(text: &str) -> bool {

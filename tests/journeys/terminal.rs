@@ -27,8 +27,8 @@ impl Seen {
     fn take(&mut self, more: &[u8]) {
         self.bytes.extend_from_slice(more);
         self.at_end |= more.is_empty();
-        let ended = last(&self.bytes[self.shown..], b"\x1b[?2026l");
-        let whole = match last(&self.bytes[self.shown..], b"\x1b[?2026h") {
+        let ended = last(&self.bytes[self.shown..], "\x1b[?2026l");
+        let whole = match last(&self.bytes[self.shown..], "\x1b[?2026h") {
             Some(begun) if !self.at_end && ended < Some(begun) => self.shown + begun,
             _ => self.bytes.len(),
         };
@@ -37,9 +37,9 @@ impl Seen {
     }
 }
 
-/// Where `words` stand last in `bytes`.
-fn last(bytes: &[u8], words: &[u8]) -> Option<usize> {
-    bytes.windows(words.len()).rposition(|window| window == words)
+/// Where the last of some bytes begin.
+fn last(bytes: &[u8], wanted: &str) -> Option<usize> {
+    bytes.windows(wanted.len()).rposition(|window| window == wanted.as_bytes())
 }
 
 /// What a terminal answers when it is asked what it can show pictures by.
@@ -335,7 +335,7 @@ impl Terminal {
         for (on, off) in
             [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?2026h", "\x1b[?2026l"), ("\x1b[?1006h", "\x1b[?1006l")]
         {
-            let (on, off) = (last(&seen.bytes, on.as_bytes()), last(&seen.bytes, off.as_bytes()));
+            let (on, off) = (last(&seen.bytes, on), last(&seen.bytes, off));
             assert!(on.is_none() || on < off, "a mode was left on");
         }
         screen.contents()

@@ -45,6 +45,9 @@ use crate::station::{Message, MessageKind};
 pub use boots::{Boot, Redated, Undated};
 use rows::Totals;
 
+/// So many messages are read on the thread that asks for them.
+const LITTLE: i64 = 16;
+
 /// When a message was made, by the time since the boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
@@ -188,7 +191,10 @@ impl Outbox {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, DatabaseError> {
-        self.database.read(move |connection| rows::peek(connection, after_seq, until_seq, limit, max_bytes)).await
+        let read =
+            move |connection: &rusqlite::Connection| rows::peek(connection, after_seq, until_seq, limit, max_bytes);
+        let behind = self.newest_seq().min(until_seq).saturating_sub(after_seq);
+        if behind <= LITTLE { self.database.read_little(read).await } else { self.database.read(read).await }
     }
 
     /// As [`Outbox::peek_some`], of those that are sent when nothing else is left to send: their times will never be

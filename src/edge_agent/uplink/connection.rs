@@ -97,7 +97,7 @@ impl<'a> Connection<'a> {
                 options
             }
             Transport::Websocket => {
-                let url = format!("wss://{}:{}{WEBSOCKET_PATH}", url_host(&settings.host), settings.https_port);
+                let url = format!("wss://{}:{}{WEBSOCKET_PATH}", settings.url_host(), settings.https_port);
                 MqttOptions::websocket_with_tls_config(&settings.device_id, url, tls)
                     .map_err(|error| format!("{} can't be reached over WebSocket: {error}", settings.host))?
             }
@@ -280,11 +280,6 @@ pub(super) const fn port(settings: &UplinkSettings, transport: Transport) -> u16
         Transport::Mqtt => settings.port,
         Transport::Websocket => settings.https_port,
     }
-}
-
-/// An IPv6 address has brackets in a URL.
-fn url_host(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 impl Failure {

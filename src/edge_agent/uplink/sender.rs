@@ -143,7 +143,7 @@ impl<'a> Sender<'a> {
                     }
                     // What was held back may go now, however old its number is.
                     let waiting = { let status = changes.borrow(); status.rows.saturating_sub(status.held) };
-                    if self.in_flight.is_empty() && waiting > 0 {
+                    if self.in_flight.is_empty() && waiting > 0 && !self.feed.has_more(true) {
                         self.feed.rewind();
                     }
                     continue;

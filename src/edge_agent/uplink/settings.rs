@@ -10,7 +10,9 @@ use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::tls;
-use crate::settings::{AgentSettings, LinkSettings, LinkTransport, SecretError, SecretReference, StationSettings};
+use crate::settings::{
+    AgentSettings, LinkSettings, LinkTransport, SecretError, SecretReference, StationSettings, is_host, is_host_name,
+};
 use crate::station::text::printable;
 
 /// Messages a second that an outside hub takes: IoT Hub's S1, one unit.
@@ -119,6 +121,12 @@ impl UplinkSettings {
     #[must_use]
     pub fn at(host: impl Into<String>, port: u16, hub: impl Into<String>, device_id: impl Into<String>) -> Builder {
         Builder { host: host.into(), port, hub: hub.into(), device_id: device_id.into() }
+    }
+
+    /// The host as it stands in a URL: an IPv6 address has brackets there.
+    #[must_use]
+    pub fn url_host(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 
     /// With what `link` says of tokens, warnings and bounds; a bound that it doesn't have stays as it is.
@@ -367,13 +375,10 @@ impl ConnectionString {
         let (Some(host_name), Some(device_id)) = (host_name, device_id) else {
             return refused("HostName or DeviceId is missing; copy the device's string from the hub".into());
         };
-        let is_host = |name: &str| {
-            (1..=253).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
-        };
-        for name in [Some(host_name), gateway].into_iter().flatten() {
-            if !is_host(name) {
-                return refused(format!("{} isn't a host's name; take it from the hub", printable(name)));
-            }
+        let gateway = gateway.map(|name| name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name));
+        let wrong = Some(host_name).filter(|name| !is_host_name(name)).or(gateway.filter(|name| !is_host(name)));
+        if let Some(name) = wrong {
+            return refused(format!("{} isn't a host's name; take it from the hub", printable(name)));
         }
         let is_x509 = match is_x509 {
             None => false,

@@ -81,7 +81,7 @@ async fn hubs_date(link: &Link, settings: &UplinkSettings) -> Result<Timestamp, 
     let stream = dial(&settings.host, settings.https_port, link.meter.clone()).await.map_err(|e| e.to_string())?;
     let mut stream =
         tokio_rustls::TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())?;
-    let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", settings.host);
+    let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", settings.url_host());
     stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     stream.flush().await.map_err(|error| error.to_string())?;
     read_date(&mut stream).await.ok_or_else(|| "the answer has no date".to_owned())

@@ -64,6 +64,21 @@ fn a_connection_string_gives_what_is_not_set() {
 }
 
 #[test]
+fn a_gateway_may_be_an_ipv6_address() {
+    let files = Files::new();
+    for (gateway, host) in [("::1", Some("::1")), ("[fe80::1]", Some("fe80::1")), ("[gw", None), ("1::2::3", None)] {
+        let string = format!("HostName=h;DeviceId=roof-01;SharedAccessKey={KEY};GatewayHostName={gateway}");
+        let link = LinkSettings { connection_string: files.reference("s", &string), ..LinkSettings::default() };
+        let settings = resolve(&link, &station()).ok().flatten();
+        assert_eq!(settings.as_ref().map(|settings| settings.host.as_str()), host, "{gateway}");
+    }
+    assert_eq!(
+        UplinkSettings::at("::1", 1, "h", "d").signed_in(Credentials::Key(KEY.into()), Roots::System).url_host(),
+        "[::1]"
+    );
+}
+
+#[test]
 fn hub_and_key_can_be_set_by_themselves() {
     let files = Files::new();
     let ca = files.write("ca.pem", 0o644, &pair(2046).0);
