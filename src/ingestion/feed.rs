@@ -260,6 +260,12 @@ impl LiveFeed {
         self.lock().samples.front().and_then(|s| Timestamp::from_millisecond(s.at_ms).ok())
     }
 
+    /// Takes a picture's note that didn't come through the log.
+    #[cfg(test)]
+    pub fn take_note(&self, note: PictureTaken) {
+        self.lock().insert_picture(note);
+    }
+
     /// Notes of pictures that came since the start, those taken between two instants (inclusive), newest first; at most
     /// the newest hundred.
     #[must_use]

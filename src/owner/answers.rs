@@ -102,7 +102,8 @@ impl Desk {
                 Ok(Answer::Pictures { pictures })
             }
             Request::Picture { blob_name, max_px, overlay } => {
-                let picture = self.pictures.one(&self.pictures_container(), blob_name, max_px, overlay).await?;
+                let known = (&self.warehouse, &self.feed);
+                let picture = self.pictures.one(known, &self.pictures_container(), blob_name, max_px, overlay).await?;
                 Ok(Answer::Picture(Box::new((*picture).clone())))
             }
             Request::CloudCover { from, to } => {

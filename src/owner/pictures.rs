@@ -3,20 +3,20 @@
 //! What a camera wrote is read here and nowhere else: a viewer gets a JPEG of the owner's own. One picture is decoded at
 //! a time, on a thread that may block, and what viewers looked at last is kept.
 
+mod mask;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::TryStreamExt as _;
-use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::client::AskError;
 use super::views::{CloudCover, PicturePlace, PictureView, ShownPicture};
+use crate::edge_agent::sky::{self, Limits, SkySetup};
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::storage::Containers;
 use crate::ingestion::warehouse::Warehouse;
@@ -25,10 +25,6 @@ use crate::station::text::printable;
 
 /// The largest picture that is read, bytes: what the agent takes from a camera at most.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
-/// The largest picture that is decoded, pixels; in memory a pixel takes three bytes.
-const MAX_PIXELS: u64 = 50_000_000;
-/// Memory that a decoder may take, bytes.
-const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 /// Bounds of the longer side that is asked for, pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=2048;
 /// Quality of what viewers get: no block is seen at a terminal's size.
@@ -44,11 +40,13 @@ const MOST_SEEN: usize = 4096;
 #[derive(Clone)]
 pub struct Pictures {
     containers: Containers,
-    /// One is decoded at a time: a picture of 50 megapixels takes 150 MB meanwhile.
+    /// One is decoded at a time.
     gate: Arc<Semaphore>,
     kept: Arc<Mutex<Kept>>,
     /// Blobs that were seen in the container, so that a list that is asked for again and again doesn't look for each again.
     seen: Arc<Mutex<HashSet<String>>>,
+    /// How the camera sees the sky, or what is wrong with its settings.
+    setup: Arc<Result<SkySetup, String>>,
 }
 
 /// A picture as it is asked for: its blob, its longer side, whether the mask is drawn over it.
@@ -81,9 +79,10 @@ impl Kept {
 }
 
 impl Pictures {
-    /// The pictures in `containers`.
-    pub fn new(containers: Containers) -> Self {
-        Self { containers, gate: Arc::new(Semaphore::new(1)), kept: Arc::default(), seen: Arc::default() }
+    /// The pictures in `containers`, taken by a camera that sees the sky like this.
+    pub fn new(containers: Containers, setup: Result<SkySetup, String>) -> Self {
+        let gate = Arc::new(Semaphore::new(1));
+        Self { containers, gate, kept: Arc::default(), seen: Arc::default(), setup: Arc::new(setup) }
     }
 
     /// Pictures taken before an instant, newest first, and where each is.
@@ -134,6 +133,7 @@ impl Pictures {
     /// One picture. Errors name it, what is wrong with it, and what to do.
     pub async fn one(
         &self,
+        known: (&Warehouse, &LiveFeed),
         container: &str,
         blob_name: String,
         max_px: u32,
@@ -158,9 +158,10 @@ impl Pictures {
         if let Some(answer) = self.lock().get(&asked) {
             return Ok(answer);
         }
+        let mask_at = if overlay { Some(taken_at(known, &blob_name).await?) } else { None };
         let bytes = self.read(container, &blob_name).await.map_err(refused)?;
-        let name = blob_name.clone();
-        let shown = tokio::task::spawn_blocking(move || shown(name, &bytes, max_px, overlay));
+        let (name, setup) = (blob_name.clone(), Arc::clone(&self.setup));
+        let shown = tokio::task::spawn_blocking(move || shown(name, &bytes, max_px, mask_at, &setup));
         let shown = shown.await.unwrap_or_else(|_| Err("decoding was interrupted; ask again".to_owned()));
         let answer = Arc::new(shown.map_err(refused)?);
         self.lock().put(asked, Arc::clone(&answer));
@@ -204,6 +205,18 @@ async fn notes(
     Ok(notes.into_values().rev().take(limit).collect())
 }
 
+/// When a picture was taken, which its cloud mask needs: the sun stands elsewhere at every hour.
+async fn taken_at((warehouse, feed): (&Warehouse, &LiveFeed), blob_name: &str) -> Result<Timestamp, AskError> {
+    let notes = notes(warehouse, feed, Timestamp::MIN, Timestamp::MAX, MOST).await?;
+    let found = notes.into_iter().find(|note| note.blob_name == blob_name);
+    found.map(|note| note.measured_at).ok_or_else(|| {
+        let name = printable(blob_name);
+        AskError::Refused(format!(
+            "picture {name}: no note tells when it was taken, so no cloud mask can be drawn; ask without"
+        ))
+    })
+}
+
 /// The cover that pictures between two instants showed, oldest first; at most `limit`, the newest.
 pub async fn covers(
     warehouse: &Warehouse,
@@ -221,24 +234,26 @@ pub async fn covers(
     Ok(notes.into_iter().filter_map(cover).collect())
 }
 
-/// Decodes a picture and makes it small. It blocks.
-fn shown(blob_name: String, bytes: &[u8], max_px: u32, overlay: bool) -> Result<ShownPicture, String> {
-    let picture = decode(bytes)?;
-    let (original_width, original_height) = (picture.width(), picture.height());
-    if overlay {
-        return Err("no cloud mask can be drawn over it".to_owned());
+/// Decodes a picture and makes it small; with the time it was taken at, its cloud mask is drawn over it. It blocks.
+fn shown(
+    blob_name: String,
+    bytes: &[u8],
+    max_px: u32,
+    mask_at: Option<Timestamp>,
+    setup: &Result<SkySetup, String>,
+) -> Result<ShownPicture, String> {
+    let limits = Limits { wanted_px: max_px.max(Limits::default().wanted_px), ..Limits::default() };
+    let picture = sky::decode(bytes, &limits).map_err(|error| printable(&error.to_string()))?.picture;
+    let (original_width, original_height) = picture.full_size();
+    let mut small = picture.shrunk(max_px);
+    let mut words = None;
+    if let Some(taken_at) = mask_at {
+        let setup = setup.as_ref().map_err(|why| format!("no cloud mask: {}", printable(why)))?;
+        let seen = sky::analyse(&picture, setup, taken_at, None, None);
+        small = mask::drawn(&small, &seen.mask).unwrap_or(small);
+        words = Some(mask::words(&seen.mask, seen.features.method.as_deref().unwrap_or("no rule")));
     }
-    let small = if original_width.max(original_height) > max_px {
-        // The mean of the pixels that fall into one: fast, and good where it is made much smaller.
-        picture.thumbnail(max_px, max_px)
-    } else {
-        picture
-    };
-    let small = small.into_rgb8();
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .encode_image(&small)
-        .map_err(|error| format!("it can't be made small: {error}"))?;
+    let jpeg = sky::encode::jpeg(&small, QUALITY, None).map_err(|error| format!("it can't be made small: {error}"))?;
     Ok(ShownPicture {
         blob_name,
         width: small.width(),
@@ -246,34 +261,8 @@ fn shown(blob_name: String, bytes: &[u8], max_px: u32, overlay: bool) -> Result<
         original_width,
         original_height,
         jpeg: STANDARD.encode(jpeg),
-        mask: None,
+        mask: words,
     })
-}
-
-/// A picture from its file, turned as its EXIF says. Its size is looked at before anything is decoded.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png)) {
-        return Err("it is neither a JPEG nor a PNG".to_owned());
-    }
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_MEMORY);
-    reader.limits(limits);
-    let broken = |error: image::ImageError| format!("it can't be decoded: {}", printable(&error.to_string()));
-    let mut decoder = reader.into_decoder().map_err(broken)?;
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > MAX_PIXELS {
-        return Err(format!(
-            "it has {width}×{height} pixels, {} megapixels; at most {} are decoded",
-            pixels / 1_000_000,
-            MAX_PIXELS / 1_000_000
-        ));
-    }
-    let orientation = decoder.orientation().map_err(broken)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use image::{ImageFormat, ImageReader, Limits, RgbImage, imageops};
+use image::{RgbImage, imageops};
 use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui::layout::{Rect, Size};
 use ratatui_image::protocol::iterm2::Iterm2;
@@ -10,8 +10,8 @@ use ratatui_image::protocol::sixel::Sixel;
 
 use super::{Graphics, Way, blocks, kitty};
 
-/// Pixels of a side that are decoded; the owner sends no more.
-const MOST_PIXELS: u32 = 4096;
+/// Bytes of pixels that are decoded: more than the owner's largest picture has.
+const MOST_BYTES: usize = 2048 * 2048 * 3;
 /// What stands in a cell that a picture takes: nothing else has it, so whatever follows is written.
 const TAKEN: &str = "\u{F8FF}";
 
@@ -128,12 +128,13 @@ impl Tile {
 }
 
 fn decode(jpeg: &[u8]) -> Result<RgbImage, String> {
-    let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MOST_PIXELS), Some(MOST_PIXELS));
-    let mut reader = ImageReader::with_format(std::io::Cursor::new(jpeg), ImageFormat::Jpeg);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|error| format!("the owner's picture can't be decoded: {error}"))?;
-    Ok(picture.into_rgb8())
+    let broken = |why: &str| format!("the owner's picture can't be decoded: {why}");
+    let mut decoder = jpeg_decoder::Decoder::new(jpeg);
+    decoder.set_max_decoding_buffer_size(MOST_BYTES);
+    let pixels = decoder.decode().map_err(|error| broken(&error.to_string()))?;
+    let info = decoder.info().filter(|info| info.pixel_format == jpeg_decoder::PixelFormat::RGB24);
+    let info = info.ok_or_else(|| broken("it isn't in colours"))?;
+    RgbImage::from_raw(info.width.into(), info.height.into(), pixels).ok_or_else(|| broken("it isn't whole"))
 }
 
 /// The cells that a picture of so many pixels fills best in `room`, at its own proportions.

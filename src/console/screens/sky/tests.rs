@@ -189,7 +189,7 @@ fn the_mask_is_another_picture_and_says_what_it_shows() {
         sky.update(Action::CloudMask, ctx);
     });
     let text = body(&mut sky, &shot, 100, 30);
-    assert!(text.contains("cloud mask") && text.contains("mask by hyta"), "{text}");
+    assert!(text.contains("mask by hyta: cloud red"), "{text}");
 }
 
 #[test]

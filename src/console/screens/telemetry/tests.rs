@@ -230,7 +230,7 @@ fn flagged_values_are_marked_on_their_chart_and_told() {
 fn the_days_extremes_have_their_times() {
     let (mut screen, _) = after(&[]);
     let text = body(&mut screen, &snapshot(), 250, 80);
-    assert!(text.contains("today 9.8 ("), "{text}");
+    assert!(text.contains("today 9.7 (04:20) to 19.4 (17:00)"), "{text}");
     let (from, to) = with_context(&snapshot(), 250, 80, |ctx| screen.day(ctx));
     // The station's day: Payerne is two hours ahead of UTC in June.
     assert_eq!((from, to), (at("2016-06-08T22:00:00Z"), at("2016-06-09T21:59:59.999Z")));
