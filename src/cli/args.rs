@@ -9,6 +9,8 @@ mod hub;
 mod plans;
 #[cfg(feature = "_ground")]
 mod policy;
+#[cfg(feature = "local")]
+mod sky;
 
 use std::path::PathBuf;
 
@@ -28,6 +30,8 @@ pub use hub::{FaultCommand, HubCommand};
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 #[cfg(feature = "_ground")]
 pub use policy::Policy;
+#[cfg(feature = "local")]
+pub use sky::{Method, Sky};
 
 #[cfg(feature = "console")]
 const EXAMPLES: &str = "\
@@ -297,6 +301,10 @@ pub enum Command {
     /// Policies: list, test, explain them; judge a plan by them
     #[command(subcommand)]
     Policy(Policy),
+    #[cfg(feature = "local")]
+    /// Pictures of the sky: how well clouds are told from it
+    #[command(subcommand)]
+    Sky(Sky),
     /// Settings: what holds and where it came from
     #[command(subcommand)]
     Config(Config),
@@ -373,6 +381,8 @@ pub enum Section {
     Plans,
     /// The newest value of each variable, its tendency and the last day's range
     Telemetry,
+    /// The pictures, what was seen on them, the cloud cover of the last hours
+    Sky,
     /// Pipes, the notice queue, the copy history
     Loads,
     /// The newest nowcast and verification so far

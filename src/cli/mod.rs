@@ -42,6 +42,8 @@ mod runner;
 mod secrets;
 mod signals;
 #[cfg(feature = "local")]
+mod sky;
+#[cfg(feature = "local")]
 mod speed;
 #[cfg(feature = "local")]
 mod status;
@@ -139,6 +141,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Agent(command) => agent::run(&context()?, command),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
+        #[cfg(feature = "local")]
+        Command::Sky(command) => sky::run(&context()?, command),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),
         Command::Info => info::run(&global),

@@ -9,12 +9,14 @@
 //! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt; `slot`: which model it is
 //! - `health`: the device's own figures
 //! - [`twin`], [`methods`], `received`, `requests`: what the hub wants
-//! - `camera`, `spool`, `upload`, `files`: pictures, until they are in the hub's storage
+//! - `camera`, `spool`, `upload`, `files`: pictures, until they are in the hub's storage; [`sky`]: what they
+//!   show; [`clear_skies`]: the camera's library of them, on disk
 //!
 //! Called by the owner; knows `station`, `clock`, `database`, `nowcast` and its settings.
 
 pub mod agent;
 mod camera;
+pub mod clear_skies;
 mod files;
 mod health;
 pub mod history;
@@ -29,6 +31,7 @@ pub mod report;
 mod requests;
 pub mod sensors;
 mod shared;
+pub mod sky;
 mod slot;
 mod spool;
 pub mod timekeeping;

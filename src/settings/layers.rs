@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::document;
 use super::error::{Place, SettingsError};
 use super::keys::{self, KEYS, Key, SENSORS};
-use super::{EnvironmentName, Settings, SourceKind, sensors, template};
+use super::{EnvironmentName, LensProjection, Settings, SourceKind, sensors, template};
 use crate::station::text::printable;
 
 /// The settings file of a folder that every environment reads; beside it lies one for each environment,
@@ -171,6 +171,11 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
     if quality.pressure_min_hpa > quality.pressure_max_hpa {
         return Err(SettingsError::Together(
             "quality.pressure_min_hpa is above quality.pressure_max_hpa; no pressure would be plausible",
+        ));
+    }
+    if settings.sky.projection == Some(LensProjection::Rectilinear) && settings.sky.fov_deg > 170.0 {
+        return Err(SettingsError::Together(
+            "sky.projection is \"rectilinear\" and sky.fov_deg is over 170; set sky.fov_deg to what the lens sees, or sky.projection to \"equidistant\"",
         ));
     }
     Ok(Loaded { settings, values })

@@ -28,6 +28,8 @@ pub struct Settings {
     pub agent: AgentSettings,
     /// The camera.
     pub camera: CameraSettings,
+    /// How the camera sees the sky, and how that is judged.
+    pub sky: SkySettings,
     /// The link to a hub.
     pub link: LinkSettings,
     /// The local hub.
@@ -175,6 +177,67 @@ pub struct CameraSettings {
 impl Default for CameraSettings {
     fn default() -> Self {
         Self { command: None, every_min: None, spool_mib: 512 }
+    }
+}
+
+/// How a lens maps angles to distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LensProjection {
+    /// A fisheye: the distance from the centre grows with the angle from the axis.
+    Equidistant,
+    /// A common lens: it grows with the angle's tangent.
+    Rectilinear,
+}
+
+/// A rule that tells cloud from sky by colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CloudRule {
+    /// Red over blue above 0.8.
+    RedBlue,
+    /// (B − R)/(B + R) below 0.15.
+    Nrbr,
+    /// Saturation below 0.35.
+    Saturation,
+    /// A threshold that each picture gives itself.
+    Hyta,
+}
+
+/// How the camera sees the sky, and how that is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkySettings {
+    /// The lens; absent is unknown: no sun on the picture, and motion in pixels only.
+    pub projection: Option<LensProjection>,
+    /// Degrees of sky across the picture's shorter side, 1 to 360; at most 170 rectilinear.
+    pub fov_deg: f64,
+    /// Azimuth of the picture's top while the camera looks straight up, degrees clockwise from north, 0 to 360.
+    pub north_deg: f64,
+    /// Where the lens's axis meets the picture, share of its width from the left, 0 to 1.
+    pub centre_x: f64,
+    /// The same, share of its height from the top, 0 to 1.
+    pub centre_y: f64,
+    /// How far the axis is tilted away from the zenith, towards the picture's bottom, degrees, 0 to 90.
+    pub tilt_deg: f64,
+    /// A PNG, bright where the picture shows sky; absent is all that the lens sees above the horizon.
+    pub horizon_mask: Option<PathBuf>,
+    /// The rule that gives the cloud cover.
+    pub cloud_rule: CloudRule,
+}
+
+impl Default for SkySettings {
+    fn default() -> Self {
+        Self {
+            projection: None,
+            fov_deg: 180.0,
+            north_deg: 0.0,
+            centre_x: 0.5,
+            centre_y: 0.5,
+            tilt_deg: 0.0,
+            horizon_mask: None,
+            cloud_rule: CloudRule::RedBlue,
+        }
     }
 }
 
@@ -386,6 +449,60 @@ pub enum ColorMode {
     Never,
 }
 
+/// By which way the console shows pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphicsMode {
+    /// As the terminal can, which is asked for it.
+    Auto,
+    /// By kitty's graphics protocol.
+    Kitty,
+    /// By sixels.
+    Sixel,
+    /// By iTerm2's inline images.
+    Iterm2,
+    /// In half blocks; the terminal isn't asked.
+    Blocks,
+    /// Not at all; what is known of them is said in words.
+    Off,
+}
+
+/// Unit of temperatures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TemperatureUnit {
+    /// Degrees Celsius.
+    #[serde(rename = "C")]
+    Celsius,
+    /// Degrees Fahrenheit.
+    #[serde(rename = "F")]
+    Fahrenheit,
+}
+
+/// Unit of pressures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PressureUnit {
+    /// Hectopascal.
+    #[serde(rename = "hPa")]
+    Hectopascal,
+    /// Inches of mercury at 0 °C.
+    #[serde(rename = "inHg")]
+    InchOfMercury,
+}
+
+/// Unit of wind speeds on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WindUnit {
+    /// Metres a second.
+    #[serde(rename = "m/s")]
+    MetreASecond,
+    /// Kilometres an hour.
+    #[serde(rename = "km/h")]
+    KilometreAnHour,
+    /// Knots.
+    #[serde(rename = "kn")]
+    Knot,
+}
+
 /// The terminal console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -398,6 +515,14 @@ pub struct ConsoleSettings {
     pub mouse: bool,
     /// Least time between two frames, ms, 8 to 1000.
     pub frame_floor_ms: u64,
+    /// By which way pictures are shown.
+    pub graphics: GraphicsMode,
+    /// Unit of temperatures.
+    pub temperature_unit: TemperatureUnit,
+    /// Unit of pressures.
+    pub pressure_unit: PressureUnit,
+    /// Unit of wind speeds.
+    pub wind_unit: WindUnit,
     /// A keymap laid over the built-in one.
     pub keymap: Option<PathBuf>,
     /// Folder that exports are written to; absent is the folder skydeck was started in.
@@ -413,6 +538,10 @@ impl Default for ConsoleSettings {
             color: ColorMode::Auto,
             mouse: true,
             frame_floor_ms: 33,
+            graphics: GraphicsMode::Auto,
+            temperature_unit: TemperatureUnit::Celsius,
+            pressure_unit: PressureUnit::Hectopascal,
+            wind_unit: WindUnit::MetreASecond,
             keymap: None,
             export_dir: None,
             read_only: false,

@@ -1,7 +1,7 @@
 //! What a message has to keep: ranges and shape.
 
 use super::forecast::MAX_LEAD_MINUTES;
-use super::message::{ClockNote, DeviceHealth, Prediction, SCHEMA_VERSION, SkyFeatures};
+use super::message::{ClockNote, DeviceHealth, Prediction, SCHEMA_VERSION};
 use super::variable::Variable;
 
 /// Why something isn't one of the four messages.
@@ -53,7 +53,7 @@ pub(super) fn check(variable: Variable, value: f64) -> Result<(), InvalidMessage
     check_interval(variable.field(), value, low, high)
 }
 
-fn check_interval(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), InvalidMessage> {
+pub(super) fn check_interval(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), InvalidMessage> {
     if !value.is_finite() {
         return Err(InvalidMessage::NotFinite { field });
     }
@@ -69,19 +69,6 @@ pub(super) fn check_clock(clock: &ClockNote) -> Result<(), InvalidMessage> {
         return Err(InvalidMessage::Identity { field: "clock.bootId", value: super::text::printable(id) });
     }
     check_interval("clock.bootTimeS", clock.boot_time_s, 0.0, f64::MAX)
-}
-
-pub(super) fn check_sky(sky: &SkyFeatures) -> Result<(), InvalidMessage> {
-    if let Some(cover) = sky.cloud_cover_pct {
-        check_interval("sky.cloudCoverPct", cover, 0.0, 100.0)?;
-    }
-    if let Some(direction) = sky.motion_direction_deg {
-        check_interval("sky.motionDirectionDeg", direction, 0.0, 360.0)?;
-    }
-    if let Some(speed) = sky.motion_deg_per_min {
-        check_interval("sky.motionDegPerMin", speed, 0.0, f64::MAX)?;
-    }
-    Ok(())
 }
 
 pub(super) fn check_health(health: &DeviceHealth) -> Result<(), InvalidMessage> {

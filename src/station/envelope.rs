@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::checks::{InvalidMessage, check, check_clock, check_health, check_prediction, check_sky};
+use super::checks::{InvalidMessage, check, check_clock, check_health, check_prediction};
 use super::message::{ClockNote, DeviceHealth, PictureTaken, Prediction, SCHEMA_VERSION, WeatherMeasurement};
+use super::sky::check_sky;
 use super::{MessageId, Variable};
 
 /// Any of the four messages; `type` on the wire says which.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::{InvalidMessage, check};
 use super::forecast::VariableForecast;
 use super::shape::given;
-use super::{MessageId, QcFlag, Variable};
+use super::{MessageId, QcFlag, SkyFeatures, Variable};
 
 /// Version of the messages' shape, carried in each as `schema`.
 pub const SCHEMA_VERSION: u16 = 1;
@@ -46,26 +46,6 @@ pub enum ClockFlag {
     Restamped,
     /// The clock was never set in that boot: `measuredAt` is what it showed, and no instant.
     Unset,
-}
-
-/// What the newest picture of the sky shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SkyFeatures {
-    /// When the picture was taken.
-    pub taken_at: Timestamp,
-    /// Share of the visible sky covered by cloud, %.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    #[schemars(with = "f64", range(min = 0, max = 100))]
-    pub cloud_cover_pct: Option<f64>,
-    /// Direction the clouds move to, degrees clockwise from north.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    #[schemars(with = "f64", range(min = 0, max = 360))]
-    pub motion_direction_deg: Option<f64>,
-    /// Speed of that motion across the picture, degrees of sky per minute.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    #[schemars(with = "f64", range(min = 0))]
-    pub motion_deg_per_min: Option<f64>,
 }
 
 /// One reading of the roof's sensors. A quantity without a sensor is absent.

@@ -12,6 +12,7 @@ pub mod metadata;
 #[cfg(test)]
 mod proofs;
 mod shape; // reading JSON strictly, and saying where it isn't a message
+pub mod sky;
 pub mod text;
 pub mod units;
 pub mod variable;
@@ -21,10 +22,10 @@ pub use envelope::{Message, MessageKind};
 pub use forecast::{LeadForecast, Quantiles, VariableForecast};
 pub use identity::MessageId;
 pub use message::{
-    ClockFlag, ClockNote, DeviceHealth, PictureTaken, Prediction, Reading, SCHEMA_VERSION, SkyFeatures,
-    WeatherMeasurement,
+    ClockFlag, ClockNote, DeviceHealth, PictureTaken, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement,
 };
 pub use metadata::StationMetadata;
+pub use sky::{SkyClass, SkyFeatures, SkyWarning};
 pub use variable::{QcFlag, Variable};
 
 /// Instant in UTC; RFC 3339 on the wire.

@@ -42,15 +42,31 @@ fn within(variable: Variable) -> impl Strategy<Value = f64> {
     prop_oneof![Just(low), Just(high), low..=high]
 }
 
-fn sky() -> impl Strategy<Value = SkyFeatures> {
-    (instant(), option::of(0.0..=100.0), option::of(0.0..=360.0), option::of(0.0..1e6)).prop_map(
-        |(taken_at, cloud_cover_pct, motion_direction_deg, motion_deg_per_min)| SkyFeatures {
-            taken_at,
-            cloud_cover_pct,
-            motion_direction_deg,
-            motion_deg_per_min,
-        },
-    )
+fn class() -> impl Strategy<Value = SkyClass> {
+    (0u8..=8).prop_map(SkyClass::of_okta)
+}
+
+fn warnings() -> impl Strategy<Value = Vec<SkyWarning>> {
+    prop::sample::subsequence(SkyWarning::ALL.to_vec(), 0..=SkyWarning::ALL.len())
+}
+
+prop_compose! {
+    fn sky()(
+        taken_at in instant(),
+        (cloud_cover_pct, method) in (option::of(0.0..=100.0), option::of("[A-Za-z0-9]{1,32}")),
+        cloud_cover_by_method_pct in btree_map("[a-z][A-Za-z0-9]{0,31}", 0.0..=100.0, 0..4),
+        (okta, sky_class) in (option::of(0u8..=8), option::of(class())),
+        (sun_elevation_deg, sun_azimuth_deg, is_night) in (option::of(-90.0..=90.0), option::of(0.0..=360.0), option::of(any::<bool>())),
+        (motion_direction_deg, motion_deg_per_min) in (option::of(0.0..=360.0), option::of(0.0..1e6)),
+        (motion_picture_deg, motion_px_per_s, motion_confidence) in (option::of(0.0..=360.0), option::of(0.0..1e6), option::of(0.0..=1.0)),
+        (warnings, rendered) in (warnings(), any::<bool>()),
+    ) -> SkyFeatures {
+        SkyFeatures {
+            taken_at, cloud_cover_pct, method, cloud_cover_by_method_pct, okta, sky_class, sun_elevation_deg, sun_azimuth_deg,
+            is_night, motion_direction_deg, motion_deg_per_min, motion_picture_deg, motion_px_per_s, motion_confidence,
+            warnings, rendered,
+        }
+    }
 }
 
 fn clock() -> impl Strategy<Value = ClockNote> {
