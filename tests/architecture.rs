@@ -34,7 +34,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that draw: the console's alone.
-const DRAWING: &[&str] = &["ratatui", "crossterm", "plotters", "arboard", "nucleo_matcher", "ab_glyph"];
+const DRAWING: &[&str] =
+    &["ratatui", "ratatui_image", "crossterm", "plotters", "arboard", "nucleo_matcher", "ab_glyph"];
 
 /// Paths that reach files or the network: not for the console's screens.
 const REACHING: &[&str] = &["std::fs", "std::net", "std::os::unix::net", "tokio::fs", "tokio::net"];

@@ -9,6 +9,7 @@ mod hub;
 mod plans;
 #[cfg(feature = "_ground")]
 mod policy;
+#[cfg(feature = "local")]
 mod sky;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use hub::{FaultCommand, HubCommand};
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 #[cfg(feature = "_ground")]
 pub use policy::Policy;
+#[cfg(feature = "local")]
 pub use sky::{Method, Sky};
 
 #[cfg(feature = "console")]
@@ -299,6 +301,7 @@ pub enum Command {
     /// Policies: list, test, explain them; judge a plan by them
     #[command(subcommand)]
     Policy(Policy),
+    #[cfg(feature = "local")]
     /// Pictures of the sky: how well clouds are told from it
     #[command(subcommand)]
     Sky(Sky),
@@ -378,6 +381,8 @@ pub enum Section {
     Plans,
     /// The newest value of each variable, its tendency and the last day's range
     Telemetry,
+    /// The pictures, what was seen on them, the cloud cover of the last hours
+    Sky,
     /// Pipes, the notice queue, the copy history
     Loads,
     /// The newest nowcast and verification so far

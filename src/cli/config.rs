@@ -45,6 +45,20 @@ fn as_toml(loaded: &Loaded, origin: bool, output: Output) -> String {
             _ => text.push_str(&format!("{line}\n")),
         }
     }
+    let mut sensor = "";
+    for (path, value, from) in loaded.sensor_entries() {
+        let Some((section, name)) = path.rsplit_once('.') else { continue };
+        if section != sensor {
+            sensor = section;
+            text.push_str(&format!("\n{}\n", output.paint(Paint::Bold, &format!("[{section}]"))));
+        }
+        let line = format!("{name} = {value}");
+        if origin {
+            text.push_str(&format!("{line:<44} {}\n", output.paint(Paint::Dim, &format!("# {from}"))));
+        } else {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
     text
 }
 
@@ -56,6 +70,19 @@ fn as_json(loaded: &Loaded, origin: bool) -> Value {
         if let Value::Object(section) = sections.entry(key.section()).or_insert_with(|| json!({})) {
             section.insert(key.name().to_owned(), shown);
         }
+    }
+    let mut sensors: Map<String, Value> = Map::new();
+    for (path, value, from) in loaded.sensor_entries() {
+        let Some((sensor, name)) = path.strip_prefix("sensors.").and_then(|rest| rest.split_once('.')) else {
+            continue;
+        };
+        let shown = if origin { json!({ "value": value, "origin": from }) } else { json!(value) };
+        if let Value::Object(sensor) = sensors.entry(sensor).or_insert_with(|| json!({})) {
+            sensor.insert(name.to_owned(), shown);
+        }
+    }
+    if !sensors.is_empty() {
+        sections.insert("sensors".to_owned(), Value::Object(sensors));
     }
     Value::Object(sections)
 }
@@ -80,5 +107,15 @@ mod tests {
             json!({"value": 7, "origin": {"from": "flag", "name": "--speed"}})
         );
         assert_eq!(as_json(&loaded, false)["source"]["path"], Value::Null);
+        let set = |key: &str, value: &str| (format!("SKYDECK_SENSORS__ROOF__{key}").into(), value.into());
+        let variables = vec![set("KIND", "bme280"), set("INTERVAL_S", "7")];
+        let loaded = load(&EnvironmentName::demo(), &Layers { variables, ..Layers::default() }).expect("loads");
+        let read: Settings = toml::from_str(&as_toml(&loaded, true, plain)).expect("TOML");
+        assert_eq!((read.sensors.len(), &read), (1, &loaded.settings));
+        assert_eq!(as_json(&loaded, false)["sensors"]["roof"]["address"], json!(0x76));
+        assert_eq!(
+            as_json(&loaded, true)["sensors"]["roof"]["interval_s"],
+            json!({"value": 7, "origin": {"from": "variable", "name": "SKYDECK_SENSORS__ROOF__INTERVAL_S"}})
+        );
     }
 }

@@ -23,9 +23,11 @@ const FEATURES: [(&str, bool); 4] = [
 ];
 
 /// A package that was considered, the one in its place, and the record that says why.
-const REPLACED: [(&str, &str, &str); 3] = [
+const REPLACED: &[(&str, &str, &str)] = &[
     ("azure_iot_sdk", "rumqttc-v4-next", "docs/src/decisions/not-azure-iot-sdk.md"),
+    #[cfg(feature = "_ground")]
     ("azure_storage_blobs", "object_store", "docs/src/decisions/not-azure-storage-blobs.md"),
+    #[cfg(feature = "local")]
     ("rumqttd", "rmqtt-codec", "docs/src/decisions/not-rumqttd.md"),
 ];
 
@@ -72,7 +74,7 @@ pub fn run(global: &Global) -> Result<Exit, Failure> {
 fn gather(global: &Global) -> Result<Info, Failure> {
     let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
     let files = layers(global).files(&global.env);
-    let replaced = |(package, by, record): (_, &'static str, _)| Replaced {
+    let replaced = |&(package, by, record): &(_, &'static str, _)| Replaced {
         package,
         by,
         version: locked_version(by).unwrap_or("unknown").to_owned(),
@@ -87,7 +89,7 @@ fn gather(global: &Global) -> Result<Info, Failure> {
         folders: roots.of(&global.env)?,
         settings_files: files.into_iter().map(|file| SettingsFile { exists: file.exists(), file }).collect(),
         themes: themes(),
-        replaced: REPLACED.into_iter().map(replaced).collect(),
+        replaced: REPLACED.iter().map(replaced).collect(),
     })
 }
 

@@ -41,11 +41,13 @@ mod runner;
 #[cfg(feature = "_ground")]
 mod secrets;
 mod signals;
+#[cfg(feature = "local")]
 mod sky;
 #[cfg(feature = "local")]
 mod speed;
 #[cfg(feature = "local")]
 mod status;
+#[cfg(feature = "_ground")]
 mod table;
 #[cfg(feature = "local")]
 mod terraform;
@@ -139,6 +141,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Agent(command) => agent::run(&context()?, command),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
+        #[cfg(feature = "local")]
         Command::Sky(command) => sky::run(&context()?, command),
         Command::Completions { shell } => completions::run(&global, shell),
         Command::Man { dir } => man::run(&global, dir.as_deref()),

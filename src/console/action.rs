@@ -144,7 +144,13 @@ pub enum Action {
     RefreshRuns,
     /// Switch between the owner's log and the audit trail.
     AuditTrail,
-    /// Let the selected device take a picture.
+    /// Draw the cloud mask over the picture, or take it away.
+    CloudMask,
+    /// Play the pictures of the last hours, or stop.
+    PlayFilm,
+    /// Show the marked variable in its next unit.
+    SwitchUnit,
+    /// Let the device take a picture.
     CapturePicture,
     /// Set how often the selected device measures.
     SetInterval,
@@ -255,7 +261,9 @@ const PLANS: &[ScreenName] = &[ScreenName::Plans];
 const LOGGED: &[ScreenName] = &[ScreenName::Logs, ScreenName::Plans];
 const LOGS: &[ScreenName] = &[ScreenName::Logs];
 const DEVICES: &[ScreenName] = &[ScreenName::Devices];
-const TIMED: &[ScreenName] = &[ScreenName::Telemetry, ScreenName::Nowcast];
+const SKY: &[ScreenName] = &[ScreenName::Sky];
+const WITH_CAMERA: &[ScreenName] = &[ScreenName::Devices, ScreenName::Sky];
+const TIMED: &[ScreenName] = &[ScreenName::Telemetry, ScreenName::Sky, ScreenName::Nowcast];
 
 /// Every action that has a name, in the order in which help shows them.
 pub const ACTIONS: &[ActionInfo] = &[
@@ -368,25 +376,42 @@ pub const ACTIONS: &[ActionInfo] = &[
         "time-back",
         "earlier",
         &["left", "h"],
-        "Back in time: stored history, earlier nowcasts",
+        "Back in time: stored history, earlier pictures, earlier nowcasts",
     ),
     on(TIMED, Action::TimeForward, "time-forward", "later", &["right", "l"], "Forward in time, to now at the end"),
     on(TIMED, Action::TimeNow, "time-now", "now", &["n"], "Return to now"),
     on(TELEMETRY, Action::CursorBack, "cursor-back", "cursor", &[",", "shift-left"], "Move the cursor back in time"),
     on(TELEMETRY, Action::CursorForward, "cursor-forward", "cursor", &[".", "shift-right"], "Move the cursor forward"),
     on(TELEMETRY, Action::RawMessages, "raw-messages", "messages", &["m"], "Switch between charts and raw messages"),
+    on(
+        TELEMETRY,
+        Action::SwitchUnit,
+        "switch-unit",
+        "unit",
+        &["u"],
+        "Show the marked variable in its next unit: °C or °F, hPa or inHg, m/s, km/h or kn",
+    ),
+    on(SKY, Action::PlayFilm, "play-film", "play", &["space"], "Play the pictures of the last hours, or stop"),
+    on(
+        SKY,
+        Action::CloudMask,
+        "cloud-mask",
+        "cloud mask",
+        &["c"],
+        "Draw the cloud mask over the picture, or take it away",
+    ),
     on(TELEMETRY, Action::PickDevice, "pick-device", "device", &["d"], "Choose whose data are shown"),
     on(LOADS, Action::FailedOnly, "failed-only", "failed only", &["x"], "Switch between all files and failed ones"),
     on(LOADS, Action::RefreshPipe, "refresh-pipe", "refresh", &["R"], "Queue again the files a pipe has not loaded"),
     on(LOADS, Action::PausePipe, "pause-pipe", "pause pipe", &["P"], "Pause or resume the selected pipe"),
     on(NOWCAST, Action::Verification, "verification", "verify", &["v"], "Switch between forecast and verification"),
     on(
-        DEVICES,
+        WITH_CAMERA,
         Action::CapturePicture,
         "capture-picture",
         "capture",
         &["C"],
-        "Let the selected device take a picture now",
+        "Let the device (on Devices the selected one) take a picture now",
     ),
     on(DEVICES, Action::SetInterval, "set-interval", "interval", &["i"], "Set how often the selected device measures"),
     on(

@@ -1,5 +1,6 @@
 //! A realistic state of the demo environment and answers to go with it, for the tests of every screen.
 
+pub mod pictures;
 pub mod provisioning;
 
 use std::f64::consts::TAU;
@@ -12,8 +13,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::filter::Filter;
+use super::pictures::{Graphics, Pictures, Shown, Tile};
 use super::screens::{Context, Screen, SizeClass};
 use super::theme::Theme;
+use super::units::Units;
 use crate::clock::ClockReading;
 use crate::clock::ledger::Hop;
 use crate::owner::{
@@ -74,7 +77,7 @@ pub fn series(variable: Variable, from: Timestamp, to: Timestamp) -> Series {
         .filter(|time| !gap.contains(time) && *time >= from)
         .filter_map(|at| value(variable, at).map(|mean| Point { at, mean, min: mean - 0.2, max: mean + 0.2 }))
         .collect();
-    Series { variable, points, gap_s: 2.5 * step as f64 }
+    Series { variable, points, gap_s: 2.5 * step as f64, flags: Vec::new() }
 }
 
 fn stage(name: StageName, lamp: Lamp, headline: &str, detail: &str, rate: Option<f64>, lag: Option<f64>) -> Stage {
@@ -449,6 +452,12 @@ pub fn answer(request: &Request) -> Answer {
         Request::Hub(ask) => {
             crate::owner::hub::fixture::answer(ask).map_or_else(|| Answer::Done { message: "done".into() }, Answer::Hub)
         }
+        Request::Extremes { from, to, .. } => Answer::Extremes { extremes: pictures::extremes(*from, *to) },
+        Request::Pictures { limit, .. } => Answer::Pictures { pictures: pictures::notes(*limit) },
+        Request::Picture { blob_name, max_px, overlay } => {
+            Answer::Picture(Box::new(pictures::picture(blob_name, *max_px, *overlay)))
+        }
+        Request::CloudCover { from, to } => Answer::CloudCover { covers: pictures::covers(*from, *to) },
         Request::Agent => Answer::Agent { report: Arc::new(crate::owner::agent::fixture::report()) },
         Request::Subscribe
         | Request::SetSpeed { .. }
@@ -494,6 +503,16 @@ pub fn client(snapshot: Snapshot) -> OwnerClient {
 
 /// Calls `then` with a context for a screen of `columns` × `rows`, frame included; the body is what the frame leaves.
 pub fn with_context<T>(snapshot: &Snapshot, columns: u16, rows: u16, then: impl FnOnce(&Context<'_>) -> T) -> T {
+    with_pictures(snapshot, (columns, rows), &Pictures::default(), then)
+}
+
+/// The same, with pictures that were made.
+pub fn with_pictures<T>(
+    snapshot: &Snapshot,
+    (columns, rows): (u16, u16),
+    pictures: &Pictures,
+    then: impl FnOnce(&Context<'_>) -> T,
+) -> T {
     let theme = Theme::midnight();
     let zone = TimeZone::get(&snapshot.time_zone).expect("a zone that is there");
     let filter = Filter::default();
@@ -504,6 +523,8 @@ pub fn with_context<T>(snapshot: &Snapshot, columns: u16, rows: u16, then: impl 
         filter: &filter,
         area: Rect::new(0, 2, columns, rows.saturating_sub(3)),
         size: SizeClass::of(columns, rows),
+        units: Units::default(),
+        pictures,
         read_only: false,
         now: wall_now(),
         stale: false,
@@ -537,10 +558,31 @@ pub fn text_of(buffer: &Buffer) -> String {
 
 /// A screen's body as text on a terminal of `columns` × `rows`, fed by the fixture.
 pub fn body(screen: &mut dyn Screen, snapshot: &Snapshot, columns: u16, rows: u16) -> String {
-    with_context(snapshot, columns, rows, |ctx| {
+    text_of(&drawn(screen, snapshot, (columns, rows), Graphics::default()))
+}
+
+/// A screen's body with its pictures as a terminal with these graphics has them, fed by the fixture.
+pub fn drawn(screen: &mut dyn Screen, snapshot: &Snapshot, size: (u16, u16), graphics: Graphics) -> Buffer {
+    let mut pictures = Pictures::new(graphics);
+    let shown = with_pictures(snapshot, size, &pictures, |ctx| {
         feed(screen, ctx);
+        screen.pictures(ctx)
+    });
+    make(&mut pictures, &shown);
+    with_pictures(snapshot, size, &pictures, |ctx| {
         let mut buffer = Buffer::empty(ctx.area);
         screen.render(&mut buffer, ctx.area, ctx);
-        text_of(&buffer)
+        pictures.placements(&mut buffer, &shown);
+        buffer
     })
+}
+
+/// Makes what is shown.
+pub fn make(pictures: &mut Pictures, shown: &[Shown]) {
+    let mut id = 0;
+    while let Some(next) = pictures.next(shown).cloned() {
+        id += 1;
+        let tile = Tile::make(&next.jpeg, next.area.as_size(), pictures.graphics(), id);
+        pictures.take(&next, tile);
+    }
 }

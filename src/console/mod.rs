@@ -14,6 +14,8 @@
 //! - `once` – one frame as text
 //! - `screens` – the eight screens and the border they share: `Screen`, `Context`, `Effect`
 //! - `widgets` – what screens are drawn with
+//! - `pictures` – pictures by the terminal's own graphics, in half blocks or shades
+//! - `units` – values in the operator's units
 //! - `theme` – colours by meaning, from `themes/*.toml`
 //! - `filter` – the filter line's regular expression
 //! - `export` – what is shown, as files
@@ -30,11 +32,13 @@ mod frame;
 mod key;
 pub mod keymap;
 pub mod once;
+pub mod pictures;
 mod popup;
 mod run;
 pub mod screens;
 mod setup;
 pub mod theme;
+pub mod units;
 pub mod widgets;
 
 pub use action::Action;

@@ -9,6 +9,7 @@ use ratatui::layout::{Rect, Size};
 use ratatui::style::{Color, Modifier};
 
 use super::frame;
+use super::pictures::Tile;
 use super::screens::ScreenName;
 use super::setup::{self, RunOptions};
 use super::theme::ColorDepth;
@@ -72,6 +73,13 @@ pub async fn frame_buffer(
         asked = wants;
     }
     app.tick(Timestamp::now());
+    let shown = app.pictures();
+    while let Some(next) = app.view.pictures.next(&shown).cloned() {
+        let graphics = *app.view.pictures.graphics();
+        let (jpeg, room) = (next.jpeg.clone(), next.area.as_size());
+        let made = tokio::task::spawn_blocking(move || Tile::make(&jpeg, room, &graphics, 1)).await;
+        app.view.pictures.take(&next, made.unwrap_or_else(|_| Err("it was interrupted; try again".to_owned())));
+    }
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.width, size.height));
     frame::render(&app, &mut buffer);
     buffer

@@ -9,8 +9,10 @@ use ratatui::layout::Size;
 
 use super::app::App;
 use super::keymap::Keymap;
+use super::pictures::{Graphics, Pictures};
 use super::screens::ScreenName;
 use super::theme::{ColorDepth, Theme, ThemeError};
+use super::units::Units;
 use crate::owner::Snapshot;
 use crate::settings::ConsoleSettings;
 
@@ -60,6 +62,8 @@ pub(super) fn app(
     });
     let mut app = App::new(snapshot, theme, keymap, size, Timestamp::now());
     app.view.read_only = settings.read_only;
+    app.view.units = Units::of(settings);
+    app.view.pictures = Pictures::new(Graphics::cells_or_words(settings.graphics, depth, app.view.theme.light));
     app.set_mouse(settings.mouse);
     app.set_theme_names(Theme::names(folder.as_deref()));
     app.start_on(options.screen);

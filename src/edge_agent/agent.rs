@@ -4,6 +4,7 @@
 //! transaction, so that a crash anywhere loses and doubles nothing: what isn't in the outbox is read again
 //! from the source, what is in it is sent.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +31,10 @@ use super::{health, requests};
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
-use crate::settings::{AgentSettings, CameraSettings, LinkSettings, SkySettings, SourceSettings, StationSettings};
+use crate::settings::sensors::model::SensorSettings;
+use crate::settings::{
+    AgentSettings, CameraSettings, LinkSettings, QualitySettings, SkySettings, SourceSettings, StationSettings,
+};
 
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
 const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
@@ -72,6 +76,10 @@ pub struct AgentSetup<'a> {
     pub station: &'a StationSettings,
     /// Where readings come from.
     pub source: &'a SourceSettings,
+    /// The sensors, where they come from those.
+    pub sensors: &'a BTreeMap<String, SensorSettings>,
+    /// Limits of the quality control.
+    pub quality: &'a QualitySettings,
     /// The agent.
     pub agent: &'a AgentSettings,
     /// The camera.
@@ -116,6 +124,7 @@ pub struct AgentHandles {
 pub struct Agent {
     shared: Arc<Shared>,
     source: SourceSettings,
+    sensors: BTreeMap<String, SensorSettings>,
     not_before: Option<Timestamp>,
     /// The source of the first run; later ones open it anew.
     opened: Option<Option<Source>>,
@@ -136,7 +145,7 @@ impl Agent {
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         let outbox = Outbox::open(&folder.join("outbox.db"), setup.agent.outbox_max_rows)?;
         let history = History::open(&folder.join("history.db"))?;
-        let (source, clock) = open_source(setup.source, &outbox, setup.not_before).await?;
+        let (source, clock) = open_source(setup.source, setup.sensors, &outbox, &folder, setup.not_before).await?;
         let machine = MachineClock::new();
         let boot = outbox.enter_boot(machine.boot_id()).await?;
         let is_replay = matches!(source, Some(Source::Replay(_)));
@@ -165,6 +174,7 @@ impl Agent {
             device_id: setup.station.device_id.clone(),
             folder,
             station: setup.station.metadata(),
+            quality: setup.quality.clone(),
             has_camera: camera.is_some(),
             history,
             machine,
@@ -190,6 +200,7 @@ impl Agent {
         let agent = Self {
             shared,
             source: setup.source.clone(),
+            sensors: setup.sensors.clone(),
             not_before,
             opened: Some(source),
             camera,
@@ -248,7 +259,10 @@ impl Agent {
         let shared = Arc::clone(&self.shared);
         let source = match self.opened.take() {
             Some(source) => source,
-            None => open_source(&self.source, &shared.outbox, self.not_before).await?.0,
+            None => {
+                let opened = open_source(&self.source, &self.sensors, &shared.outbox, &shared.folder, self.not_before);
+                opened.await?.0
+            }
         };
         let (slot, slot_asks) = mpsc::channel(4);
         let reader = Reader::open(Arc::clone(&shared), source, slot_asks).await?;
@@ -367,11 +381,13 @@ fn set_limits(settings: &mut UplinkSettings, first: &UplinkSettings, own: &Effec
 
 async fn open_source(
     settings: &SourceSettings,
+    sensors: &BTreeMap<String, SensorSettings>,
     outbox: &Outbox,
+    folder: &Path,
     not_before: Option<Timestamp>,
 ) -> Result<(Option<Source>, Clock), AgentError> {
     let position = outbox.state(POSITION).await?;
-    let mut source = Source::open(settings)?;
+    let mut source = Source::open(settings, sensors, &folder.join("sensors"))?;
     if let (Some(source), Some(position)) = (&mut source, &position) {
         source.resume(position)?;
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`agent`]: the spine that ties the parts together; [`report`]: what it says of itself
 //! - [`sensors`]: where readings come from; `reader`, `pace`: from there into the outbox, with the nowcasts they bring
+//! - [`quality`]: what is suspect of it is flagged
 //! - [`outbox`]: the durable queue of what isn't acknowledged yet
 //! - [`uplink`]: the IoT Hub device client that drains it
 //! - [`timekeeping`], `redating`: the machine's clock, and what is measured before it is set
@@ -22,6 +23,7 @@ pub mod history;
 pub mod methods;
 pub mod outbox;
 mod pace;
+pub mod quality;
 mod reader;
 mod received;
 mod redating;

@@ -1,16 +1,20 @@
 //! From the source into the outbox: readings, the nowcasts they bring, and what the machine's clock does to both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::agent::AgentError;
 use super::camera::features_last;
 use super::methods::Answer;
 use super::outbox::Dated;
 use super::pace::{Pace, Taken};
-use super::sensors::{Item, SensorSource, Source};
+use super::quality::{self, Quality, Timed};
+use super::report::SensorState;
+use super::sensors::{Item, SensorSource, Source, Stamped};
 use super::shared::{RETRY, Shared};
 use super::slot::{SLOT, Slot, SlotAsk};
 use super::timekeeping::{Moment, Timekeeper};
@@ -27,6 +31,8 @@ mod tests;
 
 /// Readings made durable together while the agent catches up.
 const CHUNK: usize = 1000;
+/// Time between two tellings of the sensors' state.
+const TELL_SENSORS: Duration = Duration::from_secs(60);
 
 pub(super) const POSITION: &str = "source.position";
 const OPEN_BIN: &str = "means.open";
@@ -39,6 +45,10 @@ pub(super) struct Reader {
     source: Option<Source>,
     /// What was told of the source's trouble.
     trouble: Option<String>,
+    /// Whether the source keeps to the interval by itself.
+    paces_itself: bool,
+    /// When the sensors' states were last told the hub, and which.
+    told_sensors: Option<(Instant, Vec<SensorState>)>,
     keeper: Timekeeper,
     /// The offset of the clock while it wasn't set, by which a writer's times of then can be dated, nanoseconds.
     unset_offset_ns: Option<i64>,
@@ -50,6 +60,7 @@ pub(super) struct Reader {
     last_mean: Timestamp,
     last_issue: Option<Timestamp>,
     pace: Pace,
+    quality: Quality,
 }
 
 /// What becomes durable together.
@@ -91,8 +102,11 @@ impl Reader {
             last_mean,
             last_issue,
             pace: Pace::default(),
+            quality: Quality::new(shared.quality.clone(), shared.station.latitude_deg, shared.station.longitude_deg),
             source,
             trouble: None,
+            paces_itself: false,
+            told_sensors: None,
             shared,
         };
         reader.say_slot();
@@ -108,7 +122,10 @@ impl Reader {
         let mut alarm = SetAlarm::new();
         let clock = self.shared.clock.clone();
         let mut troubles = self.source.as_ref().and_then(SensorSource::troubles);
+        let mut effective = self.shared.effective.subscribe();
         loop {
+            let every = effective.borrow_and_update().measure_every_s;
+            self.paces_itself = self.source.as_mut().is_some_and(|source| source.pace(every));
             self.follow_clock(self.shared.machine.now()).await;
             let mut items = self.source.as_mut().map_or_else(Vec::new, |source| source.drain_until(clock.now(), CHUNK));
             if items.is_empty() {
@@ -118,6 +135,8 @@ impl Reader {
                     Some(ask) = self.asks.recv() => self.change_slot(ask).await,
                     () = alarm.rung(), if is_wall => {}
                     () = changed(&mut troubles) => {}
+                    // Its sender lives as long as what is shared.
+                    Ok(()) = effective.changed() => {}
                     item = next(&mut self.source, &clock) => match item {
                         Some(item) => items.push(item),
                         None => self.ended(),
@@ -150,10 +169,30 @@ impl Reader {
             status.source = state;
             is_new
         });
+        let sensors = self.source.as_ref().map(SensorSource::sensors).unwrap_or_default();
+        self.shared.status.send_if_modified(|status| {
+            let is_new = status.sensors != sensors;
+            status.sensors = sensors;
+            is_new
+        });
+        self.tell_sensors();
         let trouble = self.source.as_ref().and_then(SensorSource::trouble);
         if trouble != self.trouble {
             self.trouble.clone_from(&trouble);
             self.shared.status.send_modify(|status| status.last_error = trouble);
+        }
+    }
+
+    /// Tells the hub of sensors that come and go, at most once a minute: one that does so all the time would spend the
+    /// day's messages. At the start each is told as soon as it is known.
+    fn tell_sensors(&mut self) {
+        let states: Vec<_> = self.shared.status.borrow().sensors.iter().map(|sensor| sensor.state).collect();
+        let is_due = self.told_sensors.as_ref().is_none_or(|(at, told)| {
+            *told != states && (at.elapsed() >= TELL_SENSORS || told.contains(&SensorState::Waiting))
+        });
+        if is_due && !states.is_empty() {
+            self.told_sensors = Some((Instant::now(), states));
+            self.shared.publish_reported();
         }
     }
 
@@ -168,7 +207,7 @@ impl Reader {
     /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
     /// as it takes: the source waits meanwhile, so nothing is lost.
     async fn store(&mut self, items: Vec<Item>, moment: Moment, ledger: &Ledger) {
-        let every = self.shared.effective.borrow().measure_every_s;
+        let every = self.shared.effective.borrow().measure_every_s.filter(|_| !self.paces_itself);
         let mut chunk = Chunk::default();
         for item in items {
             let position = item.position;
@@ -181,7 +220,14 @@ impl Reader {
                             chunk.passed_over += 1;
                             continue;
                         }
-                        Taken::Taken(reading) => self.take(&reading, item.id, dating, &mut chunk),
+                        Taken::Taken(reading) => {
+                            let timed = match (item.stamped, dating.is_known) {
+                                (Stamped::InSeries, _) => Timed::InSeries,
+                                (_, true) => Timed::Now,
+                                (_, false) => Timed::Unset,
+                            };
+                            self.take(&reading, item.id, (dating, timed), &mut chunk);
+                        }
                     }
                 }
                 Err(rejected) => chunk.aside.push((rejected.raw, rejected.reason)),
@@ -199,12 +245,13 @@ impl Reader {
             status.passed_over += chunk.passed_over;
             status.last_measured_at = chunk.last_measured_at.or(status.last_measured_at);
             status.last_issue_at = self.last_issue;
-            status.last_error = None;
+            // A sensor may still be absent while others are read.
+            status.last_error.clone_from(&self.trouble);
         });
     }
 
     /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.
-    fn take(&mut self, reading: &Reading, id: Option<MessageId>, dating: Dating, chunk: &mut Chunk) {
+    fn take(&mut self, reading: &Reading, id: Option<MessageId>, (dating, timed): (Dating, Timed), chunk: &mut Chunk) {
         let (mut measurement, rejected) = WeatherMeasurement::from_reading(&self.shared.device_id, reading);
         if let Some(id) = id {
             measurement.message_id = id;
@@ -215,6 +262,7 @@ impl Reader {
             chunk.aside.push((format!("{reading:?}"), words + &reasons.join("; ")));
         }
         measurement.clock = dating.note;
+        self.quality.judge(&mut measurement, timed);
         if dating.is_known {
             let max_age = features_last(self.shared.effective.borrow().capture_every_min);
             measurement.sky = self.shared.newest.sky(measurement.measured_at, max_age);
@@ -234,7 +282,7 @@ impl Reader {
     }
 
     fn learn(&mut self, measurement: &WeatherMeasurement) -> Option<Mean> {
-        let mean = self.means.push(measurement)?;
+        let mean = self.means.push(&quality::trusted(measurement))?;
         self.model.observe(&mean);
         self.last_mean = mean.ends_at;
         Some(mean)

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::outbox::OutboxStatus;
 use super::uplink::UplinkStatus;
+use crate::station::Variable;
 
 /// The agent's whole report. It changes when something in it does, never by itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,47 @@ pub struct AgentStatus {
     pub model_id: Option<String>,
     /// What last went wrong, until it goes well again.
     pub last_error: Option<String>,
+    /// The sensors of `source.kind = "sensors"`, by name.
+    pub sensors: Vec<SensorReport>,
+}
+
+/// One sensor.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SensorReport {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The variables it gives.
+    pub gives: Vec<Variable>,
+    /// Whether it can be read.
+    pub state: SensorState,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When it was last read.
+    pub last_read_at: Option<Timestamp>,
+    /// How often it was read since the start.
+    pub reads: u64,
+    /// How often something was wrong since the start: it couldn't be read, or what it gave couldn't.
+    pub errors: u64,
+    /// What was last wrong, printable.
+    pub last_error: Option<String>,
+    /// When.
+    pub last_error_at: Option<Timestamp>,
+}
+
+/// Whether a sensor can be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SensorState {
+    /// It wasn't read yet.
+    #[default]
+    Waiting,
+    /// It is read.
+    Read,
+    /// It can't be read, and is tried again.
+    Absent,
 }
 
 /// The machine's clock.

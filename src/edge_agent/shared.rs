@@ -11,19 +11,24 @@ use tokio::sync::{Notify, watch};
 use super::camera::newest::Newest;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
-use super::report::{AgentReport, AgentStatus, Received};
+use super::report::{AgentReport, AgentStatus, Received, SensorReport, SensorState};
 use super::timekeeping::{MachineClock, Moment};
 use super::twin::{Abilities, Effective, KeptTwin, reported_settings};
 use super::uplink::UplinkStatus;
 use super::uplink::meter::Meter;
 use crate::clock::Clock;
 use crate::database::DatabaseError;
+use crate::settings::QualitySettings;
 use crate::station::StationMetadata;
 
 /// Wall time before something that couldn't be stored is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// How often a change of the twin is tried to be kept before it is applied without.
 const KEEP_TRIES: u32 = 3;
+
+/// Sensors, and characters of an error, that are told the hub: its twins have room for 32 KB.
+const MAX_SENSORS: usize = 32;
+const MAX_ERROR: usize = 256;
 
 const TWIN: &str = "twin";
 
@@ -70,6 +75,7 @@ pub(super) struct Shared {
     pub device_id: String,
     pub folder: PathBuf,
     pub station: StationMetadata,
+    pub quality: QualitySettings,
     pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
@@ -100,6 +106,7 @@ pub(super) struct Parts {
     pub device_id: String,
     pub folder: PathBuf,
     pub station: StationMetadata,
+    pub quality: QualitySettings,
     pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
@@ -114,7 +121,7 @@ pub(super) struct Parts {
 
 impl Shared {
     pub(super) async fn new(parts: Parts) -> Result<Self, DatabaseError> {
-        let Parts { device_id, folder, station, has_camera, outbox, history, machine, boot, .. } = parts;
+        let Parts { device_id, folder, station, quality, has_camera, outbox, history, machine, boot, .. } = parts;
         let kept = outbox.state(TWIN).await?;
         let twin: KeptTwin = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let received: Vec<Received> =
@@ -134,6 +141,7 @@ impl Shared {
             device_id,
             folder,
             station,
+            quality,
             has_camera,
             outbox,
             history,
@@ -238,9 +246,23 @@ impl Shared {
         self.publish_reported();
     }
 
+    /// The sensors as the hub is told of them: what changes with every reading is left out. `None` where there are none.
+    fn reported_sensors(&self) -> Option<Value> {
+        let status = self.status.borrow();
+        let one = |sensor: &SensorReport| {
+            let error = sensor.last_error.as_ref().filter(|_| sensor.state == SensorState::Absent);
+            let error = error.map(|words| words.chars().take(MAX_ERROR).collect::<String>());
+            let shown = json!({ "kind": sensor.kind, "state": sensor.state, "since": sensor.since, "error": error });
+            (sensor.name.clone(), shown)
+        };
+        let sensors: serde_json::Map<_, _> = status.sensors.iter().take(MAX_SENSORS).map(one).collect();
+        (!sensors.is_empty()).then_some(Value::Object(sensors))
+    }
+
     /// Makes the reported document anew.
     pub(super) fn publish_reported(&self) {
-        let document = {
+        let sensors = self.reported_sensors();
+        let mut document = {
             let report = self.report.borrow();
             json!({
                 "agent": {
@@ -252,6 +274,9 @@ impl Shared {
                 "settings": reported_settings(&report.twin.verdicts),
             })
         };
+        if let Some(sensors) = sensors {
+            document["sensors"] = sensors;
+        }
         let is_new = self.reported.send_if_modified(|before| {
             let is_new = *before != document;
             before.clone_from(&document);

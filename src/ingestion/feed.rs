@@ -14,7 +14,7 @@ use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
 use super::warehouse::Warehouse;
 use crate::database::DatabaseError;
-use crate::station::{DeviceHealth, Message, Prediction, Variable, WeatherMeasurement};
+use crate::station::{DeviceHealth, Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
 const RING: usize = 65_536;
@@ -22,6 +22,9 @@ const RING: usize = 65_536;
 const REMEMBERED_DAYS: i32 = 31;
 /// Messages kept as received.
 const RECENT: usize = 200;
+/// Flags kept, and notes of pictures: a note has its row once its batch is loaded.
+const FLAGS: usize = 8192;
+const PICTURES: usize = 100;
 /// Window of a rate.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -32,6 +35,26 @@ struct Sample {
     device: u16,
     /// In the order of [`Variable::ALL`]; NaN is absent.
     values: [f32; 8],
+}
+
+/// A value that quality control flagged.
+#[derive(Debug, Clone, Copy)]
+struct Flagged {
+    at_ms: i64,
+    device: u16,
+    variable: Variable,
+    flag: QcFlag,
+}
+
+/// Least and greatest value of a variable, each with the instant it was first measured at, Unix ms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extreme {
+    /// Which.
+    pub variable: Variable,
+    /// Least value, and when.
+    pub min: (f64, i64),
+    /// Greatest value, and when.
+    pub max: (f64, i64),
 }
 
 /// The feed; clones share it.
@@ -46,6 +69,10 @@ struct State {
     samples: VecDeque<Sample>,
     devices: Vec<String>,
     recent: VecDeque<Arc<EnqueuedMessage>>,
+    /// In order of time.
+    flagged: VecDeque<Flagged>,
+    /// In order of time.
+    pictures: VecDeque<PictureTaken>,
     newest: Option<WeatherMeasurement>,
     prediction: Option<Prediction>,
     health: BTreeMap<String, DeviceHealth>,
@@ -130,10 +157,12 @@ impl LiveFeed {
         for day in (0..REMEMBERED_DAYS).rev() {
             let to = newest - a_day * day;
             let from = to - a_day + SignedDuration::from_millis(1);
-            for (device, at_ms, values) in warehouse.measurements(from, to, RING).await? {
+            for row in warehouse.measurements(from, to, RING).await? {
                 let mut state = self.lock();
-                let device = state.device(&device);
-                state.insert(Sample { at_ms, device, values: values.map(|v| v.map_or(f32::NAN, narrow)) });
+                let device = state.device(&row.device_id);
+                let values = row.values.map(|v| v.map_or(f32::NAN, narrow));
+                state.insert(Sample { at_ms: row.at_ms, device, values });
+                state.flag(row.at_ms, device, &row.qc);
             }
         }
         Ok(())
@@ -183,7 +212,10 @@ impl LiveFeed {
             Some(Ok(Message::WeatherMeasurement(measurement))) => {
                 let device = state.device(&measurement.device_id);
                 let values = Variable::ALL.map(|v| measurement.get(v).map_or(f32::NAN, narrow));
-                state.insert(Sample { at_ms: measurement.measured_at.as_millisecond(), device, values });
+                let at_ms = measurement.measured_at.as_millisecond();
+                if state.insert(Sample { at_ms, device, values }) {
+                    state.flag(at_ms, device, &measurement.qc);
+                }
                 state.measurements += u64::from(live);
                 if state.newest.as_ref().is_none_or(|newest| newest.measured_at <= measurement.measured_at) {
                     state.newest = Some(measurement);
@@ -197,6 +229,7 @@ impl LiveFeed {
             Some(Ok(Message::DeviceHealth(health))) => {
                 state.health.insert(health.device_id.clone(), health);
             }
+            Some(Ok(Message::PictureTaken(picture))) => state.insert_picture(picture),
             _ => {}
         }
     }
@@ -225,6 +258,56 @@ impl LiveFeed {
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
         self.lock().samples.front().and_then(|s| Timestamp::from_millisecond(s.at_ms).ok())
+    }
+
+    /// Takes a picture's note that didn't come through the log.
+    #[cfg(test)]
+    pub fn take_note(&self, note: PictureTaken) {
+        self.lock().insert_picture(note);
+    }
+
+    /// Notes of pictures that came since the start, those taken between two instants (inclusive), newest first; at most
+    /// the newest hundred.
+    #[must_use]
+    pub fn pictures(&self, from: Timestamp, to: Timestamp) -> Vec<PictureTaken> {
+        let state = self.lock();
+        state.pictures.iter().rev().filter(|p| (from..=to).contains(&p.measured_at)).cloned().collect()
+    }
+
+    /// What was flagged between two instants (inclusive), in order of time: when, and as what. The newest 8,192 flags are
+    /// known; values that are only derived aren't told.
+    #[must_use]
+    pub fn flags(
+        &self,
+        device: Option<&str>,
+        variable: Variable,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<(i64, QcFlag)> {
+        let state = self.lock();
+        let device = device.map(|name| state.devices.iter().position(|known| known == name));
+        let range = from.as_millisecond()..=to.as_millisecond();
+        let is_wanted = |f: &&Flagged| {
+            f.variable == variable
+                && range.contains(&f.at_ms)
+                && device.is_none_or(|wanted| wanted == Some(usize::from(f.device)))
+        };
+        state.flagged.iter().filter(is_wanted).map(|f| (f.at_ms, f.flag)).collect()
+    }
+
+    /// Least and greatest value of each variable between two instants (inclusive).
+    #[must_use]
+    pub fn extremes(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Vec<Extreme> {
+        let state = self.lock();
+        let device = device.map(|name| state.devices.iter().position(|known| known == name));
+        let (from, to) = (from.as_millisecond(), to.as_millisecond());
+        let start = state.samples.partition_point(|s| s.at_ms < from);
+        let samples = state
+            .samples
+            .range(start..)
+            .take_while(|s| s.at_ms <= to)
+            .filter(|s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))));
+        extremes(samples.map(|s| (s.at_ms, s.values.map(|v| (!v.is_nan()).then_some(f64::from(v))))))
     }
 
     /// Bins of `width` over `[from, to]`, aligned to multiples of `width`, and the typical time between
@@ -299,6 +382,24 @@ pub fn bin(samples: impl Iterator<Item = (i64, f64)>, width: SignedDuration) -> 
     (bins, typical.map(SignedDuration::from_millis))
 }
 
+/// Least and greatest value of each variable of samples in order of time.
+pub fn extremes(samples: impl Iterator<Item = (i64, [Option<f64>; 8])>) -> Vec<Extreme> {
+    let mut found: [Option<Extreme>; 8] = [None; 8];
+    for (at, values) in samples {
+        for ((variable, value), found) in Variable::ALL.into_iter().zip(values).zip(&mut found) {
+            let Some(value) = value else { continue };
+            let extreme = found.get_or_insert(Extreme { variable, min: (value, at), max: (value, at) });
+            if value < extreme.min.0 {
+                extreme.min = (value, at);
+            }
+            if value > extreme.max.0 {
+                extreme.max = (value, at);
+            }
+        }
+    }
+    found.into_iter().flatten().collect()
+}
+
 impl State {
     fn device(&mut self, name: &str) -> u16 {
         let index = self.devices.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -308,8 +409,29 @@ impl State {
         u16::try_from(index).unwrap_or(u16::MAX)
     }
 
-    /// Keeps the ring in order of time; the same device and instant again is left out.
-    fn insert(&mut self, sample: Sample) {
+    /// Keeps the flags of one measurement, but for what is only derived.
+    fn flag(&mut self, at_ms: i64, device: u16, qc: &BTreeMap<Variable, QcFlag>) {
+        for (&variable, &flag) in qc.iter().filter(|(_, flag)| **flag != QcFlag::Derived) {
+            let place = self.flagged.partition_point(|f| f.at_ms <= at_ms);
+            self.flagged.insert(place, Flagged { at_ms, device, variable, flag });
+            if self.flagged.len() > FLAGS {
+                self.flagged.pop_front();
+            }
+        }
+    }
+
+    /// Keeps a picture's note in order of time; the same blob again takes its place.
+    fn insert_picture(&mut self, picture: PictureTaken) {
+        self.pictures.retain(|known| known.blob_name != picture.blob_name);
+        let place = self.pictures.partition_point(|known| known.measured_at <= picture.measured_at);
+        self.pictures.insert(place, picture);
+        if self.pictures.len() > PICTURES {
+            self.pictures.pop_front();
+        }
+    }
+
+    /// Keeps the ring in order of time; the same device and instant again is left out, which is answered with `false`.
+    fn insert(&mut self, sample: Sample) -> bool {
         let place = self.samples.partition_point(|s| s.at_ms <= sample.at_ms);
         let again = self
             .samples
@@ -318,7 +440,7 @@ impl State {
             .take_while(|s| s.at_ms == sample.at_ms)
             .any(|s| s.device == sample.device);
         if again {
-            return;
+            return false;
         }
         if place == self.samples.len() {
             self.samples.push_back(sample);
@@ -328,6 +450,7 @@ impl State {
         if self.samples.len() > RING {
             self.samples.pop_front();
         }
+        true
     }
 
     /// Arrivals are counted by the second, so that a burst costs no memory.
@@ -371,6 +494,34 @@ mod tests {
         let rates: Vec<f64> = (100..=160).map(|second| state.rate(after(second))).collect();
         assert!(rates.iter().all(|rate| *rate == 1.0 / 60.0), "{rates:?}");
         assert_eq!(state.rate(after(161)), 0.0);
+    }
+
+    #[test]
+    fn flags_are_kept_in_order_and_what_is_derived_is_none() {
+        let mut state = State::default();
+        for at in [3000, 1000, 2000] {
+            state.flag(at, 0, &BTreeMap::from([(Variable::Light, QcFlag::Derived)]));
+            state.flag(at, 0, &BTreeMap::from([(Variable::Humidity, QcFlag::OutOfRange)]));
+        }
+        assert_eq!(state.flagged.iter().map(|f| f.at_ms).collect::<Vec<_>>(), [1000, 2000, 3000]);
+        assert!(state.flagged.iter().all(|f| f.flag == QcFlag::OutOfRange));
+        for at in 0..9000 {
+            state.flag(at, 0, &BTreeMap::from([(Variable::Sound, QcFlag::Clipped)]));
+        }
+        assert_eq!(state.flagged.len(), FLAGS);
+    }
+
+    #[test]
+    fn extremes_have_the_time_they_came_first() {
+        let value = |temperature: f64| {
+            let mut values = [None; 8];
+            values[Variable::Temperature.index()] = Some(temperature);
+            values
+        };
+        let samples = [(1, value(3.0)), (2, value(-1.5)), (3, [None; 8]), (4, value(7.25)), (5, value(7.25))];
+        let found = extremes(samples.into_iter());
+        let expected = Extreme { variable: Variable::Temperature, min: (-1.5, 2), max: (7.25, 4) };
+        assert_eq!(found, [expected]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::trash::Trash;
 use super::warehouse::Warehouse;
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
-use crate::station::{Message, Variable, WeatherMeasurement};
+use crate::station::{Message, MessageId, PictureTaken, SCHEMA_VERSION, SkyFeatures, Variable, WeatherMeasurement};
 
 mod ground;
 
@@ -363,4 +363,48 @@ async fn what_comes_when_a_replay_has_ended_is_batched_all_the_same() {
     }
     batcher.abort();
     assert!(log.open_batches().is_empty());
+}
+
+#[tokio::test]
+async fn pictures_are_found_among_the_health_messages_newest_first() {
+    let bench = bench().await;
+    let picture = |minute: i64| {
+        let taken_at = at("2016-06-08T00:00:00Z") + SignedDuration::from_mins(minute);
+        Message::PictureTaken(PictureTaken {
+            device_id: "roof-01".into(),
+            message_id: MessageId::new(taken_at),
+            measured_at: taken_at,
+            schema: SCHEMA_VERSION,
+            clock: None,
+            blob_name: format!("roof-01/{minute}.jpg"),
+            size_bytes: 1000,
+            analysis: Some(SkyFeatures { cloud_cover_pct: Some(40.0), ..SkyFeatures::at(taken_at) }),
+        })
+    };
+    for minute in 0..4 {
+        bench.log.append(enqueued(&picture(minute))).await.expect("appended");
+        bench.log.append(enqueued(&Message::WeatherMeasurement(measurement(minute)))).await.expect("appended");
+    }
+    bench.batcher.flush().await;
+    load_everything(&bench.loader).await;
+    let warehouse = &bench.loader.warehouse;
+    let names = |found: Vec<PictureTaken>| found.into_iter().map(|note| note.blob_name).collect::<Vec<_>>();
+    let newest = names(warehouse.pictures(Timestamp::MIN, Timestamp::MAX, 3).await.expect("found"));
+    assert_eq!(newest, ["roof-01/3.jpg", "roof-01/2.jpg", "roof-01/1.jpg"]);
+    let (from, to) = (at("2016-06-08T00:00:00Z"), at("2016-06-08T00:01:00Z"));
+    let between = warehouse.pictures(from, to, 10).await.expect("found");
+    assert_eq!(between[1].analysis.as_ref().and_then(|sky| sky.cloud_cover_pct), Some(40.0));
+    assert_eq!(names(between), ["roof-01/1.jpg", "roof-01/0.jpg"]);
+    // A year of health messages isn't gone through for them.
+    let plan = warehouse.database().read(|connection| {
+        connection.query_row(
+            "EXPLAIN QUERY PLAN SELECT json_extract(variant, '$.Body') FROM WEATHER_HEALTH
+             WHERE json_extract(variant, '$.Body.type') = 'PictureTaken' AND invalid IS NULL
+             AND measured_at_ms BETWEEN 0 AND 1 ORDER BY measured_at_ms DESC LIMIT 3",
+            [],
+            |row| row.get::<_, String>(3),
+        )
+    });
+    let plan = plan.await.expect("explained");
+    assert!(plan.contains("WEATHER_HEALTH_PICTURES"), "{plan}");
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::loader::LoaderStatus;
-use super::warehouse::{DueNowcast, Progress, ScoreRow, VerifiedLead, Warehouse};
+use super::warehouse::{DueNowcast, MeasurementRow, Progress, ScoreRow, VerifiedLead, Warehouse};
 use crate::database::DatabaseError;
 use crate::nowcast::{TenMinuteMeans, verify};
 use crate::station::forecast::{MAX_LEAD_MINUTES, valid_time};
@@ -92,7 +92,7 @@ impl Verifier {
         let rows = self.warehouse.measurements(from - TEN_MINUTES, to, usize::MAX).await?;
         let mut open: BTreeMap<String, TenMinuteMeans> = BTreeMap::new();
         let mut means = Means::new();
-        for (device, at_ms, values) in rows {
+        for MeasurementRow { device_id: device, at_ms, values, .. } in rows {
             let Ok(at) = Timestamp::from_millisecond(at_ms) else { continue };
             let mut measurement = WeatherMeasurement::empty(&device, at);
             for variable in Variable::ALL {

@@ -9,22 +9,25 @@ use tokio::sync::watch;
 use super::alarms::Alarms;
 use super::client::AskError;
 use super::log_buffer::LogBuffer;
-use super::protocol::{Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop};
+use super::pictures::{self, Pictures};
+use super::protocol::{Answer, Request};
 use super::provisioning::Provisioner;
+use super::views::{Extremes, FlagMark, LoadedFile, NowcastView, Point, ReceivedMessage, Series, Trace, TraceHop};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
 use crate::edge_agent::report::AgentReport;
 use crate::ingestion::batching::BatchStatus;
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
-use crate::ingestion::feed::{Bin, LiveFeed, bin};
+use crate::ingestion::feed::{self, Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
+use crate::ingestion::topology::PICTURES;
 use crate::ingestion::warehouse::{TableRow, Warehouse};
 use crate::local_cloud::hub::Hub;
 use crate::settings::EnvironmentName;
 use crate::station::forecast::MAX_LEAD_MINUTES;
-use crate::station::{Prediction, Variable};
+use crate::station::{Prediction, QcFlag, Variable};
 
 /// Most points, messages, files or lines one answer holds.
 const MOST: usize = 10_000;
@@ -60,6 +63,8 @@ pub struct Desk {
     pub loader: Loader,
     /// The warehouse.
     pub warehouse: Warehouse,
+    /// Pictures of the sky.
+    pub pictures: Pictures,
     /// The local hub.
     pub hub: Hub,
     /// What the agent says of itself.
@@ -90,6 +95,21 @@ impl Desk {
             Request::CopyHistory { failed_only, limit } => self.copy_history(failed_only, limit).await,
             Request::FileLine { file, line } => self.file_line(&file, line).await,
             Request::Nowcast { at } => self.nowcast(at).await,
+            Request::Extremes { device, from, to } => self.extremes(device.as_deref(), from, to).await,
+            Request::Pictures { before, limit } => {
+                let known = (&self.warehouse, &self.feed);
+                let pictures = self.pictures.list(known, &self.pictures_container(), before, limit).await?;
+                Ok(Answer::Pictures { pictures })
+            }
+            Request::Picture { blob_name, max_px, overlay } => {
+                let known = (&self.warehouse, &self.feed);
+                let picture = self.pictures.one(known, &self.pictures_container(), blob_name, max_px, overlay).await?;
+                Ok(Answer::Picture(Box::new((*picture).clone())))
+            }
+            Request::CloudCover { from, to } => {
+                let covers = pictures::covers(&self.warehouse, &self.feed, from, to, MOST).await?;
+                Ok(Answer::CloudCover { covers })
+            }
             Request::Logs { after, limit } => Ok(Answer::Logs { lines: self.log_buffer.after(after, limit.min(MOST)) }),
             Request::SetSpeed { speed } => self.set_speed(speed),
             Request::AcknowledgeAlarm { rule } => self.acknowledge(&rule),
@@ -185,17 +205,46 @@ impl Desk {
         let points = i64::try_from(max_points.clamp(1, MOST)).unwrap_or(1);
         let width = SignedDuration::from_secs((span + points - 1) / points);
         let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
-        let (bins, typical) = if is_in_ring {
-            self.feed.bins(device, variable, from, to, width)
+        let (bins, typical, flags) = if is_in_ring {
+            let (bins, typical) = self.feed.bins(device, variable, from, to, width);
+            (bins, typical, self.feed.flags(device, variable, from, to))
+        } else {
+            let mut rows = self.warehouse.measurements(from, to, 1_000_000).await.map_err(refused)?;
+            rows.retain(|row| device.is_none_or(|wanted| wanted == row.device_id));
+            let values = rows.iter().filter_map(|row| row.values[variable.index()].map(|value| (row.at_ms, value)));
+            let flags = rows.iter().filter_map(|row| row.qc.get(&variable).map(|flag| (row.at_ms, *flag)));
+            let (bins, typical) = bin(values, width);
+            (bins, typical, flags.filter(|(_, flag)| *flag != QcFlag::Derived).collect())
+        };
+        let mut series = series(variable, &bins, width, typical, width / 2);
+        series.flags = marks(&flags, width);
+        Ok(series)
+    }
+
+    async fn extremes(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Outcome {
+        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
+        let found = if is_in_ring {
+            self.feed.extremes(device, from, to)
         } else {
             let rows = self.warehouse.measurements(from, to, 1_000_000).await.map_err(refused)?;
-            let values = rows
-                .iter()
-                .filter(|(of, ..)| device.is_none_or(|wanted| wanted == of))
-                .filter_map(|(_, at, values)| values[variable.index()].map(|value| (*at, value)));
-            bin(values, width)
+            let rows = rows.iter().filter(|row| device.is_none_or(|wanted| wanted == row.device_id));
+            feed::extremes(rows.map(|row| (row.at_ms, row.values)))
         };
-        Ok(series(variable, &bins, width, typical, width / 2))
+        let extremes = found.into_iter().filter_map(|extreme| {
+            Some(Extremes {
+                variable: extreme.variable,
+                min: rounded(extreme.min.0),
+                min_at: Timestamp::from_millisecond(extreme.min.1).ok()?,
+                max: rounded(extreme.max.0),
+                max_at: Timestamp::from_millisecond(extreme.max.1).ok()?,
+            })
+        });
+        Ok(Answer::Extremes { extremes: extremes.collect() })
+    }
+
+    /// The container that pictures are in: the applied one, or the one there is by default.
+    fn pictures_container(&self) -> String {
+        self.loader.ground.peek().upload_container().unwrap_or(PICTURES).to_owned()
     }
 
     async fn copy_history(&self, failed_only: bool, limit: usize) -> Outcome {
@@ -264,7 +313,7 @@ impl Desk {
             let (bins, _) = if is_in_ring {
                 self.feed.bins(Some(&prediction.device_id), variable, from, to, TEN_MINUTES)
             } else {
-                let values = rows.iter().filter_map(|(_, at, values)| values[variable.index()].map(|v| (*at, v)));
+                let values = rows.iter().filter_map(|row| row.values[variable.index()].map(|v| (row.at_ms, v)));
                 bin(values, TEN_MINUTES)
             };
             // A mean is labelled by the end of its ten minutes, as forecasts are.
@@ -390,7 +439,21 @@ fn series(
         })
         .collect();
     let step = typical.unwrap_or(width).max(width);
-    Series { variable, points, gap_s: 2.5 * step.as_secs_f64() }
+    Series { variable, points, gap_s: 2.5 * step.as_secs_f64(), flags: Vec::new() }
+}
+
+/// Flags in order of time, of each kind at most one in a bin of `width`.
+fn marks(flags: &[(i64, QcFlag)], width: SignedDuration) -> Vec<FlagMark> {
+    let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
+    let mut marks: Vec<(i64, FlagMark)> = Vec::new();
+    for &(at_ms, flag) in flags {
+        let bin = at_ms.div_euclid(width);
+        let is_told = marks.iter().rev().take_while(|(of, _)| *of == bin).any(|(_, mark)| mark.flag == flag);
+        if let (false, Ok(at)) = (is_told, Timestamp::from_millisecond(at_ms)) {
+            marks.push((bin, FlagMark { at, flag }));
+        }
+    }
+    marks.into_iter().map(|(_, mark)| mark).collect()
 }
 
 /// To a thousandth: finer than any sensor, and without what single precision adds behind it.

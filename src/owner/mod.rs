@@ -17,6 +17,8 @@ pub mod hub;
 mod lamp;
 mod lock;
 mod log_buffer;
+#[cfg(feature = "local")]
+mod pictures;
 #[cfg(feature = "_ground")]
 pub mod policies;
 mod protocol;
@@ -34,6 +36,7 @@ mod rivals;
 pub mod runner;
 #[cfg(feature = "local")]
 mod running;
+#[cfg(feature = "local")]
 pub mod sky;
 #[cfg(feature = "_ground")]
 mod snapshot;
@@ -44,6 +47,8 @@ mod sockets;
 mod stages;
 #[cfg(feature = "local")]
 mod stores;
+#[cfg(feature = "_ground")]
+mod views;
 
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
@@ -63,8 +68,11 @@ pub use socket::{AttachError, ask_once};
 pub use {
     ground::TopologySummary,
     hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines},
-    protocol::{LoadedFile, NowcastView, Point, ReceivedMessage, Series, Trace, TraceHop},
     snapshot::{Alarm, Device, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName},
+    views::{
+        CloudCover, Extremes, FlagMark, LoadedFile, NowcastView, PicturePlace, PictureView, Point, ReceivedMessage,
+        Series, ShownPicture, Trace, TraceHop,
+    },
 };
 
 // The languages of the agent and of runs, for those who see the owner only.

@@ -16,8 +16,10 @@ use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
 use super::lock::{FolderLock, LockError, make_private};
 use super::log_buffer::LogBuffer;
+use super::pictures::Pictures;
 use super::provisioning::Provisioner;
 use super::publisher::Publisher;
+use super::sky::OwnCamera;
 use super::snapshot::Snapshot;
 use super::socket;
 use super::stores::{Applied, Stores, forget_old};
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError, AgentSetup};
+use crate::edge_agent::sky::SkySetup;
 use crate::edge_agent::uplink::{Credentials, Roots as TrustRoots, UplinkSettings};
 use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
@@ -35,7 +38,9 @@ use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
 use crate::local_cloud::https::HttpsConfig;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
+use crate::settings::{
+    EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings, SkySettings, StationSettings,
+};
 
 /// How long tasks have to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(3);
@@ -216,6 +221,8 @@ async fn bring_up(
     let setup = AgentSetup {
         data,
         station: &settings.station,
+        quality: &settings.quality,
+        sensors: &settings.sensors,
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,
@@ -284,6 +291,7 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
+        pictures: Pictures::new(stores.containers.clone(), sky_setup(&settings.station, &settings.sky)),
         hub: hub.clone(),
         agent: handles.report.clone(),
         environment: environment.clone(),
@@ -356,4 +364,9 @@ async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
             drop(answer.send(desk.answer(request).await));
         });
     }
+}
+
+/// How the camera sees the sky, as the agent judges it.
+fn sky_setup(station: &StationSettings, sky: &SkySettings) -> Result<SkySetup, String> {
+    OwnCamera::of(station, sky).map(OwnCamera::into_setup).map_err(|error| error.to_string())
 }

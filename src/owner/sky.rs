@@ -86,6 +86,12 @@ impl OwnCamera {
         Ok(Self { setup, zone: TimeZone::get(&station.time_zone).unwrap_or(TimeZone::UTC) })
     }
 
+    /// How it sees the sky.
+    #[must_use]
+    pub fn into_setup(self) -> SkySetup {
+        self.setup
+    }
+
     fn view(&self, exif: &Exif) -> (Viewpoint, Option<String>) {
         let sun = self.time(exif).map(|at| solar::position(at, self.setup.latitude_deg, self.setup.longitude_deg));
         let words = "its EXIF has no time, so the sun's glare wasn't left out";

@@ -6,7 +6,8 @@ use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Place, SettingsError};
-use super::keys::{self, Takes};
+use super::keys::{self, SENSORS, Takes};
+use super::sensors;
 use crate::station::text::printable;
 
 /// Largest settings file that is read, bytes: far more than any needs, far less than memory.
@@ -15,7 +16,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// One setting as a file gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
-    pub key: &'static str,
+    /// `section.name`, or `sensors.NAME.name`.
+    pub key: String,
     pub value: Value,
     /// From 1.
     pub line: usize,
@@ -57,6 +59,36 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vec<Entry>, SettingsError
         let name = section.get_ref().as_ref();
         match body.get_ref() {
             _ if !keys::is_section(name) => found.push((line, Err(unknown(file, line, name)))),
+            DeValue::Table(body) if name == SENSORS => {
+                for (sensor, body) in body {
+                    let line = line_of(text, sensor.span().start);
+                    let name = sensor.get_ref().as_ref();
+                    match body.get_ref() {
+                        _ if !sensors::is_name(name) => {
+                            let key = format!("{SENSORS}.{name}");
+                            found.push((line, Err(wrong(file, line, &key, "so called".into(), sensors::NAME.into()))));
+                        }
+                        DeValue::Table(body) if body.is_empty() => {
+                            let place = Place::Line(file.to_owned(), line).to_string();
+                            let words = sensors::no_kind(name);
+                            found.push((line, Err(SettingsError::Sensor { place, words })));
+                        }
+                        DeValue::Table(body) => {
+                            for (key, value) in body {
+                                let line = line_of(text, key.span().start);
+                                found.push((line, sensor_entry(file, line, name, key.get_ref(), value.get_ref())));
+                            }
+                        }
+                        other => {
+                            let wanted = format!("a section, written [{SENSORS}.{name}]");
+                            found.push((
+                                line,
+                                Err(wrong(file, line, &format!("{SENSORS}.{name}"), shown(other), wanted)),
+                            ));
+                        }
+                    }
+                }
+            }
             DeValue::Table(body) => {
                 for (key, value) in body {
                     let line = line_of(text, key.span().start);
@@ -75,16 +107,29 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vec<Entry>, SettingsError
 
 fn entry(file: &Path, line: usize, path: &str, value: &DeValue<'_>) -> Result<Entry, SettingsError> {
     let key = keys::find(path).ok_or_else(|| unknown(file, line, path))?;
-    let accepted = plain(value).and_then(|value| key.takes.accept(&value));
-    let value = match (key.takes, accepted) {
-        (Takes::Path, Some(Value::String(path))) => Value::String(from_folder(file, &path)),
-        (_, Some(value)) => value,
+    let value = taken(file, line, path, key.takes, value)?;
+    Ok(Entry { key: path.to_owned(), value, line })
+}
+
+/// One setting of the sensor `name`.
+fn sensor_entry(file: &Path, line: usize, name: &str, key: &str, value: &DeValue<'_>) -> Result<Entry, SettingsError> {
+    let path = format!("{SENSORS}.{name}.{key}");
+    let known = sensors::find(key)
+        .ok_or_else(|| SettingsError::unknown_of_sensor(Place::Line(file.to_owned(), line), &path, key))?;
+    let value = taken(file, line, &path, known.takes, value)?;
+    Ok(Entry { key: path, value, line })
+}
+
+fn taken(file: &Path, line: usize, path: &str, takes: Takes, value: &DeValue<'_>) -> Result<Value, SettingsError> {
+    let accepted = plain(value).and_then(|value| takes.accept(&value));
+    match (takes, accepted) {
+        (Takes::Path, Some(Value::String(path))) => Ok(Value::String(from_folder(file, &path))),
+        (_, Some(value)) => Ok(value),
         (_, None) => {
-            let found = shown_for(key.takes, || shown(value));
-            return Err(wrong(file, line, path, found, key.takes.words()));
+            let found = shown_for(takes, || shown(value));
+            Err(wrong(file, line, path, found, takes.words()))
         }
-    };
-    Ok(Entry { key: key.path, value, line })
+    }
 }
 
 fn unknown(file: &Path, line: usize, path: &str) -> SettingsError {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::keys;
+use super::{keys, sensors};
 use crate::station::text::printable;
 
 /// Where a setting was given.
@@ -96,6 +96,14 @@ pub enum SettingsError {
         /// The file.
         file: PathBuf,
     },
+    /// A sensor's section that isn't whole, or two that contradict each other.
+    #[error("{place}: {words}")]
+    Sensor {
+        /// Where it stands: a file's line, a variable.
+        place: String,
+        /// What is wrong and what to do.
+        words: String,
+    },
     /// Two settings that don't go together.
     #[error("{0}")]
     Together(&'static str),
@@ -107,6 +115,13 @@ pub enum SettingsError {
 impl SettingsError {
     pub(super) fn unknown(place: Place, key: &str) -> Self {
         Self::Unknown { place, key: printable(key), nearest: keys::nearest(key) }
+    }
+}
+
+impl SettingsError {
+    /// The setting `path` of a sensor is unknown, `key` being its last part.
+    pub(super) fn unknown_of_sensor(place: Place, path: &str, key: &str) -> Self {
+        Self::Unknown { place, key: printable(path), nearest: sensors::nearest(key) }
     }
 }
 

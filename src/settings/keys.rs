@@ -41,7 +41,7 @@ pub enum Takes {
 
 /// What a host's name is.
 const HOST_NAME: &str = "a host's name: 1 to 253 letters, digits and any of -.";
-const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
+pub(super) const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
 const CAMERA_URL: &str = "a URL that begins with http:// or https://, as in http://10.0.0.7/snapshot.jpg";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
@@ -58,10 +58,35 @@ pub const KEYS: &[Key] = &[
     key("station.longitude_deg", Takes::Number(-180.0, 180.0)),
     key("station.altitude_m", Takes::Number(-430.0, 9000.0)),
     key("station.time_zone", Takes::Text(is_time_zone, "an IANA time zone, as in Europe/Zurich or UTC")),
-    key("source.kind", Takes::OneOf(&["replay", "lines", "none"])),
+    key("source.kind", Takes::OneOf(&["replay", "lines", "sensors", "sim", "none"])),
     key("source.path", Takes::Path),
     key("source.speed", Takes::Whole(1, 600)),
     key("source.backlog_days", Takes::Whole(0, 20)),
+    key("source.rate_per_s", Takes::Number(0.001, 100_000.0)),
+    key("source.seed", Takes::Whole(0, 4_294_967_295)),
+    key("quality.temperature_min_c", Takes::Number(-80.0, 60.0)),
+    key("quality.temperature_max_c", Takes::Number(-80.0, 60.0)),
+    key("quality.pressure_min_hpa", Takes::Number(300.0, 1100.0)),
+    key("quality.pressure_max_hpa", Takes::Number(300.0, 1100.0)),
+    key("quality.light_max_lx", Takes::Number(1.0, 200_000.0)),
+    key("quality.sound_max_dba", Takes::Number(1.0, 160.0)),
+    key("quality.rain_max_mm_per_min", Takes::Number(0.1, 500.0)),
+    key("quality.wind_speed_max_ms", Takes::Number(1.0, 115.0)),
+    key("quality.temperature_step_c", Takes::Number(0.1, 140.0)),
+    key("quality.humidity_step_pct", Takes::Number(0.1, 100.0)),
+    key("quality.pressure_step_hpa", Takes::Number(0.01, 800.0)),
+    key("quality.wind_speed_step_ms", Takes::Number(0.1, 115.0)),
+    key("quality.still_min", Takes::Whole(10, 1440)),
+    key("quality.temperature_still_c", Takes::Number(0.0, 10.0)),
+    key("quality.humidity_still_pct", Takes::Number(0.0, 10.0)),
+    key("quality.pressure_still_hpa", Takes::Number(0.0, 10.0)),
+    key("quality.light_still_lx", Takes::Number(0.0, 1000.0)),
+    key("quality.sound_still_db", Takes::Number(0.0, 10.0)),
+    key("quality.wind_speed_still_ms", Takes::Number(0.0, 10.0)),
+    key("quality.wind_direction_still_deg", Takes::Number(0.0, 90.0)),
+    key("quality.dew_point_max_c", Takes::Number(-80.0, 60.0)),
+    key("quality.night_light_max_lx", Takes::Number(0.0, 200_000.0)),
+    key("quality.day_light_min_lx", Takes::Number(0.0, 1000.0)),
     key("agent.outbox_max_rows", Takes::Whole(1000, 10_000_000)),
     key("agent.in_flight", Takes::Whole(1, 4096)),
     key("agent.measure_every_s", Takes::Whole(1, 3600)),
@@ -135,6 +160,10 @@ pub const KEYS: &[Key] = &[
     key("console.color", Takes::OneOf(&["auto", "never"])),
     key("console.mouse", Takes::Flag),
     key("console.frame_floor_ms", Takes::Whole(8, 1000)),
+    key("console.graphics", Takes::OneOf(&["auto", "kitty", "sixel", "iterm2", "blocks", "off"])),
+    key("console.temperature_unit", Takes::OneOf(&["C", "F"])),
+    key("console.pressure_unit", Takes::OneOf(&["hPa", "inHg"])),
+    key("console.wind_unit", Takes::OneOf(&["m/s", "km/h", "kn"])),
     key("console.keymap", Takes::Path),
     key("console.export_dir", Takes::Path),
     key("console.read_only", Takes::Flag),
@@ -150,16 +179,19 @@ pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
+/// The section whose parts are the user's: `[sensors.NAME]`.
+pub const SENSORS: &str = "sensors";
+
 /// Whether `name` is a section.
 #[must_use]
 pub fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|key| key.section() == name)
+    name == SENSORS || KEYS.iter().any(|key| key.section() == name)
 }
 
 /// The setting or section whose name is nearest to `path`, if any is near enough to be meant.
 #[must_use]
 pub fn nearest(path: &str) -> Option<&'static str> {
-    let sections = KEYS.iter().map(Key::section);
+    let sections = KEYS.iter().map(Key::section).chain([SENSORS]);
     let candidates = if path.contains('.') {
         // A right name in the wrong section is nearer than any other spelling.
         let name = path.rsplit('.').next().unwrap_or(path);

@@ -10,8 +10,8 @@ use toml::{Table, Value};
 
 use super::document;
 use super::error::{Place, SettingsError};
-use super::keys::{self, KEYS, Key};
-use super::{EnvironmentName, LensProjection, Settings, SourceKind, template};
+use super::keys::{self, KEYS, Key, SENSORS};
+use super::{EnvironmentName, LensProjection, Settings, SourceKind, sensors, template};
 use crate::station::text::printable;
 
 /// The settings file of a folder that every environment reads; beside it lies one for each environment,
@@ -111,7 +111,7 @@ impl fmt::Display for Origin {
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    values: BTreeMap<&'static str, (Value, Origin)>,
+    values: Values,
 }
 
 impl Loaded {
@@ -121,6 +121,12 @@ impl Loaded {
             Some((value, origin)) => (key, Some(value), origin.clone()),
             None => (key, None, Origin::Default),
         })
+    }
+
+    /// Every setting of every sensor, by sensor: its path, `sensors.NAME.key`, its value and where that came from.
+    pub fn sensor_entries(&self) -> impl Iterator<Item = (&str, &Value, &Origin)> {
+        let of_sensors = self.values.iter().filter(|(path, _)| sensor_key(path).is_some());
+        of_sensors.map(|(path, (value, origin))| (path.as_str(), value, origin))
     }
 }
 
@@ -140,10 +146,31 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
         let value = accept(Place::Flag(flag), key, text)?;
         values.insert(value.0, (value.1, Origin::Flag { name: flag }));
     }
+    complete_sensors(&mut values)?;
     let settings = typed(&values)?;
+    if let Some((name, words)) = sensors::clash(&settings.sensors) {
+        let place = values.get(&format!("{SENSORS}.{name}.kind")).map(|(_, origin)| origin.to_string());
+        return Err(SettingsError::Sensor { place: place.unwrap_or_default(), words });
+    }
+    if settings.source.kind == SourceKind::Sensors && settings.sensors.is_empty() {
+        return Err(SettingsError::Together(
+            "source.kind is \"sensors\" and there is none; add a section as in [sensors.roof] for each",
+        ));
+    }
     if settings.source.kind == SourceKind::Lines && settings.source.path.is_none() {
         return Err(SettingsError::Together(
             "source.kind is \"lines\" and source.path is not set; set source.path to the file that is followed",
+        ));
+    }
+    let quality = &settings.quality;
+    if quality.temperature_min_c > quality.temperature_max_c {
+        return Err(SettingsError::Together(
+            "quality.temperature_min_c is above quality.temperature_max_c; no temperature would be plausible",
+        ));
+    }
+    if quality.pressure_min_hpa > quality.pressure_max_hpa {
+        return Err(SettingsError::Together(
+            "quality.pressure_min_hpa is above quality.pressure_max_hpa; no pressure would be plausible",
         ));
     }
     if settings.sky.projection == Some(LensProjection::Rectilinear) && settings.sky.fov_deg > 170.0 {
@@ -167,7 +194,29 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
     Ok(Loaded { settings, values })
 }
 
-type Values = BTreeMap<&'static str, (Value, Origin)>;
+type Values = BTreeMap<String, (Value, Origin)>;
+
+/// The sensor and the key of `sensors.NAME.key`.
+fn sensor_key(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix(SENSORS)?.strip_prefix('.')?.split_once('.')
+}
+
+/// Checks each sensor's section and fills in what it leaves to its kind.
+fn complete_sensors(values: &mut Values) -> Result<(), SettingsError> {
+    let mut defaults = Vec::new();
+    for name in sensors::names(values.keys().map(String::as_str)) {
+        let own = values.iter().filter_map(|(path, (value, origin))| {
+            sensor_key(path).filter(|(of, _)| *of == name).map(|(_, key)| (key, (value, origin)))
+        });
+        let found = sensors::complete(name, &own.collect()).map_err(|wrong| SettingsError::Sensor {
+            place: wrong.origin.map_or_else(|| format!("{SENSORS}.{name}"), |origin| origin.to_string()),
+            words: wrong.words,
+        })?;
+        defaults.extend(found.into_iter().map(|(key, value)| (format!("{SENSORS}.{name}.{key}"), value)));
+    }
+    values.extend(defaults.into_iter().map(|(path, value)| (path, (value, Origin::Default))));
+    Ok(())
+}
 
 fn lay_built_in(values: &mut Values, text: &str, name: &str, origin: &Origin) -> Result<(), SettingsError> {
     for entry in document::parse(text, Path::new(name))? {
@@ -202,7 +251,8 @@ fn lay_variables(values: &mut Values, variables: &[(OsString, OsString)]) -> Res
             continue;
         };
         let text = text.to_str().ok_or_else(|| SettingsError::VariableText { name: printable(name) })?;
-        let (key, value) = accept(Place::Variable(name.to_owned()), &format!("{section}.{key}"), text)?;
+        let path = format!("{section}.{}", key.replace("__", "."));
+        let (key, value) = accept(Place::Variable(name.to_owned()), &path, text)?;
         values.insert(key, (value, Origin::Variable { name: name.to_owned() }));
     }
     Ok(())
@@ -220,24 +270,35 @@ pub fn variable_of(key: &Key) -> String {
     format!("SKYDECK_{}", key.path.replace('.', "__").to_ascii_uppercase())
 }
 
-fn accept(place: Place, path: &str, text: &str) -> Result<(&'static str, Value), SettingsError> {
-    let key = keys::find(path).ok_or_else(|| SettingsError::unknown(place.clone(), path))?;
-    let value = key.takes.accept(&key.takes.read(text)).ok_or_else(|| SettingsError::Value {
+fn accept(place: Place, path: &str, text: &str) -> Result<(String, Value), SettingsError> {
+    let takes = match sensor_key(path) {
+        Some((name, key)) if sensors::is_name(name) => sensors::find(key)
+            .map(|known| known.takes)
+            .ok_or_else(|| SettingsError::unknown_of_sensor(place.clone(), path, key))?,
+        _ => keys::find(path).map(|key| key.takes).ok_or_else(|| SettingsError::unknown(place.clone(), path))?,
+    };
+    let value = takes.accept(&takes.read(text)).ok_or_else(|| SettingsError::Value {
         place,
-        key: key.path.to_owned(),
-        found: document::shown_for(key.takes, || document::shown_text(text)),
-        wanted: key.takes.words(),
+        key: path.to_owned(),
+        found: document::shown_for(takes, || document::shown_text(text)),
+        wanted: takes.words(),
     })?;
-    Ok((key.path, value))
+    Ok((path.to_owned(), value))
 }
 
 fn typed(values: &Values) -> Result<Settings, SettingsError> {
     let mut root = Table::new();
     for (path, (value, _)) in values {
-        let (section, name) = path.split_once('.').unwrap_or((path, ""));
-        if let Value::Table(section) = root.entry(section).or_insert_with(|| Value::Table(Table::new())) {
-            section.insert(name.to_owned(), value.clone());
+        let mut table = &mut root;
+        let mut rest = path.as_str();
+        // A sensor's name is its own; whatever else has a dot in it is a section.
+        while let Some((section, below)) = rest.split_once('.') {
+            match table.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+                Value::Table(inner) => (table, rest) = (inner, below),
+                _ => return Err(SettingsError::Internal(format!("{path} lies in a value"))),
+            }
         }
+        table.insert(rest.to_owned(), value.clone());
     }
     // Every value was checked when it was read, so what fails here is the table of keys itself.
     serde_path_to_error::deserialize(Value::Table(root)).map_err(|error| SettingsError::Internal(error.to_string()))

@@ -2,7 +2,7 @@
 //!
 //! [`keys`] is the table of everything that can be set; [`document`] reads one file against it; [`layers`] lays
 //! files, variables and flags over each other and remembers where each value came from; [`folders`] says where
-//! an environment keeps what is its own; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
+//! an environment keeps what is its own; [`sensors`] is the table of `[sensors.NAME]`; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
 //! their own group of [`Settings`].
 
 mod document;
@@ -12,7 +12,9 @@ mod folders;
 mod keys;
 mod layers;
 mod model;
+mod quality;
 mod secret;
+pub mod sensors;
 pub mod template;
 mod window;
 
@@ -22,9 +24,10 @@ pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes, is_host, is_host_name};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, HubSettings,
-    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, ProvisioningSettings, Settings,
-    SkySettings, SourceKind, SourceSettings, StationSettings,
+    AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
+    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, PressureUnit, ProvisioningSettings,
+    Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
 };
+pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};
 pub use window::{ChangeWindow, InvalidChangeWindow};

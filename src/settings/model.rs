@@ -2,11 +2,14 @@
 //!
 //! Every field has a default, written in `config/default.toml` and held equal to it by a test.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::quality::QualitySettings;
+use super::sensors::model::SensorSettings;
 use crate::station::StationMetadata;
 
 /// Everything that can be set. Rooms are given their own group, never the whole.
@@ -17,6 +20,10 @@ pub struct Settings {
     pub station: StationSettings,
     /// Where readings come from.
     pub source: SourceSettings,
+    /// The sensors of `source.kind = "sensors"`, by name.
+    pub sensors: BTreeMap<String, SensorSettings>,
+    /// Limits of the quality control.
+    pub quality: QualitySettings,
     /// The edge agent.
     pub agent: AgentSettings,
     /// The camera.
@@ -92,6 +99,10 @@ pub enum SourceKind {
     Replay,
     /// A file to which another program appends one JSON reading a line.
     Lines,
+    /// The sensors of `[sensors.NAME]`, put together.
+    Sensors,
+    /// Made-up readings at any rate, for load tests.
+    Sim,
     /// No source: the agent only drains its outbox.
     None,
 }
@@ -108,11 +119,15 @@ pub struct SourceSettings {
     pub speed: u32,
     /// Replay: days of the series that lie in the outbox at the first start, 0 to 20.
     pub backlog_days: u32,
+    /// Sim: readings a second, 0.001 to 100,000.
+    pub rate_per_s: f64,
+    /// Sim: what its readings are drawn from; the same seed gives the same ones.
+    pub seed: u32,
 }
 
 impl Default for SourceSettings {
     fn default() -> Self {
-        Self { kind: SourceKind::Replay, path: None, speed: 60, backlog_days: 7 }
+        Self { kind: SourceKind::Replay, path: None, speed: 60, backlog_days: 7, rate_per_s: 1.0, seed: 1 }
     }
 }
 
@@ -457,6 +472,60 @@ pub enum ColorMode {
     Never,
 }
 
+/// By which way the console shows pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphicsMode {
+    /// As the terminal can, which is asked for it.
+    Auto,
+    /// By kitty's graphics protocol.
+    Kitty,
+    /// By sixels.
+    Sixel,
+    /// By iTerm2's inline images.
+    Iterm2,
+    /// In half blocks; the terminal isn't asked.
+    Blocks,
+    /// Not at all; what is known of them is said in words.
+    Off,
+}
+
+/// Unit of temperatures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TemperatureUnit {
+    /// Degrees Celsius.
+    #[serde(rename = "C")]
+    Celsius,
+    /// Degrees Fahrenheit.
+    #[serde(rename = "F")]
+    Fahrenheit,
+}
+
+/// Unit of pressures on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PressureUnit {
+    /// Hectopascal.
+    #[serde(rename = "hPa")]
+    Hectopascal,
+    /// Inches of mercury at 0 °C.
+    #[serde(rename = "inHg")]
+    InchOfMercury,
+}
+
+/// Unit of wind speeds on screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WindUnit {
+    /// Metres a second.
+    #[serde(rename = "m/s")]
+    MetreASecond,
+    /// Kilometres an hour.
+    #[serde(rename = "km/h")]
+    KilometreAnHour,
+    /// Knots.
+    #[serde(rename = "kn")]
+    Knot,
+}
+
 /// The terminal console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -469,6 +538,14 @@ pub struct ConsoleSettings {
     pub mouse: bool,
     /// Least time between two frames, ms, 8 to 1000.
     pub frame_floor_ms: u64,
+    /// By which way pictures are shown.
+    pub graphics: GraphicsMode,
+    /// Unit of temperatures.
+    pub temperature_unit: TemperatureUnit,
+    /// Unit of pressures.
+    pub pressure_unit: PressureUnit,
+    /// Unit of wind speeds.
+    pub wind_unit: WindUnit,
     /// A keymap laid over the built-in one.
     pub keymap: Option<PathBuf>,
     /// Folder that exports are written to; absent is the folder skydeck was started in.
@@ -484,6 +561,10 @@ impl Default for ConsoleSettings {
             color: ColorMode::Auto,
             mouse: true,
             frame_floor_ms: 33,
+            graphics: GraphicsMode::Auto,
+            temperature_unit: TemperatureUnit::Celsius,
+            pressure_unit: PressureUnit::Hectopascal,
+            wind_unit: WindUnit::MetreASecond,
             keymap: None,
             export_dir: None,
             read_only: false,

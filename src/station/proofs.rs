@@ -25,7 +25,16 @@ fn variable() -> impl Strategy<Value = Variable> {
 }
 
 fn flag() -> impl Strategy<Value = QcFlag> {
-    prop::sample::select(vec![QcFlag::Clipped, QcFlag::OutOfRange, QcFlag::NotFinite, QcFlag::Derived])
+    prop::sample::select(vec![
+        QcFlag::Clipped,
+        QcFlag::OutOfRange,
+        QcFlag::NotFinite,
+        QcFlag::Derived,
+        QcFlag::Implausible,
+        QcFlag::Inconsistent,
+        QcFlag::Step,
+        QcFlag::Frozen,
+    ])
 }
 
 fn within(variable: Variable) -> impl Strategy<Value = f64> {

@@ -163,7 +163,7 @@ pub struct UnknownVariable(pub String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum QcFlag {
-    /// Clipped to the physical range, as the sensor's documentation allows.
+    /// Clipped to the sensor's range: it is at least (or at most) this.
     Clipped,
     /// Dropped: outside the physical range.
     OutOfRange,
@@ -171,4 +171,20 @@ pub enum QcFlag {
     NotFinite,
     /// Computed from another quantity and not measured itself.
     Derived,
+    /// Suspect: outside what the station can see, by its settings.
+    Implausible,
+    /// Suspect: contradicts another value of the same measurement, or the sun.
+    Inconsistent,
+    /// Suspect: changed by more since the measurement before than it can.
+    Step,
+    /// Suspect: has stood still for longer than it can.
+    Frozen,
+}
+
+impl QcFlag {
+    /// Whether the value is there and may not be true: it is shown and stored, and nothing is learnt from it.
+    #[must_use]
+    pub const fn is_suspect(self) -> bool {
+        matches!(self, Self::Implausible | Self::Inconsistent | Self::Step | Self::Frozen)
+    }
 }

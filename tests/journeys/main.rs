@@ -9,6 +9,7 @@
 //! - `endings` – quit, signals, panics: the terminal is given back
 //! - `viewers` – several at one owner; one that only looks
 //! - `plans` – plan and apply; an apply goes on without its console
+//! - `sky` – pictures by every graphics protocol, decoded and compared; no ghost of any
 //! - `plain` – no colours, a tiny terminal, no terminal
 
 #![cfg(all(unix, feature = "console"))]
@@ -21,6 +22,9 @@ mod failed_file;
 mod place;
 mod plain;
 mod plans;
+#[path = "../peers/skip.rs"]
+mod skipping;
+mod sky;
 mod terminal;
 #[path = "../peers/terraform.rs"]
 mod terraform_peer;

@@ -1,4 +1,5 @@
-//! The real console in a pseudo-terminal: keys in, a screen out, every byte kept.
+//! The real console in a pseudo-terminal: keys in, a screen out, every byte kept; and what the terminal answers when it
+//! is asked what it can.
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZero;
@@ -36,12 +37,78 @@ impl Seen {
     }
 }
 
+/// Where the last of some bytes begin.
+fn last(bytes: &[u8], wanted: &str) -> Option<usize> {
+    bytes.windows(wanted.len()).rposition(|window| window == wanted.as_bytes())
+}
+
+/// What a terminal answers when it is asked what it can show pictures by.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Graphics {
+    /// That it has no graphics.
+    #[default]
+    No,
+    /// That it has kitty's.
+    Kitty,
+    /// That it has sixels.
+    Sixel,
+    /// The size of its cells only; what else it has is told by the environment.
+    Cells,
+    /// Nothing at all, not even that it is well.
+    Silent,
+}
+
+/// Width and height of a cell, pixels, as the terminal answers it.
+pub const CELL: (u32, u32) = (8, 16);
+
+/// Answers questions in what is sent to a terminal.
+struct Answerer {
+    graphics: Graphics,
+    /// The end of what was looked at: a question may come in two parts.
+    rest: Vec<u8>,
+}
+
+impl Answerer {
+    fn answers(&mut self, more: &[u8]) -> Vec<u8> {
+        self.rest.extend_from_slice(more);
+        let (width, height) = CELL;
+        let kitty = |number: u8| match self.graphics {
+            Graphics::Kitty => format!("\x1b_Gi={number};OK\x1b\\"),
+            _ => String::new(),
+        };
+        let attributes = if self.graphics == Graphics::Sixel { "\x1b[?62;4;22c" } else { "\x1b[?62;22c" };
+        let size = if self.graphics == Graphics::No { String::new() } else { format!("\x1b[6;{height};{width}t") };
+        let known = [
+            (&b"\x1b_Gi=31"[..], kitty(31)),
+            (b"\x1b_Gi=32", kitty(32)),
+            (b"\x1b[c", attributes.to_owned()),
+            (b"\x1b[16t", size),
+            (b"\x1b[5n", "\x1b[0n".to_owned()),
+        ];
+        let mut answers = Vec::new();
+        loop {
+            let found = known.iter().filter_map(|(question, answer)| {
+                let at = self.rest.windows(question.len()).position(|window| window == *question)?;
+                Some((at + question.len(), answer))
+            });
+            let Some((end, answer)) = found.min_by_key(|(end, _)| *end) else { break };
+            answers.extend_from_slice(answer.as_bytes());
+            self.rest.drain(..end);
+        }
+        let kept = self.rest.len().min(16);
+        self.rest.drain(..self.rest.len() - kept);
+        if self.graphics == Graphics::Silent { Vec::new() } else { answers }
+    }
+}
+
+type Writer = Arc<Mutex<Box<dyn std::io::Write + Send>>>;
+
 /// A terminal with skydeck in it; what runs in it is killed when it is dropped.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     /// Held so that the terminal outlives the process and its modes can be looked at.
     slave: Option<Box<dyn SlavePty + Send>>,
-    writer: Box<dyn std::io::Write + Send>,
+    writer: Writer,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     /// The terminal's modes before anything ran in it, as `stty` would tell them.
@@ -59,6 +126,17 @@ impl Terminal {
         Self::program(place, env!("CARGO_BIN_EXE_skydeck"), arguments, size, variables)
     }
 
+    /// The same, on a terminal that has some graphics.
+    pub fn with_graphics(
+        place: &Place,
+        arguments: &[&str],
+        size: (u16, u16),
+        variables: &[(&str, &str)],
+        graphics: Graphics,
+    ) -> Self {
+        Self::any(place, (env!("CARGO_BIN_EXE_skydeck"), arguments), size, variables, graphics)
+    }
+
     /// Starts any program.
     pub fn program(
         place: &Place,
@@ -66,6 +144,17 @@ impl Terminal {
         arguments: &[&str],
         size: (u16, u16),
         variables: &[(&str, &str)],
+    ) -> Self {
+        Self::any(place, (program, arguments), size, variables, Graphics::No)
+    }
+
+    /// Starts any program on any terminal.
+    pub fn any(
+        place: &Place,
+        (program, arguments): (&str, &[&str]),
+        size: (u16, u16),
+        variables: &[(&str, &str)],
+        graphics: Graphics,
     ) -> Self {
         let PtyPair { master, slave } = native_pty_system().openpty(pty_size(size)).expect("a pseudo-terminal");
         let modes = modes(master.as_ref());
@@ -83,7 +172,8 @@ impl Terminal {
         command.cwd(place.path());
         let child = slave.spawn_command(command).expect("the binary starts");
         let mut reader = master.try_clone_reader().expect("a reader");
-        let writer = master.take_writer().expect("a writer");
+        let writer: Writer = Arc::new(Mutex::new(master.take_writer().expect("a writer")));
+        let (mut answerer, answered) = (Answerer { graphics, rest: Vec::new() }, Arc::clone(&writer));
         let parser = vt100::Parser::new(cells(size.1), cells(size.0), 0);
         let seen = Arc::new((Mutex::new(Seen { parser, bytes: Vec::new(), shown: 0, at_end: false }), Condvar::new()));
         let shared = Arc::clone(&seen);
@@ -92,6 +182,9 @@ impl Terminal {
             loop {
                 // On Linux a terminal that nobody holds any more ends with an error.
                 let read = reader.read(&mut buffer).unwrap_or(0);
+                let answers = answerer.answers(&buffer[..read]);
+                // Whoever asked may have ended.
+                drop(answered.lock().expect("no panic").write_all(&answers));
                 let (seen, news) = &*shared;
                 seen.lock().expect("no panic").take(&buffer[..read]);
                 news.notify_all();
@@ -121,6 +214,20 @@ impl Terminal {
         self.seen().bytes.clone()
     }
 
+    /// Waits until the bytes that were sent are as they should be, and answers with them.
+    #[track_caller]
+    pub fn wait_for_bytes(&self, what: &str, is_so: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let bytes = self.bytes();
+            if is_so(&bytes) {
+                return bytes;
+            }
+            assert!(Instant::now() < deadline, "not sent: {what}\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The colours of the cell in that column and row.
     pub fn colours(&self, column: u16, row: u16) -> (vt100::Color, vt100::Color) {
         let seen = self.seen();
@@ -135,8 +242,9 @@ impl Terminal {
 
     /// Types keys.
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
-        self.writer.flush().expect("the terminal takes keys");
+        let mut writer = self.writer.lock().expect("no panic");
+        writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
+        writer.flush().expect("the terminal takes keys");
     }
 
     /// Types keys and waits for what they bring.
@@ -240,11 +348,6 @@ impl Drop for Terminal {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Where the last of some bytes begin.
-fn last(bytes: &[u8], wanted: &str) -> Option<usize> {
-    bytes.windows(wanted.len()).rposition(|window| window == wanted.as_bytes())
 }
 
 fn pty_size((cols, rows): (u16, u16)) -> PtySize {

@@ -174,8 +174,9 @@ fn charts_and_tables_are_exported_whole() {
     terminal.keys("Q");
     assert_eq!(terminal.ended(), 0);
 
-    let mut reader = png::Decoder::new(std::fs::File::open(&image).expect("opens")).read_info().expect("a PNG");
-    let mut pixels = vec![0; reader.output_buffer_size()];
+    let image = std::io::BufReader::new(std::fs::File::open(&image).expect("opens"));
+    let mut reader = png::Decoder::new(image).read_info().expect("a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
     let frame = reader.next_frame(&mut pixels).expect("a whole PNG");
     assert!(frame.width >= 300 && frame.height >= 200, "{frame:?}");
     pixels.sort_unstable();

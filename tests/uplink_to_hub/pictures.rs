@@ -24,6 +24,8 @@ impl RunningAgent {
         let setup = AgentSetup {
             data,
             station: &StationSettings::default(),
+            quality: &skydeck::settings::QualitySettings::default(),
+            sensors: &std::collections::BTreeMap::new(),
             source: &SourceSettings { kind: SourceKind::None, ..SourceSettings::default() },
             agent: &AgentSettings::default(),
             camera: &CameraSettings { command: Some(camera), ..CameraSettings::default() },

@@ -57,9 +57,10 @@ async fn log_of(context: &Context, socket: &Path, lines: u16) -> Result<Vec<LogL
 
 fn nobody(context: &Context) -> Failure {
     let name = &context.environment;
-    let words = format!(
-        "agent of {name}: nobody runs it; start it with `skydeck --env {name} agent run`, or the whole environment with `skydeck run {name}`"
-    );
+    let mut words = format!("agent of {name}: nobody runs it; start it with `skydeck --env {name} agent run`");
+    if cfg!(feature = "local") {
+        words.push_str(&format!(", or the whole environment with `skydeck run {name}`"));
+    }
     Failure::new(Exit::NotFound, words)
 }
 

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::is_healthy;
+use super::sky::Sky;
 use crate::cli::args::Section;
 use crate::cli::exit::{Failure, unexpected};
 use crate::clock::ClockReading;
 use crate::owner::{
-    AgentReport, Alarm, Answer, AskError, Device, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, LoadedFile,
-    LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score, Snapshot,
+    AgentReport, Alarm, Answer, AskError, Device, Extremes, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin,
+    LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score, Snapshot,
 };
 use crate::settings::EnvironmentName;
-use crate::station::{Prediction, StationMetadata, Variable};
+use crate::station::{Prediction, QcFlag, StationMetadata, Variable};
 
 /// Files of the copy history that are shown.
 const FILES: usize = 20;
@@ -54,6 +56,8 @@ pub enum Body {
         /// How provisioning stands.
         plans: Box<ProvisioningStatus>,
     },
+    /// The pictures.
+    Sky(Box<Sky>),
     /// Pipes and their files.
     Loads(Box<Loads>),
     /// The forecast and its verification.
@@ -124,6 +128,10 @@ pub struct Measured {
     pub min_24h: Option<f64>,
     /// Greatest value of the last 24 h.
     pub max_24h: Option<f64>,
+    /// The station's day so far: least and greatest value, each with its time.
+    pub today: Option<Extremes>,
+    /// What quality control said of the newest value.
+    pub flag: Option<QcFlag>,
 }
 
 /// Pipes and their files.
@@ -156,6 +164,7 @@ pub async fn gather(client: &OwnerClient, snapshot: &Snapshot, section: Section)
         Section::Overview => Body::Overview { snapshot: Box::new(snapshot.clone()) },
         Section::Telemetry => Body::Telemetry(Box::new(telemetry(client, snapshot).await?)),
         Section::Plans => Body::Plans { plans: Box::new(snapshot.provisioning.clone()) },
+        Section::Sky => Body::Sky(Box::new(super::sky::gather(client, snapshot).await?)),
         Section::Loads => Body::Loads(Box::new(loads(client, snapshot).await?)),
         Section::Nowcast => Body::Nowcast(Box::new(Nowcast {
             nowcast: snapshot.nowcast.clone(),
@@ -181,6 +190,10 @@ async fn telemetry(client: &OwnerClient, snapshot: &Snapshot) -> Result<Telemetr
     let now = &snapshot.now;
     let to = snapshot.clock.now();
     let from = to.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let zone = TimeZone::get(&snapshot.time_zone).unwrap_or(TimeZone::UTC);
+    let day = to.to_zoned(zone).start_of_day().map_or(from, |day| day.timestamp());
+    let request = Request::Extremes { device: None, from: day, to };
+    let Answer::Extremes { extremes } = client.ask(request).await? else { return Err(unexpected()) };
     let mut variables = Vec::new();
     for variable in Variable::ALL {
         let request = Request::Series { device: None, variable, from, to, max_points: 144 };
@@ -192,6 +205,8 @@ async fn telemetry(client: &OwnerClient, snapshot: &Snapshot) -> Result<Telemetr
             tendency_per_h: now.tendency_per_h.iter().find(|(of, _)| *of == variable).map(|(_, change)| *change),
             min_24h: series.points.iter().map(|point| point.min).reduce(f64::min),
             max_24h: series.points.iter().map(|point| point.max).reduce(f64::max),
+            today: extremes.iter().find(|extremes| extremes.variable == variable).copied(),
+            flag: now.measurement.as_ref().and_then(|measurement| measurement.qc.get(&variable).copied()),
         });
     }
     Ok(Telemetry {

@@ -9,12 +9,14 @@ use tokio::sync::{mpsc, watch};
 use crate::clock::ClockReading;
 use crate::clock::ledger::Hop;
 use crate::owner::{
-    Alarm, Answer, Ask, AskError, Device, Lamp, LoadedFile, LogLine, NoticeQueue, Now, OwnerClient, OwnerInfo, Pipe,
-    Point, Request, Score, Series, Severity, Snapshot, Stage, StageName, Trace, TraceHop,
+    Alarm, Answer, Ask, AskError, CloudCover, Device, Extremes, Lamp, LoadedFile, LogLine, NoticeQueue, Now,
+    OwnerClient, OwnerInfo, PicturePlace, PictureView, Pipe, Point, Request, Score, Series, Severity, Snapshot, Stage,
+    StageName, Trace, TraceHop,
 };
 use crate::settings::{EnvironmentName, StationSettings};
 use crate::station::{
-    LeadForecast, MessageId, Prediction, Quantiles, SCHEMA_VERSION, Variable, VariableForecast, WeatherMeasurement,
+    LeadForecast, MessageId, Prediction, Quantiles, SCHEMA_VERSION, SkyClass, SkyFeatures, SkyWarning, Variable,
+    VariableForecast, WeatherMeasurement,
 };
 
 /// An instant from its text.
@@ -220,14 +222,61 @@ pub fn trace() -> Trace {
     }
 }
 
+/// A photograph with warnings, and a drawn one of which nothing is known.
+fn pictures() -> Vec<PictureView> {
+    let taken_at = at("2016-06-09T14:00:00Z");
+    let seen = SkyFeatures {
+        cloud_cover_pct: Some(43.2),
+        okta: Some(3),
+        sky_class: Some(SkyClass::Scattered),
+        sun_elevation_deg: Some(48.1),
+        motion_direction_deg: Some(48.0),
+        motion_deg_per_min: Some(2.1),
+        warnings: vec![SkyWarning::Blurred, SkyWarning::WetLens],
+        ..SkyFeatures::at(taken_at)
+    };
+    let photograph = PictureView {
+        blob_name: "roof-01/2016/06/09/140000.jpg".into(),
+        device_id: "roof-01".into(),
+        taken_at,
+        size_bytes: 812_345,
+        analysis: Some(seen),
+        place: PicturePlace::Uploaded,
+    };
+    let drawn_at = at("2016-06-09T13:50:00Z");
+    let drawn = PictureView {
+        blob_name: "roof-01/2016/06/09/135000.jpg".into(),
+        taken_at: drawn_at,
+        analysis: Some(SkyFeatures { rendered: true, ..SkyFeatures::at(drawn_at) }),
+        place: PicturePlace::Absent,
+        ..photograph.clone()
+    };
+    vec![photograph, drawn]
+}
+
 fn answer(request: &Request) -> Result<Answer, AskError> {
     match request {
         Request::Series { variable, .. } => {
             let has_sensor = !matches!(variable, Variable::Sound | Variable::Rain);
             let point = Point { at: at("2016-06-09T10:00:00Z"), mean: 12.0, min: 11.5, max: 14.6 };
             let points = if has_sensor { vec![point] } else { Vec::new() };
-            Ok(Answer::Series(Series { variable: *variable, points, gap_s: 150.0 }))
+            Ok(Answer::Series(Series { variable: *variable, points, gap_s: 150.0, flags: Vec::new() }))
         }
+        Request::Extremes { .. } => Ok(Answer::Extremes {
+            extremes: vec![Extremes {
+                variable: Variable::Temperature,
+                min: 9.25,
+                min_at: at("2016-06-09T03:12:00Z"),
+                max: 14.6,
+                max_at: at("2016-06-09T13:40:00Z"),
+            }],
+        }),
+        Request::Pictures { .. } => Ok(Answer::Pictures { pictures: pictures() }),
+        Request::CloudCover { .. } => Ok(Answer::CloudCover {
+            covers: [("2016-06-09T13:50:00Z", 50.0), ("2016-06-09T14:00:00Z", 43.0)]
+                .map(|(taken, cover_pct)| CloudCover { at: at(taken), cover_pct, okta: Some(4) })
+                .into(),
+        }),
         Request::CopyHistory { .. } => Ok(Answer::CopyHistory { files: files() }),
         Request::Trace { message_id: None } => Ok(Answer::Trace(Box::new(trace()))),
         Request::Logs { .. } => Ok(Answer::Logs {

@@ -5,6 +5,7 @@
 mod content;
 #[cfg(test)]
 pub mod fixture;
+mod sky;
 mod text;
 
 use std::time::Duration;

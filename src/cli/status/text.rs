@@ -25,6 +25,7 @@ pub fn render(content: &Content, output: Output) -> String {
         Body::Overview { snapshot } => overview(snapshot, output),
         Body::Telemetry(telemetry) => telemetry_text(telemetry),
         Body::Plans { plans } => plans::status_text(plans, &content.environment, content.taken_at, output),
+        Body::Sky(sky) => super::sky::text(sky),
         Body::Loads(loads) => loads_text(loads, now),
         Body::Nowcast(nowcast) => nowcast_text(nowcast),
         Body::Devices(devices) => devices_text(devices, output, (now, content.taken_at)),
@@ -103,7 +104,14 @@ fn telemetry_text(telemetry: &Telemetry) -> String {
         };
         let tendency = measured.tendency_per_h.map_or_else(dash, |change| format!("{change:+.decimals$}/h"));
         let name = measured.variable.label().to_owned();
-        vec![name, value, measured.unit.to_owned(), tendency, figure(measured.min_24h), figure(measured.max_24h)]
+        let extreme = |value: f64, at: Timestamp| format!("{value:.decimals$} at {}", at.strftime("%H:%MZ"));
+        let today = measured
+            .today
+            .map_or_else(dash, |day| format!("{} to {}", extreme(day.min, day.min_at), extreme(day.max, day.max_at)));
+        let flag = measured.flag.and_then(|flag| serde_json::to_value(flag).ok()?.as_str().map(str::to_owned));
+        let range = [figure(measured.min_24h), figure(measured.max_24h)];
+        let row = [name, value, measured.unit.to_owned(), tendency].into_iter().chain(range);
+        row.chain([today, flag.unwrap_or_else(dash)]).collect()
     };
     let columns = [
         ("variable", Left),
@@ -112,6 +120,8 @@ fn telemetry_text(telemetry: &Telemetry) -> String {
         ("tendency", Right),
         ("min 24 h", Right),
         ("max 24 h", Right),
+        ("today", Left),
+        ("flag", Left),
     ];
     let mut text = table(&columns, &telemetry.variables.iter().map(row).collect::<Vec<_>>());
     let station = &telemetry.station;
@@ -368,7 +378,7 @@ fn alarms_text(alarms: &[Alarm], output: Output) -> String {
     alarms.iter().map(line).collect()
 }
 
-fn dash() -> String {
+pub(super) fn dash() -> String {
     "-".to_owned()
 }
 
@@ -378,7 +388,7 @@ fn with_unit(variable: Variable, value: f64) -> String {
 }
 
 /// An instant to the minute, UTC.
-fn minute(at: Timestamp) -> String {
+pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
@@ -412,6 +422,7 @@ mod tests {
             ("overview", Section::Overview),
             ("telemetry", Section::Telemetry),
             ("plans", Section::Plans),
+            ("sky", Section::Sky),
             ("loads", Section::Loads),
             ("nowcast", Section::Nowcast),
             ("devices", Section::Devices),

@@ -7,6 +7,7 @@ mod global;
 mod view;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
@@ -15,11 +16,14 @@ pub use view::View;
 use super::Action;
 use super::action::Scope;
 use super::export::{Exportable, Format};
+use super::frame;
 use super::keymap::Keymap;
+use super::pictures::Shown;
 use super::popup::{Popup, Verdict};
 use super::screens::{self, Context, Effect, Outcome, Screen, ScreenName};
 use super::theme::Theme;
 use crate::owner::{Answer, AskError, Request, Snapshot};
+use crate::station::Variable;
 
 /// How long the footer says something.
 const NOTICE_TIME: SignedDuration = SignedDuration::from_secs(6);
@@ -165,6 +169,9 @@ impl App {
                 Err(error) => self.notify(&error.to_string()),
             }
         }
+        if let Some(words) = self.screens[screen.index()].said(request, answer) {
+            self.notify(&words);
+        }
         let context = self.view.context(screen);
         self.screens[screen.index()].receive(request, answer, &context);
     }
@@ -202,6 +209,7 @@ impl App {
                 Effect::Goto(screen) => self.goto(screen),
                 Effect::Notify(text) => self.notify(&text),
                 Effect::Export(items) => self.choose_export(items),
+                Effect::SwitchUnit(variable) => self.switch_unit(variable),
                 Effect::Ask(request) if request.is_command() && self.view.read_only => {
                     self.notify("this console is read-only; open one without --read-only to change something");
                 }
@@ -209,6 +217,34 @@ impl App {
             }
         }
         left
+    }
+
+    fn switch_unit(&mut self, variable: Variable) {
+        let words = if self.view.units.switch(variable) {
+            format!("{} in {}; exports stay in {}", variable.label(), self.view.units.unit(variable), variable.unit())
+        } else {
+            format!("{} is shown in {} only", variable.label(), variable.unit())
+        };
+        self.notify(&words);
+    }
+
+    /// The pictures that the screen shows, and where.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<Shown> {
+        // A view that is too small for any screen shows none.
+        if frame::is_too_small(self.view.size) { Vec::new() } else { self.screen().pictures(&self.context()) }
+    }
+
+    /// How long until what moves by itself moves on.
+    #[must_use]
+    pub fn pace(&self) -> Option<Duration> {
+        self.screen().pace()
+    }
+
+    /// Moves it on.
+    pub fn step(&mut self) {
+        let context = self.view.context(self.up);
+        self.screens[self.up.index()].step(&context);
     }
 
     fn update_popup(&mut self, action: Action) -> Vec<Effect> {

@@ -8,8 +8,10 @@ use ratatui::layout::{Rect, Size};
 
 use crate::console::filter::Filter;
 use crate::console::frame;
+use crate::console::pictures::Pictures;
 use crate::console::screens::{Context, ScreenName, SizeClass};
 use crate::console::theme::Theme;
+use crate::console::units::Units;
 use crate::owner::{Lamp, Snapshot};
 
 /// What is looked at and how.
@@ -27,6 +29,10 @@ pub struct View {
     pub size: Size,
     /// Colours by meaning.
     pub theme: Theme,
+    /// Units that values are shown in.
+    pub units: Units,
+    /// Pictures made for the screen that is up, and what the terminal can.
+    pub pictures: Pictures,
     /// Whether commands are off.
     pub read_only: bool,
     filters: [Filter; 8],
@@ -44,6 +50,8 @@ impl View {
             now,
             size,
             theme,
+            units: Units::default(),
+            pictures: Pictures::default(),
             read_only: false,
             filters: Default::default(),
             zone,
@@ -121,6 +129,8 @@ impl View {
             filter: &self.filters[screen.index()],
             area: frame::body(Rect::from((ratatui::layout::Position::ORIGIN, self.size))),
             size: SizeClass::of(self.size.width, self.size.height),
+            units: self.units,
+            pictures: &self.pictures,
             read_only: self.read_only,
             now,
             stale: self.lost_at.is_some(),

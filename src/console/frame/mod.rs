@@ -32,12 +32,18 @@ pub const fn body(area: Rect) -> Rect {
     }
 }
 
+/// Whether a terminal is too small for the screens.
+#[must_use]
+pub const fn is_too_small(size: Size) -> bool {
+    size.width < SMALLEST.width || size.height < SMALLEST.height
+}
+
 /// Draws everything.
 pub fn render(app: &App, buffer: &mut Buffer) {
     let area = buffer.area;
     let theme = &app.view.theme;
     buffer.set_style(area, theme.text);
-    if area.width < SMALLEST.width || area.height < SMALLEST.height {
+    if is_too_small(area.as_size()) {
         too_small(app, buffer);
         return;
     }
@@ -93,7 +99,7 @@ fn render_tabs(app: &App, buffer: &mut Buffer, area: Rect) {
 /// The tab at a cell of a terminal of `size`, where there is one.
 #[must_use]
 pub fn tab_at(size: Size, up: ScreenName, column: u16, row: u16) -> Option<ScreenName> {
-    if row != 1 || size.width < SMALLEST.width || size.height < SMALLEST.height {
+    if row != 1 || is_too_small(size) {
         return None;
     }
     let mut x = 0;

@@ -5,6 +5,7 @@
 //! - `input` – from what the terminal tells to actions
 //! - `clipboard` – the desktop's, or the terminal's own
 //! - `panic` – what a panic does to the terminal
+//! - `query` – asks the terminal what it can show pictures by
 //! - `report` – a plan's differences, all of them, before it is written
 //! - `signals` – those that end it, and a new size
 
@@ -13,10 +14,12 @@ mod clipboard;
 mod input;
 mod painter;
 mod panic;
+mod query;
 mod report;
 mod signals;
 
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,10 +34,12 @@ use tokio::time::Instant;
 use self::asker::Asker;
 use self::clipboard::Clipboard;
 use self::painter::{Paint, Painted, Painter};
+use self::query::{Heard, Late};
 use self::signals::{Signals, Told};
 use super::app::App;
 use super::export;
 use super::frame;
+use super::pictures::{Abilities, Graphics, Placement, Shown, Surroundings, Tile};
 use super::screens::{Effect, ScreenName};
 use super::setup;
 pub use super::setup::RunOptions;
@@ -60,6 +65,8 @@ enum Inner {
     Answered { screen: ScreenName, request: Request, answer: Result<Answer, AskError>, round: Option<u64> },
     /// Everything of a round is answered.
     RoundOver(u64),
+    /// What was made of a picture, for a terminal that can this.
+    Made { shown: Box<Shown>, graphics: Graphics, tile: Result<Tile, String> },
     /// To be said in the footer.
     Said(String),
     /// To be copied by the terminal.
@@ -86,7 +93,10 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
     let (inner, received) = mpsc::unbounded_channel();
     let (painted, drawn) = mpsc::unbounded_channel();
     let hook = panic::Hook::install(inner.clone());
-    let painter = Painter::start(settings.mouse, painted)?;
+    let around = Surroundings::of(|name| std::env::var(name).ok());
+    let is_asked = Graphics::is_asked(settings.graphics, depth, around);
+    let question = if is_asked { query::question(around.tmux) } else { String::new() };
+    let painter = Painter::start(settings.mouse, &question, painted)?;
     let console = Console {
         asker: Asker::new(client.clone(), inner.clone()),
         app,
@@ -99,9 +109,14 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
         shown: None,
         changed: true,
         next_frame: Instant::now(),
+        next_step: None,
         resize: None,
+        around,
+        is_making: false,
+        next_ink: rand::random(),
+        late: Late::default(),
     };
-    let ended = console.run(&client, signals, received, drawn).await;
+    let ended = console.run(&client, signals, received, drawn, is_asked).await;
     drop(hook);
     ended
 }
@@ -117,12 +132,20 @@ struct Console {
     options: RunOptions,
     depth: ColorDepth,
     /// The frame the painter has.
-    shown: Option<Buffer>,
+    shown: Option<(Buffer, Vec<Placement>)>,
     /// Something changed since.
     changed: bool,
     /// No frame before this.
     next_frame: Instant,
+    /// When what moves by itself moves on.
+    next_step: Option<Instant>,
     resize: Option<Size>,
+    /// What is known of the terminal without asking it.
+    around: Surroundings,
+    /// Whether a picture is made now; it is one at a time.
+    is_making: bool,
+    next_ink: u32,
+    late: Late,
 }
 
 /// Whether the loop goes on.
@@ -135,16 +158,26 @@ impl Console {
         mut signals: Signals,
         mut received: mpsc::UnboundedReceiver<Inner>,
         mut drawn: mpsc::UnboundedReceiver<Painted>,
+        is_asked: bool,
     ) -> Result<(), ConsoleError> {
         self.draw();
-        let mut events = EventStream::new();
+        let tmux = self.around.tmux;
+        let mut answers =
+            is_asked.then(|| tokio::task::spawn_blocking(move || query::listen(io::stdin().as_fd(), tmux)));
+        // Two readers of one terminal would each get a part.
+        let mut events = answers.is_none().then(EventStream::new);
         let mut snapshots = client.snapshots();
         let mut second_hand = SecondHand::new();
         let mut owner_here = true;
         self.ask();
         loop {
             let goes_on = tokio::select! {
-                event = events.next() => match event {
+                heard = arrived(&mut answers) => {
+                    answers = None;
+                    events = Some(EventStream::new());
+                    self.heard(heard)
+                }
+                event = next_of(&mut events) => match event {
                     Some(event) => self.event(&event?),
                     // The terminal is gone.
                     None => false,
@@ -160,6 +193,13 @@ impl Console {
                 },
                 () = tokio::time::sleep_until(self.next_frame), if self.changed => {
                     self.draw();
+                    true
+                }
+                () = sleep_until(self.next_step) => {
+                    panic::inside(|| self.app.step());
+                    self.next_step = None;
+                    self.changed = true;
+                    self.ask();
                     true
                 }
                 () = sleep_until(self.asker.due()) => {
@@ -180,11 +220,34 @@ impl Console {
             if !goes_on {
                 return Ok(());
             }
+            let pace = self.app.pace();
+            self.next_step = pace.map(|pace| self.next_step.unwrap_or_else(|| Instant::now() + pace));
         }
+    }
+
+    /// The terminal has said what it can, or nothing; what was typed meanwhile is acted on.
+    fn heard(&mut self, heard: Heard) -> GoesOn {
+        self.late = Late::new(!heard.complete);
+        let told = heard.told;
+        self.choose_graphics(told);
+        // A terminal that doesn't know a question may have written it over the frame.
+        self.shown = None;
+        self.painter.order(Paint::Clear);
+        self.changed = true;
+        heard.typed.iter().fold(true, |goes_on, event| goes_on && self.event(event))
+    }
+
+    fn choose_graphics(&mut self, told: Abilities) {
+        let colours = (self.depth, self.app.view.theme.light);
+        let graphics = Graphics::choose(self.settings.graphics, colours, told, self.around, pixels_of_a_cell());
+        self.app.view.pictures.set_graphics(graphics);
     }
 
     fn event(&mut self, event: &Event) -> GoesOn {
         self.app.tick(Timestamp::now());
+        if self.late.is_answer(event) {
+            return true;
+        }
         let mut goes_on = true;
         for action in input::actions(event, &self.app) {
             self.changed = true;
@@ -201,6 +264,11 @@ impl Console {
     fn look_at_size(&mut self) -> Result<GoesOn, ConsoleError> {
         let (width, height) = crossterm::terminal::size()?;
         self.resize = Some(Size { width, height });
+        // Another font is another size, too.
+        let graphics = *self.app.view.pictures.graphics();
+        if let Some(cell) = pixels_of_a_cell() {
+            self.app.view.pictures.set_graphics(Graphics { cell, ..graphics });
+        }
         self.changed = true;
         Ok(true)
     }
@@ -246,6 +314,12 @@ impl Console {
                 }
                 return true;
             }
+            Inner::Made { shown, graphics, tile } => {
+                self.is_making = false;
+                if *self.app.view.pictures.graphics() == graphics {
+                    self.app.view.pictures.take(&shown, tile);
+                }
+            }
             Inner::Said(text) => self.app.notify(&text),
             Inner::CopyByTerminal(text) => {
                 let characters = text.chars().count();
@@ -277,11 +351,15 @@ impl Console {
             Effect::Ask(request) => self.asker.once(self.app.up(), request),
             Effect::Write(item, format) => self.write(*item, format),
             Effect::Theme(name) => match setup::theme(&name, self.options.themes().as_deref(), self.depth) {
-                Ok(theme) => self.app.view.theme = theme,
+                Ok(theme) => {
+                    let graphics = *self.app.view.pictures.graphics();
+                    self.app.view.pictures.set_graphics(Graphics { light: theme.light, ..graphics });
+                    self.app.view.theme = theme;
+                }
                 Err(error) => self.app.notify(&error.to_string()),
             },
             // The app has dealt with these.
-            Effect::Goto(_) | Effect::Export(_) | Effect::Notify(_) => {}
+            Effect::Goto(_) | Effect::Export(_) | Effect::Notify(_) | Effect::SwitchUnit(_) => {}
         }
         true
     }
@@ -320,13 +398,57 @@ impl Console {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         #[cfg(debug_assertions)]
         panic::on_purpose(self.app.up());
+        let shown = panic::inside(|| self.app.pictures());
+        self.make_picture(&shown);
         panic::inside(|| frame::render(&self.app, &mut buffer));
-        if self.shown.as_ref() == Some(&buffer) {
+        let placements = panic::inside(|| self.app.view.pictures.placements(&mut buffer, &shown));
+        if self.shown.as_ref().is_some_and(|(before, inked)| *before == buffer && *inked == placements) {
             return;
         }
-        self.painter.order(Paint::Frame(buffer.clone()));
-        self.shown = Some(buffer);
+        self.painter.order(Paint::Frame(buffer.clone(), placements.clone()));
+        self.shown = Some((buffer, placements));
         self.next_frame = Instant::now() + Duration::from_millis(self.settings.frame_floor_ms);
+    }
+}
+
+impl Console {
+    /// Has the next picture made that isn't yet, on a thread that may take its time.
+    fn make_picture(&mut self, shown: &[Shown]) {
+        if self.is_making {
+            return;
+        }
+        let Some(shown) = self.app.view.pictures.next(shown).cloned() else { return };
+        self.is_making = true;
+        // Kitty tells a picture's number by a colour: 24 bits, and not 0.
+        self.next_ink = self.next_ink.wrapping_add(1) & 0xff_ffff;
+        let (id, graphics) = (self.next_ink.max(1), *self.app.view.pictures.graphics());
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || {
+            let tile = Tile::make(&shown.jpeg, shown.area.as_size(), &graphics, id);
+            drop(inner.send(Inner::Made { shown: Box::new(shown), graphics, tile }));
+        });
+    }
+}
+
+/// Width and height of a cell in pixels, where the terminal's driver knows them.
+fn pixels_of_a_cell() -> Option<(u16, u16)> {
+    let size = crossterm::terminal::window_size().ok()?;
+    Some((size.width.checked_div(size.columns)?, size.height.checked_div(size.rows)?)).filter(|(w, h)| *w > 0 && *h > 0)
+}
+
+/// What the terminal answered; for good where nothing is awaited.
+async fn arrived(answers: &mut Option<tokio::task::JoinHandle<Heard>>) -> Heard {
+    match answers {
+        Some(answers) => answers.await.unwrap_or_default(),
+        None => std::future::pending().await,
+    }
+}
+
+/// The next event, once there is somebody who reads them.
+async fn next_of(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
     }
 }
 

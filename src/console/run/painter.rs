@@ -14,6 +14,9 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Size;
+
+use crate::console::pictures::Placement;
 
 /// Button and wheel events in the SGR form; motion isn't asked for, as every move would wake the program.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
@@ -24,8 +27,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// What the painter is told.
 pub(super) enum Paint {
-    /// Show this.
-    Frame(Buffer),
+    /// Show this, and write that where the cells leave room for it.
+    Frame(Buffer, Vec<Placement>),
     /// Forget what is shown, so that the next frame is drawn whole.
     Clear,
     /// Turn the mouse on or off.
@@ -59,7 +62,7 @@ impl Orders {
     fn put(&self, order: Paint) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match (waiting.back_mut(), &order) {
-            (Some(last @ Paint::Frame(_)), Paint::Frame(_)) => *last = order,
+            (Some(last @ Paint::Frame(..)), Paint::Frame(..)) => *last = order,
             _ => waiting.push_back(order),
         }
         drop(waiting);
@@ -87,9 +90,11 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    /// Takes the terminal and starts the thread; it tells `done` what it did.
-    pub fn start(mouse: bool, done: tokio::sync::mpsc::UnboundedSender<Painted>) -> io::Result<Self> {
+    /// Takes the terminal, writes `question` to it and starts the thread; it tells `done` what it did.
+    pub fn start(mouse: bool, question: &str, done: tokio::sync::mpsc::UnboundedSender<Painted>) -> io::Result<Self> {
         take(mouse).inspect_err(|_| give_back())?;
+        let asked = io::stdout().write_all(question.as_bytes()).and_then(|()| io::stdout().flush());
+        asked.inspect_err(|_| give_back())?;
         let screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
             .inspect_err(|_| give_back())?;
         let orders = Arc::new(Orders::default());
@@ -126,12 +131,17 @@ fn paint(
     orders: &Orders,
     done: &tokio::sync::mpsc::UnboundedSender<Painted>,
 ) -> io::Result<()> {
+    let mut inked = Inked::default();
     loop {
         match orders.take() {
             // A panic has given the terminal back: what was to be shown isn't any more.
-            Paint::Frame(_) if !TAKEN.load(Ordering::SeqCst) => break,
-            Paint::Frame(buffer) => draw(&mut screen, &buffer)?,
-            Paint::Clear => screen.clear()?,
+            Paint::Frame(..) if !TAKEN.load(Ordering::SeqCst) => break,
+            Paint::Frame(buffer, placements) => draw(&mut screen, &buffer, &mut inked, placements)?,
+            Paint::Clear => {
+                // What a terminal keeps of its pictures when it is cleared differs: all are handed over again.
+                write(&mut screen, inked.forgotten().as_bytes())?;
+                screen.clear()?;
+            }
             Paint::Mouse(on) => {
                 mouse = on;
                 write(&mut screen, if on { MOUSE_ON } else { MOUSE_OFF })?;
@@ -142,28 +152,82 @@ fn paint(
                 write(&mut screen, format!("\x1b]52;c;{encoded}\x07").as_bytes())?;
             }
             Paint::Suspend => {
+                write(&mut screen, inked.forgotten().as_bytes())?;
                 give_back();
                 stop_process();
                 take(mouse)?;
                 screen.clear()?;
                 drop(done.send(Painted::Resumed));
             }
-            Paint::Stop => break,
+            Paint::Stop => {
+                write(&mut screen, inked.forgotten().as_bytes())?;
+                break;
+            }
         }
     }
     Ok(())
 }
 
 /// Writes what changed, inside a synchronized update so that no half frame is seen.
-fn draw(screen: &mut Screen, buffer: &Buffer) -> io::Result<()> {
+fn draw(screen: &mut Screen, buffer: &Buffer, inked: &mut Inked, mut placements: Vec<Placement>) -> io::Result<()> {
     queue!(screen.backend_mut(), BeginSynchronizedUpdate)?;
+    if screen.size()? != inked.size {
+        // The terminal is cleared for another size.
+        let gone = inked.forgotten();
+        screen.backend_mut().write_all(gone.as_bytes())?;
+        inked.size = screen.size()?;
+    }
+    // A frame of another size was made before a resize; the next one fits.
+    if buffer.area.as_size() != inked.size {
+        placements.clear();
+    }
+    for placement in placements.iter().filter(|placement| placement.ink.forget.is_some()) {
+        // Its cells name it, so it has to be there before them.
+        if !inked.is_handed_over(placement) {
+            screen.backend_mut().write_all(placement.ink.bytes.as_bytes())?;
+        }
+    }
     screen.draw(|frame| {
-        // A frame of another size was made before a resize; the next one fits.
         if frame.area() == buffer.area {
             frame.buffer_mut().clone_from(buffer);
         }
     })?;
+    for placement in placements.iter().filter(|placement| placement.ink.forget.is_none()) {
+        if !inked.there.contains(placement) {
+            queue!(screen.backend_mut(), cursor::MoveTo(placement.area.x, placement.area.y))?;
+            screen.backend_mut().write_all(placement.ink.bytes.as_bytes())?;
+        }
+    }
+    let gone = inked.replace(placements);
+    screen.backend_mut().write_all(gone.as_bytes())?;
     execute!(screen.backend_mut(), EndSynchronizedUpdate)
+}
+
+/// The ink that the terminal has.
+#[derive(Default)]
+struct Inked {
+    there: Vec<Placement>,
+    /// The size of the screen it is on.
+    size: Size,
+}
+
+impl Inked {
+    /// Whether the terminal has a picture that is named by its cells.
+    fn is_handed_over(&self, placement: &Placement) -> bool {
+        self.there.iter().any(|there| there.ink.id == placement.ink.id)
+    }
+
+    /// Takes what is there now; answers what makes the terminal forget the rest.
+    fn replace(&mut self, placements: Vec<Placement>) -> String {
+        let before = std::mem::replace(&mut self.there, placements);
+        let gone = before.iter().filter(|placement| !self.is_handed_over(placement));
+        gone.filter_map(|placement| placement.ink.forget.as_deref()).collect()
+    }
+
+    /// What makes the terminal forget everything.
+    fn forgotten(&mut self) -> String {
+        self.replace(Vec::new())
+    }
 }
 
 fn write(screen: &mut Screen, bytes: &[u8]) -> io::Result<()> {
@@ -208,16 +272,17 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
+    use crate::console::pictures::Ink;
 
     fn frame(text: &str) -> Paint {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 1));
         buffer.set_string(0, 0, text, ratatui::style::Style::default());
-        Paint::Frame(buffer)
+        Paint::Frame(buffer, Vec::new())
     }
 
     fn words(order: Paint) -> String {
         match order {
-            Paint::Frame(buffer) => buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect(),
+            Paint::Frame(buffer, _) => buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect(),
             Paint::Clear => "clear".to_owned(),
             Paint::Stop => "stop".to_owned(),
             _ => "another".to_owned(),
@@ -232,6 +297,21 @@ mod tests {
         }
         let taken: Vec<_> = (0..4).map(|_| words(orders.take()).trim_end().to_owned()).collect();
         assert_eq!(taken, ["two", "clear", "four", "stop"]);
+    }
+
+    #[test]
+    fn what_is_not_shown_any_more_is_forgotten_once() {
+        let placement = |id, forget: Option<&str>| Placement {
+            area: Rect::new(0, 0, 2, 2),
+            ink: Arc::new(Ink { id, bytes: String::new(), forget: forget.map(str::to_owned) }),
+        };
+        let mut inked = Inked::default();
+        assert_eq!(inked.replace(vec![placement(1, Some("<1>")), placement(2, None)]), "");
+        assert!(inked.is_handed_over(&placement(1, None)));
+        assert_eq!(inked.replace(vec![placement(1, Some("<1>")), placement(3, Some("<3>"))]), "");
+        assert_eq!(inked.replace(vec![placement(3, Some("<3>"))]), "<1>");
+        assert_eq!(inked.forgotten(), "<3>");
+        assert_eq!(inked.forgotten(), "");
     }
 
     #[test]

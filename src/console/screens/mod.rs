@@ -17,6 +17,7 @@ mod telemetry;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -27,9 +28,12 @@ use serde::{Deserialize, Serialize};
 use super::Action;
 use super::export::{Exportable, Format};
 use super::filter::Filter;
+use super::pictures::{Pictures, Shown};
 use super::theme::Theme;
+use super::units::Units;
 use crate::clock::ClockReading;
 use crate::owner::{Answer, AskError, Request, Snapshot};
+use crate::station::Variable;
 
 /// A screen's name, in the order of the tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -165,6 +169,10 @@ pub struct Context<'a> {
     pub area: Rect,
     /// How much room the terminal has.
     pub size: SizeClass,
+    /// Units that values are shown in.
+    pub units: Units,
+    /// Pictures made for this screen, and what the terminal can.
+    pub pictures: &'a Pictures,
     /// Whether commands are off.
     pub read_only: bool,
     /// Wall time; stands still while the view is paused or the owner is gone.
@@ -249,6 +257,8 @@ pub enum Effect {
     Redraw,
     /// Turn the mouse on or off.
     Mouse(bool),
+    /// Show a variable in its next unit, on every screen.
+    SwitchUnit(Variable),
     /// End the console.
     Quit,
 }
@@ -268,8 +278,26 @@ pub trait Screen: Send {
     /// Takes an answer to one of [`Screen::wants`] or [`Effect::Ask`].
     fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>);
 
+    /// What the footer says of an answer to [`Effect::Ask`]; absent where nothing more is to be said.
+    fn said(&mut self, _request: &Request, _answer: Result<&Answer, &AskError>) -> Option<String> {
+        None
+    }
+
     /// Draws into `area`, which may be of any size, also empty.
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>);
+
+    /// The pictures that are shown, and where.
+    fn pictures(&self, _ctx: &Context<'_>) -> Vec<Shown> {
+        Vec::new()
+    }
+
+    /// How long until [`Screen::step`] is due; absent where nothing moves by itself.
+    fn pace(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Moves on what moves by itself.
+    fn step(&mut self, _ctx: &Context<'_>) {}
 
     /// What `e` can write to files: tables and charts that are shown.
     fn exports(&self, _ctx: &Context<'_>) -> Vec<Exportable> {

@@ -36,7 +36,7 @@ impl ColorDepth {
 
 /// The style in the colours of `depth`.
 pub(super) fn adapt(style: Style, depth: ColorDepth) -> Style {
-    let map = |color: Option<Color>| color.map(|color| bring_down(color, depth));
+    let map = |color: Option<Color>| color.map(|color| nearest(color, depth));
     Style { fg: map(style.fg), bg: map(style.bg), underline_color: None, ..style }
 }
 
@@ -48,7 +48,9 @@ pub(super) fn legible(style: Style, ground: Style) -> Style {
     }
 }
 
-fn bring_down(color: Color, depth: ColorDepth) -> Color {
+/// The colour nearest to this one among those of `depth`.
+#[must_use]
+pub fn nearest(color: Color, depth: ColorDepth) -> Color {
     match (color, depth) {
         (Color::Rgb(r, g, b), ColorDepth::Indexed) => Color::Indexed(nearest_indexed([r, g, b])),
         (Color::Rgb(r, g, b), ColorDepth::Sixteen) => nearest_sixteen([r, g, b]),

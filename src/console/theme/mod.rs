@@ -9,7 +9,7 @@ mod file;
 
 use std::path::{Path, PathBuf};
 
-pub use depth::ColorDepth;
+pub use depth::{ColorDepth, nearest};
 use ratatui::style::{Modifier, Style};
 
 pub use super::document::FileFault;

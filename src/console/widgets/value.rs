@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::station::Variable;
-
 /// What is shown where nothing is known.
 pub const ABSENT: &str = "–";
 
@@ -139,22 +137,15 @@ fn head(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// A variable's value without its unit: `14.2`.
+/// A value with so many decimals: `14.2`. A negative one that rounds to nothing isn't negative.
 #[must_use]
-pub fn number(variable: Variable, value: f64) -> String {
-    let text = format!("{value:.*}", variable.decimals());
-    // A negative value that rounds to nothing isn't negative.
+pub fn plain(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
     if text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.')) {
         text.trim_start_matches('-').to_owned()
     } else {
         text
     }
-}
-
-/// A variable's value with its unit: `14.2 °C`.
-#[must_use]
-pub fn measured(variable: Variable, value: f64) -> String {
-    format!("{} {}", number(variable, value), variable.unit())
 }
 
 /// A whole number: up to 9,999 in full, then `12.3 k`, `1.2 M`, `4.0 G`.
@@ -253,21 +244,6 @@ pub fn date_time_utc(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
-/// A change per hour with its sign and unit: `−0.6 hPa/h`.
-#[must_use]
-pub fn tendency(variable: Variable, change: f64) -> String {
-    let number = number(variable, change.abs());
-    let none = number.chars().all(|c| matches!(c, '0' | '.'));
-    let sign = if none {
-        "±"
-    } else if change < 0.0 {
-        "−"
-    } else {
-        "+"
-    };
-    format!("{sign}{number} {}/h", variable.unit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +280,7 @@ mod tests {
         assert_eq!(count(999_949), "999.9 k");
         assert_eq!(count(1_234_000), "1.2 M");
         assert_eq!(bytes(8_294), "8.1 KiB");
-        assert_eq!(number(Variable::Temperature, -0.04), "0.0");
-        assert_eq!(measured(Variable::Pressure, 1013.24), "1013.2 hPa");
+        assert_eq!(plain(-0.04, 1), "0.0");
+        assert_eq!(plain(1013.24, 1), "1013.2");
     }
 }

@@ -16,6 +16,7 @@ use super::*;
 use crate::settings::SourceKind;
 use crate::station::{Message, MessageKind};
 
+mod sensing;
 mod storage;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -28,6 +29,8 @@ async fn agent(data: &Path, camera: Option<String>) -> Agent {
     let setup = AgentSetup {
         data,
         station: &StationSettings::default(),
+        quality: &crate::settings::QualitySettings::default(),
+        sensors: &BTreeMap::new(),
         source: &source,
         agent: &AgentSettings::default(),
         camera: &camera,
@@ -388,6 +391,8 @@ async fn a_replays_sky_is_drawn_and_its_features_ride_in_measurements() {
     let setup = AgentSetup {
         data: folder.path(),
         station: &StationSettings::default(),
+        quality: &crate::settings::QualitySettings::default(),
+        sensors: &BTreeMap::new(),
         source: &source,
         agent: &AgentSettings::default(),
         camera: &CameraSettings::default(),

@@ -47,6 +47,7 @@ impl Desk {
             device_id: station.device_id.clone(),
             folder: folder.path().to_owned(),
             station: station.metadata(),
+            quality: crate::settings::QualitySettings::default(),
             history: History::open(&folder.path().join("history.db")).expect("opens"),
             boot: outbox.enter_boot(machine.boot_id()).await.expect("enters"),
             machine,

@@ -2,7 +2,12 @@
 //!
 //! - [`replay`]: a carried or named series, played by the environment's clock
 //! - [`lines`]: a file to which another program appends one JSON reading a line
-//! - `series`, `reading`: what each reads: a CSV file's rows, a line of JSON
+//! - [`composed`]: the sensors of `[sensors.NAME]`, put together each interval. `board` is where they put what they read,
+//!   `tend` is each one's life; one file a kind: `bme280`, `bh1750`, `tsl2591` (on `i2c`), `sound` (with `weighting`),
+//!   `serial`, `command`, `mqtt`, `rain` and `wind` (on `pulses`), `vane`. `intake`, `mapped`, `program`: lines in
+//!   bounds, mapped to variables, and programs that write them
+//! - [`sim`]: made-up readings at any rate
+//! - `series`, `reading`: what replay and lines read: a CSV file's rows, a line of JSON
 //!
 //! The agent opens one [`Source`] from its settings, goes on from the position it stored with the last message,
 //! and takes [`Item`]s: readings, and lines that couldn't be read, to be kept aside with their reason. It stores
@@ -10,22 +15,48 @@
 //! doubles a reading. What a source has to say beside that (a file missing, rotated) it logs and has in
 //! [`SensorSource::state`].
 
+mod bh1750;
+mod bme280;
+mod board;
+mod command;
+pub mod composed;
+mod i2c;
+mod intake;
 pub mod lines;
+mod mapped;
+mod mqtt;
+mod program;
+mod pulses;
+mod rain;
 mod reading;
 pub mod replay;
+mod serial;
 mod series;
+pub mod sim;
+mod sound;
+mod tend;
+mod tsl2591;
+mod vane;
+mod weighting;
+mod wind;
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::report::SensorReport;
 use crate::clock::Clock;
+use crate::settings::sensors::model::SensorSettings;
 use crate::settings::{SourceKind, SourceSettings};
 use crate::station::{MessageId, Reading};
 
+pub use composed::Composed;
 pub use lines::Lines;
 pub use replay::Replay;
+pub use sim::Sim;
 
 /// What a source hands over.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +155,17 @@ pub trait SensorSource: Send {
     fn troubles(&self) -> Option<watch::Receiver<Option<String>>> {
         None
     }
+
+    /// Asks for a reading every so many seconds; absent is the source's own choice. Answers whether it keeps to that by
+    /// itself, so that no reading has to be passed over.
+    fn pace(&mut self, _every_s: Option<u32>) -> bool {
+        false
+    }
+
+    /// How each of its sensors is, by name.
+    fn sensors(&self) -> Vec<SensorReport> {
+        Vec::new()
+    }
 }
 
 /// The source the settings name.
@@ -133,11 +175,19 @@ pub enum Source {
     Replay(Box<Replay>),
     /// A followed file.
     Lines(Box<Lines>),
+    /// Sensors, put together.
+    Composed(Box<Composed>),
+    /// Made-up readings.
+    Sim(Sim),
 }
 
 impl Source {
-    /// Opens what the settings name; `None` where they name no source.
-    pub fn open(settings: &SourceSettings) -> Result<Option<Self>, SensorError> {
+    /// Opens what the settings name; `None` where they name no source. What sensors count is kept in `folder`.
+    pub fn open(
+        settings: &SourceSettings,
+        sensors: &BTreeMap<String, SensorSettings>,
+        folder: &Path,
+    ) -> Result<Option<Self>, SensorError> {
         match settings.kind {
             SourceKind::None => Ok(None),
             SourceKind::Replay => {
@@ -148,6 +198,8 @@ impl Source {
                 let path = settings.path.clone().ok_or(SensorError::NoPath)?;
                 Ok(Some(Self::Lines(Box::new(Lines::new(path)))))
             }
+            SourceKind::Sensors => Ok(Some(Self::Composed(Box::new(Composed::new(sensors, folder))))),
+            SourceKind::Sim => Ok(Some(Self::Sim(Sim::new(settings.seed, settings.rate_per_s)))),
         }
     }
 }
@@ -157,6 +209,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.resume(position),
             Self::Lines(lines) => lines.resume(position),
+            Self::Composed(composed) => composed.resume(position),
+            Self::Sim(sim) => sim.resume(position),
         }
     }
 
@@ -164,6 +218,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.next(clock).await,
             Self::Lines(lines) => lines.next(clock).await,
+            Self::Composed(composed) => composed.next(clock).await,
+            Self::Sim(sim) => sim.next(clock).await,
         }
     }
 
@@ -171,6 +227,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.drain_until(until, limit),
             Self::Lines(lines) => lines.drain_until(until, limit),
+            Self::Composed(composed) => composed.drain_until(until, limit),
+            Self::Sim(sim) => sim.drain_until(until, limit),
         }
     }
 
@@ -178,6 +236,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.state(),
             Self::Lines(lines) => lines.state(),
+            Self::Composed(composed) => composed.state(),
+            Self::Sim(sim) => sim.state(),
         }
     }
 
@@ -185,6 +245,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.ended(),
             Self::Lines(lines) => lines.ended(),
+            Self::Composed(composed) => composed.ended(),
+            Self::Sim(sim) => sim.ended(),
         }
     }
 
@@ -192,6 +254,22 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.trouble(),
             Self::Lines(lines) => lines.trouble(),
+            Self::Composed(composed) => composed.trouble(),
+            Self::Sim(sim) => sim.trouble(),
+        }
+    }
+
+    fn pace(&mut self, every_s: Option<u32>) -> bool {
+        match self {
+            Self::Composed(composed) => composed.pace(every_s),
+            Self::Replay(_) | Self::Lines(_) | Self::Sim(_) => false,
+        }
+    }
+
+    fn sensors(&self) -> Vec<SensorReport> {
+        match self {
+            Self::Composed(composed) => composed.sensors(),
+            Self::Replay(_) | Self::Lines(_) | Self::Sim(_) => Vec::new(),
         }
     }
 
@@ -199,6 +277,8 @@ impl SensorSource for Source {
         match self {
             Self::Replay(replay) => replay.troubles(),
             Self::Lines(lines) => lines.troubles(),
+            Self::Composed(composed) => composed.troubles(),
+            Self::Sim(sim) => sim.troubles(),
         }
     }
 }
@@ -218,7 +298,8 @@ mod tests {
     #[test]
     fn settings_open_what_they_name() {
         let open = |kind, path: Option<&str>| {
-            Source::open(&SourceSettings { kind, path: path.map(Into::into), ..SourceSettings::default() })
+            let settings = SourceSettings { kind, path: path.map(Into::into), ..SourceSettings::default() };
+            Source::open(&settings, &BTreeMap::new(), Path::new("/nowhere"))
         };
         assert!(open(SourceKind::None, None).expect("nothing to open").is_none());
         assert!(matches!(open(SourceKind::Replay, None), Ok(Some(Source::Replay(_)))));

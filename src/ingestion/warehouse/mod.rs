@@ -15,7 +15,7 @@ use crate::database::{Database, DatabaseError};
 
 pub use applied::DroppedTable;
 pub use load::{FileLoad, LoadStatus, NewFile};
-pub use query::{HistoryFile, PipeCounts, TableRow};
+pub use query::{HistoryFile, MeasurementRow, PipeCounts, TableRow};
 pub use scores::{DueNowcast, Progress, ScoreRow, VerifiedLead};
 
 /// The warehouse; clones share it.

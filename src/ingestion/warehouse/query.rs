@@ -1,5 +1,7 @@
 //! What screens and the command line ask of the warehouse.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -7,7 +9,7 @@ use super::Warehouse;
 use super::applied::{generation, table_name};
 use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
-use crate::station::{Message, Prediction, Variable};
+use crate::station::{Message, PictureTaken, Prediction, QcFlag, Variable};
 
 /// A message's row.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +59,19 @@ pub struct HistoryFile {
     pub bytes: u64,
     /// First error with line and column.
     pub error: Option<(String, Option<u64>, Option<u64>)>,
+}
+
+/// A measurement as charts need it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementRow {
+    /// The device.
+    pub device_id: String,
+    /// When it was made, Unix ms.
+    pub at_ms: i64,
+    /// Its values in the order of [`Variable::ALL`], each in its unit.
+    pub values: [Option<f64>; 8],
+    /// What quality control said of them.
+    pub qc: BTreeMap<Variable, QcFlag>,
 }
 
 /// Counts of one pipe and its table.
@@ -237,21 +252,20 @@ impl Warehouse {
         }))
     }
 
-    /// Measurements between two instants (inclusive): device, time in ms, and the values in the order of
-    /// [`Variable::ALL`]; at most `limit`, the newest.
+    /// Measurements between two instants (inclusive), oldest first; at most `limit`, the newest.
     pub async fn measurements(
         &self,
         from: Timestamp,
         to: Timestamp,
         limit: usize,
-    ) -> Result<Vec<(String, i64, [Option<f64>; 8])>, DatabaseError> {
+    ) -> Result<Vec<MeasurementRow>, DatabaseError> {
         let (from, to) = (from.as_millisecond(), to.as_millisecond());
         self.database
             .read(move |connection| {
                 let fields: Vec<_> =
                     Variable::ALL.iter().map(|v| format!("json_extract(variant, '$.Body.{}')", v.field())).collect();
                 let sql = format!(
-                    "SELECT device_id, measured_at_ms, {} FROM WEATHER_JSON
+                    "SELECT device_id, measured_at_ms, json_extract(variant, '$.Body.qc'), {} FROM WEATHER_JSON
                      WHERE measured_at_ms BETWEEN ?1 AND ?2 AND invalid IS NULL
                      ORDER BY measured_at_ms DESC LIMIT ?3",
                     fields.join(", ")
@@ -261,15 +275,47 @@ impl Warehouse {
                 let rows = statement.query_map(params![from, to, limit], |row| {
                     let mut values = [None; 8];
                     for (index, value) in values.iter_mut().enumerate() {
-                        *value = row.get(index + 2)?;
+                        *value = row.get(index + 3)?;
                     }
-                    Ok((row.get(0)?, row.get(1)?, values))
+                    let qc: Option<String> = row.get(2)?;
+                    // A row that passed the checks has flags that can be read.
+                    let qc = qc.and_then(|qc| serde_json::from_str(&qc).ok()).unwrap_or_default();
+                    Ok(MeasurementRow { device_id: row.get(0)?, at_ms: row.get(1)?, values, qc })
                 })?;
                 let mut rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
                 rows.reverse();
                 Ok(rows)
             })
             .await
+    }
+
+    /// Notes of pictures taken between two instants (inclusive), newest first.
+    pub async fn pictures(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PictureTaken>, DatabaseError> {
+        let (from, to) = (from.as_millisecond(), to.as_millisecond());
+        let bodies: Vec<String> = self
+            .database
+            .read(move |connection| {
+                // The words of the index WEATHER_HEALTH_PICTURES, or it isn't used.
+                let mut statement = connection.prepare_cached(
+                    "SELECT json_extract(variant, '$.Body') FROM WEATHER_HEALTH
+                     WHERE json_extract(variant, '$.Body.type') = 'PictureTaken' AND invalid IS NULL
+                     AND measured_at_ms BETWEEN ?1 AND ?2 ORDER BY measured_at_ms DESC LIMIT ?3",
+                )?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![from, to, limit], |row| row.get(0))?;
+                rows.collect()
+            })
+            .await?;
+        let read = |body: &String| match Message::from_json(body.as_bytes()) {
+            Ok(Message::PictureTaken(picture)) => Some(picture),
+            _ => None,
+        };
+        Ok(bodies.iter().filter_map(read).collect())
     }
 }
 

@@ -277,4 +277,9 @@ CREATE VIEW WEATHER_HEALTH_V AS SELECT
     measured_at_ms, file_name, file_row_number, start_scan_time AS load_time
 FROM WEATHER_HEALTH WHERE invalid IS NULL;
 ",
+    // Pictures are few among the health messages, and asked for often.
+    "
+CREATE INDEX WEATHER_HEALTH_PICTURES ON WEATHER_HEALTH(measured_at_ms)
+    WHERE json_extract(variant, '$.Body.type') = 'PictureTaken' AND invalid IS NULL;
+",
 ];

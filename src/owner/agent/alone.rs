@@ -50,6 +50,11 @@ pub enum AloneError {
         "source.kind is \"replay\": a recorded series would be sent to {0} as if it were measured here; set source.kind = \"lines\" with source.path, or \"none\""
     )]
     Replay(String),
+    /// The source makes readings up, and the hub is an outside one.
+    #[error(
+        "source.kind is \"sim\": made-up readings would be sent to {0} as if they were measured here; set source.kind = \"sensors\", \"lines\" or \"none\""
+    )]
+    Sim(String),
     /// The settings of the link don't hold.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -135,8 +140,11 @@ pub async fn start(
 ) -> Result<AgentAlone, AloneError> {
     let link = resolve(&settings.link, &settings.station)?.ok_or_else(|| AloneError::NoHub(environment.clone()))?;
     let link = link.with_agent(&settings.agent);
-    if settings.source.kind == SourceKind::Replay && !is_this_machine(&link.host) {
-        return Err(AloneError::Replay(printable(&link.hub_host_name)));
+    let hub = printable(&link.hub_host_name);
+    match settings.source.kind {
+        SourceKind::Replay if !is_this_machine(&link.host) => return Err(AloneError::Replay(hub)),
+        SourceKind::Sim if !is_this_machine(&link.host) => return Err(AloneError::Sim(hub)),
+        _ => {}
     }
     let lock = FolderLock::take(&folders.data.join("agent"))?;
     make_private(&folders.runtime)
@@ -144,6 +152,8 @@ pub async fn start(
     let setup = AgentSetup {
         data: &folders.data,
         station: &settings.station,
+        quality: &settings.quality,
+        sensors: &settings.sensors,
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,
@@ -261,6 +271,12 @@ mod tests {
             "source.kind is \"replay\": a recorded series would be sent to hub.invalid as if it were measured here; set \
              source.kind = \"lines\" with source.path, or \"none\""
         );
+        settings.source.kind = SourceKind::Sim;
+        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect_err("refused");
+        assert!(
+            refused.to_string().starts_with("source.kind is \"sim\": made-up readings would be sent to hub.invalid")
+        );
+        settings.source.kind = SourceKind::Replay;
         assert!(!place.folders().data.join("agent").exists(), "nothing was begun");
         settings.link.gateway = Some("localhost".into());
         let agent = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect("starts");

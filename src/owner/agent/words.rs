@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, VerdictStatus};
+use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, SensorReport, SensorState, VerdictStatus};
 use crate::edge_agent::uplink::{Metered, Quota};
 use crate::owner::figures::{bytes_in_words, thousands};
 use crate::owner::lamp::Lamp;
@@ -76,6 +76,7 @@ pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
 pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     let mut facts = link_facts(report, now);
     facts.insert(1, source(report));
+    facts.splice(2..2, report.source.sensors.iter().map(sensor));
     facts.push(outbox(report));
     facts.push(clock(report));
     facts.push(twin(report));
@@ -130,6 +131,25 @@ fn link_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
 fn source(report: &AgentReport) -> Fact {
     let ended = if report.source.source_ended { "; it has ended" } else { "" };
     Fact::plain("readings from", format!("{}{ended}", report.source.source))
+}
+
+fn sensor(sensor: &SensorReport) -> Fact {
+    let name = format!("{} ({})", sensor.name, sensor.kind);
+    let last = sensor.last_read_at.map(|at| format!(", last read {}", minute(at))).unwrap_or_default();
+    let errors = match (sensor.errors, &sensor.last_error) {
+        (0, _) | (_, None) => String::new(),
+        (count, Some(words)) => format!("; {} errors, the last: {words}", thousands(count)),
+    };
+    match sensor.state {
+        SensorState::Waiting => Fact::plain("sensor", format!("{name}: not read yet")),
+        SensorState::Read => {
+            Fact::lit("sensor", Lamp::Ok, format!("{name}: {} readings{last}{errors}", thousands(sensor.reads)))
+        }
+        SensorState::Absent => {
+            let since = sensor.since.map(|at| format!(" since {}", minute(at))).unwrap_or_default();
+            Fact::lit("sensor", Lamp::Warning, format!("{name}: absent{since}{last}{errors}"))
+        }
+    }
 }
 
 fn backlog(report: &AgentReport) -> Fact {
@@ -331,6 +351,36 @@ mod tests {
         assert!(text.contains("waiting       Warning  3,214 for the link\n"), "{text}");
         report.twin.verdicts.clear();
         assert!(written(&report).contains("nothing desired, at version 7"));
+    }
+
+    #[test]
+    fn every_sensor_says_how_it_is() {
+        let sensor = |name: &str, state, reads, errors, last_error: Option<&str>| SensorReport {
+            name: name.into(),
+            kind: "serial".into(),
+            state,
+            since: Some(at("2026-03-02T12:00:00Z")),
+            last_read_at: (reads > 0).then(|| at("2026-03-02T13:04:00Z")),
+            reads,
+            errors,
+            last_error: last_error.map(Into::into),
+            ..SensorReport::default()
+        };
+        let mut report = report();
+        report.source.sensors = vec![
+            sensor("board", SensorState::Read, 1234, 2, Some("sensors.board: no JSON\u{1b}")),
+            sensor("gone", SensorState::Absent, 7, 3, Some("sensors.gone: was unplugged")),
+            sensor("new", SensorState::Waiting, 0, 0, None),
+        ];
+        let text = written(&report);
+        for line in [
+            "sensor        Ok  board (serial): 1,234 readings, last read 2026-03-02 13:04Z; 2 errors, the last: sensors.board: no JSON",
+            "sensor        Warning  gone (serial): absent since 2026-03-02 12:00Z, last read 2026-03-02 13:04Z; 3 errors, the last: \
+             sensors.gone: was unplugged",
+            "sensor        Unknown  new (serial): not read yet",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
     }
 
     #[test]

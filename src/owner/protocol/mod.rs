@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(not(feature = "_ground"))]
 pub use self::alone::{Answer, Request};
 #[cfg(feature = "_ground")]
-pub use self::whole::{Answer, LoadedFile, NowcastView, Point, ReceivedMessage, Request, Series, Trace, TraceHop};
+pub use self::whole::{Answer, Request};
 
 /// Version of the protocol; an owner refuses a viewer of another one.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::clock::ledger::Hop;
 use crate::edge_agent::report::AgentReport;
 use crate::owner::hub::{HubAnswer, HubAsk};
 use crate::owner::log_buffer::LogLine;
+use crate::owner::views::{
+    CloudCover, Extremes, LoadedFile, NowcastView, PictureView, ReceivedMessage, Series, ShownPicture, Trace,
+};
 use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
 use crate::provisioning::status::{RunSummary, StateView};
 use crate::settings::EnvironmentName;
-use crate::station::{Prediction, Variable};
+use crate::station::Variable;
 
 /// What a viewer can ask for or command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,38 @@ pub enum Request {
     Nowcast {
         /// Issued at or before; absent is the newest.
         at: Option<Timestamp>,
+    },
+    /// Least and greatest value of every variable between two instants, each with its time.
+    Extremes {
+        /// The device; absent is every device's.
+        device: Option<String>,
+        /// First instant, inclusive.
+        from: Timestamp,
+        /// Last instant, inclusive.
+        to: Timestamp,
+    },
+    /// Pictures of the sky, newest first.
+    Pictures {
+        /// Only those taken before this instant; absent is the newest.
+        before: Option<Timestamp>,
+        /// Pictures at most.
+        limit: usize,
+    },
+    /// One picture, made small enough to be shown.
+    Picture {
+        /// Its blob, as [`PictureView`] names it.
+        blob_name: String,
+        /// Pixels of its longer side at most, 16 to 2,048; a smaller picture stays as it is.
+        max_px: u32,
+        /// Whether the cloud mask is drawn over it.
+        overlay: bool,
+    },
+    /// Cloud cover of the pictures taken between two instants, oldest first.
+    CloudCover {
+        /// First instant, inclusive.
+        from: Timestamp,
+        /// Last instant, inclusive.
+        to: Timestamp,
     },
     /// Lines of the owner's log after a sequence number, oldest first.
     Logs {
@@ -328,6 +361,23 @@ pub enum Answer {
         /// The nowcast and what came.
         nowcast: Option<Box<NowcastView>>,
     },
+    /// To [`Request::Extremes`].
+    Extremes {
+        /// One entry a variable that has values there.
+        extremes: Vec<Extremes>,
+    },
+    /// To [`Request::Pictures`].
+    Pictures {
+        /// Newest first.
+        pictures: Vec<PictureView>,
+    },
+    /// To [`Request::Picture`].
+    Picture(Box<ShownPicture>),
+    /// To [`Request::CloudCover`].
+    CloudCover {
+        /// Oldest first; a picture whose cover couldn't be told is left out.
+        covers: Vec<CloudCover>,
+    },
     /// To [`Request::Logs`].
     Logs {
         /// Oldest first.
@@ -399,129 +449,4 @@ pub enum Answer {
         /// What it says of itself.
         report: Arc<AgentReport>,
     },
-}
-
-/// Points of one variable. A gap in the data is a gap between segments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Series {
-    /// What it is of.
-    pub variable: Variable,
-    /// Points in order of time.
-    pub points: Vec<Point>,
-    /// Longest distance between neighbours that still counts as connected, seconds.
-    pub gap_s: f64,
-}
-
-/// One point of a series: the mean of what falls into its bin.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// Middle of the bin.
-    pub at: Timestamp,
-    /// Mean.
-    pub mean: f64,
-    /// Least value.
-    pub min: f64,
-    /// Greatest value.
-    pub max: f64,
-}
-
-/// A message as the hub received it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReceivedMessage {
-    /// The device that sent it.
-    pub device_id: String,
-    /// `$.mid`; absent where the sender gave none.
-    pub message_id: Option<String>,
-    /// `type` of its body; absent where it has none.
-    pub message_type: Option<String>,
-    /// When the hub made it durable.
-    pub enqueued_at: Timestamp,
-    /// `measuredAt` of its body.
-    pub measured_at: Option<Timestamp>,
-    /// The body: JSON, or a base64 string where the sender didn't say it is JSON.
-    pub body: Value,
-    /// Properties the device set.
-    pub properties: Value,
-    /// Properties the hub set.
-    pub system_properties: Value,
-}
-
-/// One message's way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Trace {
-    /// Its identity.
-    pub message_id: String,
-    /// The device.
-    pub device_id: String,
-    /// `type` of its body.
-    pub message_type: Option<String>,
-    /// One entry a hop, in order; a hop not reached yet has no time.
-    pub hops: Vec<TraceHop>,
-    /// Batch file it went into.
-    pub file: Option<String>,
-    /// Line of that file, from 1.
-    pub file_line: Option<u64>,
-    /// Table its row is in.
-    pub table: Option<String>,
-    /// The message as received, where hub or table still have it.
-    pub message: Option<ReceivedMessage>,
-}
-
-/// One hop of a message's way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TraceHop {
-    /// Which.
-    pub hop: Hop,
-    /// When, in pipeline time.
-    pub at: Option<Timestamp>,
-    /// Seconds since the hop before.
-    pub latency_s: Option<f64>,
-    /// Whether that was read from the monotonic clock; otherwise it is a difference of stamps.
-    pub monotonic: bool,
-    /// Where: the outbox, the hub, the file, the table.
-    pub place: String,
-}
-
-/// One file in the copy history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LoadedFile {
-    /// Path in its container.
-    pub file: String,
-    /// The pipe.
-    pub pipe: String,
-    /// The table.
-    pub table: String,
-    /// When the load was done or failed.
-    pub loaded_at: Timestamp,
-    /// `Loaded`, `Load failed` or `Load skipped`, as Snowflake's copy history says it.
-    pub status: String,
-    /// Rows parsed.
-    pub rows_parsed: u64,
-    /// Rows stored.
-    pub rows_loaded: u64,
-    /// Rows left out because their message was there already.
-    pub duplicates: u64,
-    /// Size, bytes.
-    pub bytes: u64,
-    /// First error.
-    pub first_error: Option<String>,
-    /// Its line, from 1.
-    pub first_error_line: Option<u64>,
-    /// Its column, from 1.
-    pub first_error_column: Option<u64>,
-}
-
-/// A nowcast beside what came.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NowcastView {
-    /// The forecast.
-    pub prediction: Prediction,
-    /// Measurements from six hours before the issue time to the last valid time, a mean per ten minutes.
-    pub measured: Vec<Series>,
 }

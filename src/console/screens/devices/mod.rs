@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
 use self::dialog::Open;
+pub(super) use self::dialog::call;
 use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::Exportable;

@@ -12,7 +12,7 @@ use crate::console::screens::Context;
 use crate::console::widgets::chart::time_axis::TimeScale;
 use crate::console::widgets::fan::{self, FanData};
 use crate::console::widgets::pane;
-use crate::console::widgets::value::{date_time, fit, hour_minute, measured, number, wrap};
+use crate::console::widgets::value::{date_time, fit, hour_minute, wrap};
 use crate::owner::{NowcastView, Series};
 use crate::station::forecast::{MAX_LEAD_MINUTES, valid_time};
 use crate::station::text::printable;
@@ -134,16 +134,18 @@ fn draw_fan(
     let variable = forecast.variable;
     figures(forecast, is_marked, usize::from(place.width), ctx).render(Rect { height: 1, ..place }, buf);
     let came = series_of(view, variable);
+    let points = ctx.units.points(variable, came.map_or(&[], |series| &series.points));
+    let leads = ctx.units.leads(variable, &forecast.leads);
     let data = FanData {
-        measured: came.map_or(&[], |series| &series.points),
+        measured: &points,
         gap_s: came.map_or(0.0, |series| series.gap_s),
         issued_at: view.prediction.measured_at,
-        leads: &forecast.leads,
+        leads: &leads,
         time: time_scale(view.prediction.measured_at),
         zone: ctx.zone,
-        unit: variable.unit(),
-        decimals: variable.decimals(),
-        bounds: variable.range(),
+        unit: ctx.units.unit(variable),
+        decimals: ctx.units.decimals(variable),
+        bounds: ctx.units.range(variable),
         time_axis: true,
         gutter: GUTTER,
         series: variable.index(),
@@ -169,8 +171,9 @@ fn figures(forecast: &VariableForecast, is_marked: bool, room: usize, ctx: &Cont
     ];
     for lead in TOLD_MIN.iter().filter_map(|minutes| forecast.at(*minutes)) {
         let ahead = format!("  +{} h ", lead.lead_minutes / 60);
-        parts.push(Span::styled(format!("{ahead}{}", measured(variable, lead.quantiles.q50)), ctx.theme.text));
-        parts.push(Span::styled(format!(" ({})", interval(variable, lead)), ctx.theme.dim));
+        parts
+            .push(Span::styled(format!("{ahead}{}", ctx.units.measured(variable, lead.quantiles.q50)), ctx.theme.text));
+        parts.push(Span::styled(format!(" ({})", interval(variable, lead, ctx)), ctx.theme.dim));
     }
     while parts.len() > 2 && parts.iter().map(Span::width).sum::<usize>() > room {
         parts.pop();
@@ -179,8 +182,9 @@ fn figures(forecast: &VariableForecast, is_marked: bool, room: usize, ctx: &Cont
 }
 
 /// The 90 % band: `15.1 to 19.3`.
-fn interval(variable: Variable, lead: &LeadForecast) -> String {
-    format!("{} to {}", number(variable, lead.quantiles.q05), number(variable, lead.quantiles.q95))
+fn interval(variable: Variable, lead: &LeadForecast, ctx: &Context<'_>) -> String {
+    let number = |value| ctx.units.number(variable, value);
+    format!("{} to {}", number(lead.quantiles.q05), number(lead.quantiles.q95))
 }
 
 /// The marked variable's forecast in words.
@@ -192,7 +196,11 @@ pub fn copy(view: &NowcastView, marked: usize, ctx: &Context<'_>) -> Option<Stri
         .filter_map(|minutes| forecast.at(*minutes))
         .map(|lead| {
             let at = hour_minute(valid_time(view.prediction.measured_at, lead.lead_minutes), ctx.zone);
-            format!("{at}: {} (90 %: {})", measured(variable, lead.quantiles.q50), interval(variable, lead))
+            format!(
+                "{at}: {} (90 %: {})",
+                ctx.units.measured(variable, lead.quantiles.q50),
+                interval(variable, lead, ctx)
+            )
         })
         .collect();
     let issued = date_time(view.prediction.measured_at, ctx.zone);

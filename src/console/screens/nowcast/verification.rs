@@ -101,17 +101,20 @@ impl Verification {
     }
 
     fn render_table(&self, buf: &mut Buffer, area: Rect, variable: Variable, ctx: &Context<'_>) {
-        let names: Vec<String> = variables(ctx)
-            .into_iter()
-            .map(|v| if v == variable { format!("[{}, {}]", v.label(), v.unit()) } else { v.label().to_owned() })
-            .collect();
+        let names: Vec<String> =
+            variables(ctx)
+                .into_iter()
+                .map(|v| {
+                    if v == variable { format!("[{}, {}]", v.label(), ctx.units.unit(v)) } else { v.label().to_owned() }
+                })
+                .collect();
         let title = format!("Verification · {}", names.join(" "));
-        let unit = format!("MAE, RMSE, bias in {}", variable.unit());
+        let unit = format!("MAE, RMSE, bias in {}", ctx.units.unit(variable));
         let hidden = table::hidden(&COLUMNS, area.width.saturating_sub(2));
         let note = [Some(unit), hidden.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
         // The names of the others give way to what is hidden.
         let room = usize::from(area.width).saturating_sub(8 + hidden.as_deref().map_or(0, width));
-        let short = format!("Verification · ◂ {}, {} ▸", variable.label(), variable.unit());
+        let short = format!("Verification · ◂ {}, {} ▸", variable.label(), ctx.units.unit(variable));
         let title = if width(&title) <= room { title } else { short };
         let inner = pane::render_with_note(buf, area, &title, &note, true, ctx.theme);
         let scores = self.scores(ctx);
@@ -150,6 +153,7 @@ impl Verification {
             decimals: 0,
             bounds: (f64::MIN, 100.0),
             limits: &limits,
+            flags: &[],
             cursor: None,
             time_axis: false,
             gutter: GUTTER,
@@ -165,7 +169,7 @@ impl Verification {
         let score = scores.get(self.row.row.min(scores.len().saturating_sub(1)))?;
         let texts: Vec<String> = cells(score, ctx).into_iter().map(|cell| cell.text).collect();
         let pairs: Vec<String> = COLUMNS.iter().zip(texts).map(|(c, text)| format!("{} {text}", c.title)).collect();
-        Some(format!("{} ({}): {}", score.variable.label(), score.variable.unit(), pairs.join(", ")))
+        Some(format!("{} ({}): {}", score.variable.label(), ctx.units.unit(score.variable), pairs.join(", ")))
     }
 }
 
@@ -200,8 +204,8 @@ fn lead_label(minutes: u16) -> String {
 
 fn cells(score: &Score, ctx: &Context<'_>) -> Vec<Cell> {
     // One digit more than the variable is shown with: errors are smaller than values.
-    let decimals = score.variable.decimals() + 1;
-    let error = |value: f64| chart::scale::number(value, decimals);
+    let decimals = ctx.units.decimals(score.variable) + 1;
+    let error = |value: f64| chart::scale::number(ctx.units.difference(score.variable, value), decimals);
     let share = |value: f64| format!("{:.0} %", value * 100.0);
     let skill = score.skill.map_or_else(
         || Cell::from(ABSENT),

@@ -10,16 +10,16 @@ mod layout;
 mod pipeline;
 mod weather;
 
-pub(super) use weather::sun;
-
 use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use self::layout::{Layout, Pane};
+use super::sky::gallery::{Gallery, worth_having};
 use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::{Cell, Exportable, Table};
+use crate::console::pictures::{PictureId, Shown, Way};
 use crate::console::widgets::table::Selection;
 use crate::owner::{Answer, AskError, NowcastView, Request, Series, StageName};
 use crate::station::Variable;
@@ -41,6 +41,8 @@ pub struct Overview {
     shown: usize,
     series: Vec<Series>,
     nowcast: Option<Box<NowcastView>>,
+    /// The newest picture.
+    gallery: Gallery,
 }
 
 impl Overview {
@@ -60,6 +62,14 @@ impl Overview {
             },
         };
         Outcome::effect(Effect::Goto(screen))
+    }
+
+    /// The newest picture, as it is worth having here; absent where there is none, or no room.
+    fn picture_id(&self, ctx: &Context<'_>) -> Option<PictureId> {
+        let place = weather::sky_picture(Layout::of(ctx).sky);
+        let note = self.gallery.notes().first()?;
+        (!place.is_empty() && ctx.pictures.graphics().way != Way::Words)
+            .then(|| worth_having(note, false, (place.width, place.height), ctx.pictures.graphics()))
     }
 
     fn selected_alarm<'a>(&self, ctx: &Context<'a>) -> Option<&'a crate::owner::Alarm> {
@@ -155,10 +165,14 @@ impl Screen for Overview {
         if ctx.snapshot.nowcast.is_some() {
             wants.push(Request::Nowcast { at: None });
         }
+        wants.push(Request::Pictures { before: None, limit: 1 });
+        wants.extend(self.picture_id(ctx).and_then(|id| self.gallery.missing(&id)));
         wants
     }
 
-    fn receive(&mut self, _request: &Request, answer: Result<&Answer, &AskError>, _ctx: &Context<'_>) {
+    fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>) {
+        let wanted: Vec<PictureId> = self.picture_id(ctx).into_iter().collect();
+        self.gallery.receive(request, answer, &wanted);
         match answer {
             Ok(Answer::Series(series)) => {
                 self.series.retain(|known| known.variable != series.variable);
@@ -174,11 +188,21 @@ impl Screen for Overview {
         let layout = Layout::new(area, ctx);
         let focused = |pane| self.focus == pane;
         pipeline::render(buffer, layout.pipeline, self.stage, focused(Pane::Pipeline), ctx);
-        weather::render_now(buffer, layout.now, &self.series, focused(Pane::Now), layout.sky.is_empty(), ctx);
+        let tells_sky = layout.sky.is_empty().then_some(&self.gallery);
+        weather::render_now(buffer, layout.now, &self.series, focused(Pane::Now), tells_sky, ctx);
         weather::render_next(buffer, layout.next, self.nowcast.as_deref(), self.shown, focused(Pane::Next), ctx);
-        weather::render_sky(buffer, layout.sky, focused(Pane::Sky), ctx);
+        weather::render_sky(buffer, layout.sky, &self.gallery, focused(Pane::Sky), ctx);
         alarms::render(buffer, layout.alarms, self.alarm, focused(Pane::Alarms), ctx);
         alarms::render_warnings(buffer, layout.warnings, ctx);
+    }
+
+    fn pictures(&self, ctx: &Context<'_>) -> Vec<Shown> {
+        let area = weather::sky_picture(Layout::of(ctx).sky);
+        let shown = self.picture_id(ctx).and_then(|id| {
+            let jpeg = self.gallery.held(&id)?.jpeg.clone();
+            Some(Shown { slot: 0, id, jpeg, area })
+        });
+        shown.into_iter().collect()
     }
 
     fn exports(&self, ctx: &Context<'_>) -> Vec<Exportable> {

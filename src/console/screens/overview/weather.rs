@@ -6,6 +6,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::console::screens::Context;
+use crate::console::screens::sky::facts;
+use crate::console::screens::sky::gallery::{Gallery, worth_having};
 use crate::console::widgets::chart::time_axis::TimeScale;
 use crate::console::widgets::fan::{self, FanData};
 use crate::console::widgets::value::{self, fit};
@@ -29,7 +31,7 @@ pub(super) fn render_now(
     area: Rect,
     series: &[Series],
     focused: bool,
-    tells_sky: bool,
+    tells_sky: Option<&Gallery>,
     ctx: &Context<'_>,
 ) {
     if area.is_empty() {
@@ -53,10 +55,10 @@ pub(super) fn render_now(
         .map(|variable| now_line(variable, measurement, series, inner.width, ctx))
         .collect();
     if let Some(hpa) = ctx.snapshot.now.sea_level_pressure_hpa {
-        shown.insert(3, (format!("{:>10} at sea level", value::measured(Variable::Pressure, hpa)), ctx.theme.dim));
+        shown.insert(3, (format!("{:>10} at sea level", ctx.units.measured(Variable::Pressure, hpa)), ctx.theme.dim));
     }
-    if tells_sky {
-        shown.push((sky_line(ctx), ctx.theme.dim));
+    if let Some(gallery) = tells_sky {
+        shown.push((sky_line(gallery, ctx), ctx.theme.dim));
     }
     // What is absent gives way first where not all fits, then what is derived.
     let room = usize::from(inner.height);
@@ -84,7 +86,7 @@ fn now_line(
         // A reading without it doesn't make the sensor's last value unknown.
         let text = match known.and_then(|series| series.points.last()) {
             Some(last) => {
-                let figure = value::measured(variable, last.mean);
+                let figure = ctx.units.measured(variable, last.mean);
                 let age = value::age(last.at, ctx.pipeline_now());
                 format!("{figure:>10} {} {age} ago", variable.label())
             }
@@ -92,13 +94,14 @@ fn now_line(
         };
         return (text, ctx.theme.dim);
     };
-    let figure = format!("{:>10}", value::measured(variable, value));
+    let figure = format!("{:>10}", ctx.units.measured(variable, value));
     if variable == Variable::WindSpeed {
-        let from = measurement.wind_direction_deg.map_or_else(String::new, |deg| format!(" from {}", compass(deg)));
+        let from =
+            measurement.wind_direction_deg.map_or_else(String::new, |deg| format!(" from {}", facts::compass(deg)));
         return (format!("{figure} wind{from}"), ctx.theme.text);
     }
     let tendency = ctx.snapshot.now.tendency_per_h.iter().find(|(of, _)| *of == variable);
-    let tendency = tendency.map_or_else(String::new, |(_, change)| value::tendency(variable, *change));
+    let tendency = tendency.map_or_else(String::new, |(_, change)| ctx.units.tendency(variable, *change));
     // Label, course and change share what the figure leaves.
     let room = usize::from(width).saturating_sub(11 + value::width(&tendency) + 2);
     let (label, label_width) = if width >= 42 { (variable.label(), 12) } else { (short(variable), 6) };
@@ -146,15 +149,6 @@ fn with_gaps(series: &Series) -> Vec<Option<f64>> {
     values
 }
 
-/// The point of the compass: sixteen of them, each 22.5° wide.
-fn compass(degrees: f64) -> &'static str {
-    const POINTS: [&str; 16] =
-        ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"];
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16 after rem_euclid")]
-    let point = (degrees.rem_euclid(360.0) / 22.5).round() as usize;
-    POINTS[point % 16]
-}
-
 /// Draws the next four hours: the fan of one variable, or a line that says why there is none.
 pub(super) fn render_next(
     buffer: &mut Buffer,
@@ -199,16 +193,18 @@ fn render_fan(buffer: &mut Buffer, area: Rect, view: &NowcastView, forecast: &Va
     let from = issued_at.checked_sub(SignedDuration::from_hours(2)).unwrap_or(issued_at);
     let lead = SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES));
     let to = issued_at.checked_add(lead).unwrap_or(issued_at);
+    let points = ctx.units.points(forecast.variable, measured.map_or(&[], |series| series.points.as_slice()));
+    let leads = ctx.units.leads(forecast.variable, &forecast.leads);
     let data = FanData {
-        measured: measured.map_or(&[], |series| series.points.as_slice()),
+        measured: &points,
         gap_s: measured.map_or(0.0, |series| series.gap_s),
         issued_at,
-        leads: &forecast.leads,
+        leads: &leads,
         time: TimeScale { from, to },
         zone: ctx.zone,
-        unit: forecast.variable.unit(),
-        decimals: forecast.variable.decimals(),
-        bounds: forecast.variable.range(),
+        unit: ctx.units.unit(forecast.variable),
+        decimals: ctx.units.decimals(forecast.variable),
+        bounds: ctx.units.range(forecast.variable),
         time_axis: area.height >= 5,
         gutter: 0,
         series: forecast.variable.index(),
@@ -220,8 +216,8 @@ fn next_lines(view: &NowcastView, forecast: &VariableForecast, ctx: &Context<'_>
     let prediction = &view.prediction;
     let last = forecast.leads.last().map(|lead| {
         let q = lead.quantiles;
-        let number = |v| value::number(forecast.variable, v);
-        let unit = forecast.variable.unit();
+        let number = |v| ctx.units.number(forecast.variable, v);
+        let unit = ctx.units.unit(forecast.variable);
         let hours = f64::from(lead.lead_minutes) / 60.0;
         format!("{hours:.0} h: {} {unit}, 90 % {} to {}", number(q.q50), number(q.q05), number(q.q95))
     });
@@ -232,44 +228,98 @@ fn next_lines(view: &NowcastView, forecast: &VariableForecast, ctx: &Context<'_>
     [(last.unwrap_or_default(), ctx.theme.text), (rain, ctx.theme.dim)].into()
 }
 
-/// Draws the sky: there is no camera in this release, so what is known is the sun.
-pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, focused: bool, ctx: &Context<'_>) {
+/// Rows of words beneath the small picture.
+const SKY_WORDS: u16 = 3;
+/// Rows that a picture needs at least to be worth drawing.
+const SKY_LEAST: u16 = 3;
+
+/// Where the small picture is; empty where there is no room for one.
+pub(super) fn sky_picture(area: Rect) -> Rect {
+    let inner = area.inner(ratatui::layout::Margin::new(1, 1));
+    let height = inner.height.saturating_sub(SKY_WORDS);
+    Rect { height: if height < SKY_LEAST { 0 } else { height }, ..inner }
+}
+
+/// Draws the sky: the newest picture small, its cover and motion; without one, what is known of the sun.
+pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, gallery: &Gallery, focused: bool, ctx: &Context<'_>) {
     if area.is_empty() {
         return;
     }
-    let inner = pane::render(buffer, area, "Sky", focused, ctx.theme);
+    let newest = gallery.notes().first();
+    let taken = newest.map_or_else(String::new, |note| value::time(note.taken_at, ctx.zone));
+    let inner = pane::render_with_note(buffer, area, "Sky", &taken, focused, ctx.theme);
     let room = usize::from(inner.width).saturating_sub(1);
+    let Some(newest) = newest else { return render_no_picture(buffer, inner, gallery, room, ctx) };
+    let place = sky_picture(area);
+    let id = worth_having(newest, false, (place.width, place.height), ctx.pictures.graphics());
+    let is_there = !place.is_empty() && ctx.pictures.draw(buffer, place, 0, &id, ctx.stale);
+    let refusal = gallery.refusal(&id).or_else(|| ctx.pictures.failure(0, &id));
+    let sky = newest.analysis.as_ref();
+    let mut text: Vec<(String, Style)> = Vec::new();
+    if let (false, Some(why)) = (is_there, refusal) {
+        text.extend(value::wrap(why, room, place.height.into()).into_iter().map(|line| (line, ctx.theme.fail)));
+    }
+    let cover = sky.map_or_else(|| "cloud cover not judged".to_owned(), facts::cover);
+    let short = sky.and_then(|sky| sky.cloud_cover_pct).map(|pct| format!("cloud {pct:.0} %"));
+    let cover = if value::width(&cover) <= room { cover } else { short.unwrap_or(cover) };
+    text.push((cover, ctx.theme.text));
+    text.extend(sky.and_then(facts::motion).map(|motion| (motion, ctx.theme.text)));
+    let rendered = facts::is_rendered(newest).then(|| "RENDERED".to_owned());
+    let unsure: Vec<String> = rendered.into_iter().chain(facts::warnings(newest)).collect();
+    if !unsure.is_empty() {
+        text.push((unsure.join(" · "), ctx.theme.warn));
+    } else if text.len() < usize::from(SKY_WORDS) {
+        text.push((sun(ctx), ctx.theme.dim));
+    }
+    let beneath = if place.is_empty() || !is_there && refusal.is_some() {
+        inner
+    } else {
+        Rect { y: place.bottom(), height: inner.bottom() - place.bottom(), ..inner }
+    };
+    lines(buffer, beneath, text);
+}
+
+fn render_no_picture(buffer: &mut Buffer, inner: Rect, gallery: &Gallery, room: usize, ctx: &Context<'_>) {
     let mut text: Vec<(String, Style)> =
         value::wrap(&sun(ctx), room, 2).into_iter().map(|line| (line, ctx.theme.text)).collect();
     let features = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
+    let has_camera = ctx.snapshot.agent.as_ref().is_some_and(|agent| agent.camera.is_some());
     match features.and_then(|sky| sky.cloud_cover_pct) {
         Some(cover) => text.push((format!("cloud cover {cover:.0} %"), ctx.theme.text)),
         None => {
-            let none = "no camera is set up: pictures and cloud cover come with a camera source on the device";
+            let none = match (&gallery.failure, has_camera) {
+                (Some(failure), _) => failure,
+                (None, true) => "no picture has come yet",
+                (None, false) => "no camera is set up: pictures and cloud cover come with a camera on the device",
+            };
             text.extend(value::wrap(none, room, 6).into_iter().map(|line| (line, ctx.theme.dim)));
         }
     }
     lines(buffer, inner, text);
 }
 
-/// The sun's elevation in words.
-pub(in crate::console::screens) fn sun(ctx: &Context<'_>) -> String {
-    match ctx.snapshot.now.sun_elevation_deg {
-        None => format!("sun {}", value::ABSENT),
-        Some(deg) if deg < 0.0 => format!("sun {:.0}° below the horizon", deg.abs()),
-        Some(deg) => format!("sun {deg:.0}° above the horizon"),
-    }
+/// The sun's elevation at the newest measurement, in words.
+fn sun(ctx: &Context<'_>) -> String {
+    facts::sun(ctx.snapshot.now.sun_elevation_deg)
 }
 
-fn sky_line(ctx: &Context<'_>) -> String {
-    format!("{}, no camera", sun(ctx).replace("the horizon", "horizon"))
+fn sky_line(gallery: &Gallery, ctx: &Context<'_>) -> String {
+    let sun = sun(ctx).replace("the horizon", "horizon");
+    let newest = gallery.notes().first().and_then(|note| note.analysis.as_ref());
+    let measured = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
+    let has_camera = ctx.snapshot.agent.as_ref().is_some_and(|agent| agent.camera.is_some());
+    match newest.or(measured).and_then(|sky| sky.cloud_cover_pct) {
+        Some(cover) => format!("{sun}, cloud {cover:.0} %"),
+        None if has_camera || !gallery.notes().is_empty() => sun,
+        None => format!("{sun}, no camera"),
+    }
 }
 
 /// The newest measurement in a sentence.
 pub(super) fn sentence(ctx: &Context<'_>) -> Option<String> {
     let measurement = ctx.snapshot.now.measurement.as_ref()?;
     let values = Variable::ALL.into_iter().filter_map(|variable| {
-        measurement.get(variable).map(|value| format!("{} {}", variable.label(), value::measured(variable, value)))
+        measurement.get(variable).map(|value| format!("{} {}", variable.label(), ctx.units.measured(variable, value)))
     });
     let values: Vec<String> = values.collect();
     Some(format!("{} {}: {}", printable(&measurement.device_id), measurement.measured_at, values.join(", ")))
@@ -280,15 +330,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_compass_has_sixteen_points() {
-        assert_eq!([0.0, 11.0, 12.0, 45.0, 180.0, 355.0, 360.0].map(compass), ["N", "N", "NNE", "NE", "S", "N", "N"]);
-    }
-
-    #[test]
     fn a_change_has_its_sign() {
-        assert_eq!(value::tendency(Variable::Temperature, 0.83), "+0.8 °C/h");
-        assert_eq!(value::tendency(Variable::Humidity, -3.1), "−3 %/h");
-        assert_eq!(value::tendency(Variable::Pressure, -0.04), "±0.0 hPa/h");
+        let units = crate::console::units::Units::default();
+        assert_eq!(units.tendency(Variable::Temperature, 0.83), "+0.8 °C/h");
+        assert_eq!(units.tendency(Variable::Humidity, -3.1), "−3 %/h");
+        assert_eq!(units.tendency(Variable::Pressure, -0.04), "±0.0 hPa/h");
     }
 
     #[test]
@@ -298,7 +344,7 @@ mod tests {
         };
         let point = |minutes, mean| crate::owner::Point { at: at(minutes), mean, min: mean, max: mean };
         let points = vec![point(0, 1.0), point(10, 2.0), point(60, 3.0)];
-        let series = Series { variable: Variable::Temperature, points, gap_s: 1500.0 };
+        let series = Series { variable: Variable::Temperature, points, gap_s: 1500.0, flags: Vec::new() };
         assert_eq!(with_gaps(&series), [Some(1.0), Some(2.0), None, None, Some(3.0)]);
     }
 }

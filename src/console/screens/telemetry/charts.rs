@@ -6,14 +6,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::Telemetry;
+use super::{Telemetry, health};
 use crate::console::export::{self, Band, Cell, Exportable};
 use crate::console::screens::Context;
 use crate::console::widgets::chart::plot::nearest;
 use crate::console::widgets::chart::{self, ChartData};
 use crate::console::widgets::pane;
-use crate::console::widgets::value::{age, date_time, fit, hour_minute, measured, number, tendency, time, width};
-use crate::owner::{Point, Series};
+use crate::console::widgets::value::{age, date_time, fit, hour_minute, time, width};
+use crate::owner::{Extremes, Point, Series};
 use crate::station::text::printable;
 use crate::station::{QcFlag, Variable};
 
@@ -37,8 +37,7 @@ fn absence(screen: &Telemetry, variable: Variable, ctx: &Context<'_>) -> Option<
     Some(match measurement {
         None => "no measurement yet",
         Some(m) => match m.qc.get(&variable) {
-            Some(QcFlag::OutOfRange) => "last value rejected: outside its physical range",
-            Some(QcFlag::NotFinite) => "last value rejected: not a number",
+            Some(flag @ (QcFlag::OutOfRange | QcFlag::NotFinite)) => health::flag(*flag),
             _ => "no value in this window",
         },
     })
@@ -94,6 +93,8 @@ fn foot(screen: &Telemetry, ctx: &Context<'_>) -> Vec<Line<'static>> {
             Line::styled(fit(&format!("  {:<14} {reason}", v.label()), room).into_owned(), ctx.theme.dim)
         })
         .collect();
+    let health = health::lines(ctx).into_iter();
+    lines.extend(health.map(|(line, style)| Line::styled(fit(&line, room).into_owned(), style)));
     if let Some(failure) = &screen.failure {
         lines.push(Line::styled(fit(&format!("✖ {}", printable(failure)), room).into_owned(), ctx.theme.fail));
     }
@@ -161,16 +162,19 @@ fn draw_chart(
         }
         return;
     };
+    let points = ctx.units.points(variable, &series.points);
+    let flags: Vec<Timestamp> = series.flags.iter().map(|mark| mark.at).collect();
     let data = ChartData {
-        points: &series.points,
+        points: &points,
         gap_s: series.gap_s,
         time: screen.window.scale(ctx.pipeline_now()),
         zone: ctx.zone,
-        unit: variable.unit(),
-        decimals: variable.decimals(),
-        bounds: variable.range(),
+        unit: ctx.units.unit(variable),
+        decimals: ctx.units.decimals(variable),
+        bounds: ctx.units.range(variable),
         // No alarm has a variable's value for its condition, so there is no limit to draw.
         limits: &[],
+        flags: &flags,
         cursor: screen.window.cursor,
         time_axis: is_last,
         gutter: GUTTER,
@@ -194,30 +198,53 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         if !screen.window.is_live() {
             parts.push(Span::styled("now ", ctx.theme.dim));
         }
-        parts.push(Span::styled(measured(variable, current), ctx.theme.series(variable.index())));
+        parts.push(Span::styled(ctx.units.measured(variable, current), ctx.theme.series(variable.index())));
         if let Some((_, change)) = now.tendency_per_h.iter().find(|(v, _)| *v == variable) {
-            parts.push(Span::styled(format!("  {}", tendency(variable, *change)), ctx.theme.text));
+            parts.push(Span::styled(format!("  {}", ctx.units.tendency(variable, *change)), ctx.theme.text));
+        }
+        if let Some(flag) = now.measurement.as_ref().and_then(|m| m.qc.get(&variable)) {
+            let (mark, style) = if *flag == QcFlag::Derived { ("", ctx.theme.dim) } else { ("! ", ctx.theme.warn) };
+            parts.push(Span::styled(format!("  {mark}{}", health::flag(*flag)), style));
         }
     }
     let last = screen.series.get(&variable).and_then(|series| series.points.last());
     if let Some(last) = last.filter(|_| current.is_none() && is_shown && screen.window.is_live()) {
-        parts.push(Span::styled(measured(variable, last.mean), ctx.theme.dim));
+        parts.push(Span::styled(ctx.units.measured(variable, last.mean), ctx.theme.dim));
         parts.push(Span::styled(format!("  {} ago", age(last.at, ctx.pipeline_now())), ctx.theme.dim));
     }
     if let Some((min, max)) = screen.series.get(&variable).and_then(|s| min_max(&s.points)) {
-        let (min, max) = (number(variable, min), number(variable, max));
-        parts.push(Span::styled(format!("  min {min}  max {max} {}", variable.unit()), ctx.theme.dim));
+        let (min, max) = (ctx.units.number(variable, min), ctx.units.number(variable, max));
+        parts.push(Span::styled(format!("  min {min}  max {max} {}", ctx.units.unit(variable)), ctx.theme.dim));
     }
     if variable == Variable::Pressure
         && let Some(reduced) = now.sea_level_pressure_hpa
         && is_shown
     {
-        parts.push(Span::styled(format!("  sea level {}", measured(variable, reduced)), ctx.theme.dim));
+        parts.push(Span::styled(format!("  sea level {}", ctx.units.measured(variable, reduced)), ctx.theme.dim));
+    }
+    if let Some(extremes) = screen.extremes.iter().find(|extremes| extremes.variable == variable) {
+        parts.push(Span::styled(format!("  {}", of_the_day(screen, extremes, ctx)), ctx.theme.dim));
+    }
+    if let Some(mark) = screen.series.get(&variable).and_then(|series| series.flags.last()) {
+        let count = screen.series.get(&variable).map_or(0, |series| series.flags.len());
+        let last = format!("  ! {count} flagged, last {} {}", hour_minute(mark.at, ctx.zone), health::flag(mark.flag));
+        parts.push(Span::styled(last, ctx.theme.warn));
     }
     while parts.len() > 2 && parts.iter().map(|p| width(&p.content)).sum::<usize>() > room {
         parts.pop();
     }
     Line::from(parts)
+}
+
+/// `today 9.8 (05:12) to 17.0 (14:40)`, or of the day that the window ends in.
+fn of_the_day(screen: &Telemetry, extremes: &Extremes, ctx: &Context<'_>) -> String {
+    let day = if screen.window.is_live() {
+        "today".to_owned()
+    } else {
+        screen.day(ctx).0.to_zoned(ctx.zone.clone()).strftime("%m-%d").to_string()
+    };
+    let at = |value, time| format!("{} ({})", ctx.units.number(extremes.variable, value), hour_minute(time, ctx.zone));
+    format!("{day} {} to {}", at(extremes.min, extremes.min_at), at(extremes.max, extremes.max_at))
 }
 
 fn min_max(points: &[Point]) -> Option<(f64, f64)> {
@@ -255,7 +282,12 @@ pub fn copy(screen: &Telemetry, ctx: &Context<'_>) -> Option<String> {
             (newest.measured_at, newest.get(variable)?)
         }
     };
-    Some(format!("{} {} at {} ({at})", variable.label(), measured(variable, value), hour_minute(at, ctx.zone)))
+    Some(format!(
+        "{} {} at {} ({at})",
+        variable.label(),
+        ctx.units.measured(variable, value),
+        hour_minute(at, ctx.zone)
+    ))
 }
 
 /// A drawing of every chart, and all points as one table.

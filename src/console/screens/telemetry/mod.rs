@@ -1,16 +1,17 @@
 //! Telemetry: what the roof says now, and said before.
 //!
-//! `window` – which stretch of time is shown · `charts` – the charts, and their export · `messages` – messages as
+//! `health` – sensors and flags in words · `window` – which stretch of time is shown · `charts` – the charts, and their export · `messages` – messages as
 //! received · `detail` – one message and its way through the pipeline.
 
 mod charts;
 mod detail;
+mod health;
 mod messages;
 mod window;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -21,7 +22,7 @@ use crate::console::Action;
 use crate::console::export::Exportable;
 use crate::console::widgets::dialog;
 use crate::console::widgets::table::Selection;
-use crate::owner::{Answer, AskError, ReceivedMessage, Request, Series};
+use crate::owner::{Answer, AskError, Extremes, ReceivedMessage, Request, Series};
 use crate::station::Variable;
 
 /// Messages asked for: the table's length, and how far back the cursor finds one.
@@ -36,6 +37,8 @@ pub struct Telemetry {
     /// The chart that is marked, by its place in the list.
     chart: Selection,
     series: BTreeMap<Variable, Series>,
+    /// Of the day that the window ends in.
+    extremes: Vec<Extremes>,
     /// Why a series couldn't be had.
     failure: Option<String>,
     /// Whether the raw messages are shown and not the charts.
@@ -72,6 +75,16 @@ impl Telemetry {
 
     fn is_chosen(&self, device: &str) -> bool {
         self.device.as_ref().is_none_or(|chosen| chosen == device)
+    }
+
+    /// Beginning and end of the station's day that the window ends in.
+    fn day(&self, ctx: &Context<'_>) -> (Timestamp, Timestamp) {
+        let now = ctx.pipeline_now();
+        let end = if self.window.is_live() { now } else { self.window.scale(now).to };
+        let begins = end.to_zoned(ctx.zone.clone()).start_of_day();
+        let next = begins.as_ref().ok().and_then(|day| day.tomorrow().ok());
+        let from = begins.map_or(end, |day| day.timestamp());
+        (from, next.map_or(end, |day| day.timestamp().checked_sub(SignedDuration::from_millis(1)).unwrap_or(end)))
     }
 
     fn series_requests(&self, ctx: &Context<'_>) -> impl Iterator<Item = Request> {
@@ -111,6 +124,12 @@ impl Telemetry {
                 None => return Outcome::Ignored,
             },
             Action::Open => self.detail = Some(Detail::at(self.window.cursor)),
+            Action::SwitchUnit => {
+                let Some(variable) = charts::drawn(self, ctx).get(self.chart.row).copied() else {
+                    return Outcome::done();
+                };
+                return Outcome::effect(Effect::SwitchUnit(variable));
+            }
             Action::Back if self.window.cursor.is_some() => self.window.cursor = None,
             _ => return Outcome::Ignored,
         }
@@ -151,6 +170,7 @@ impl Telemetry {
                 let device = chosen.row.checked_sub(1).and_then(|i| ctx.snapshot.devices.get(i));
                 self.device = device.map(|d| d.id.clone());
                 self.series.clear();
+                self.extremes.clear();
                 self.picker = None;
             }
             Action::Back | Action::PickDevice => self.picker = None,
@@ -208,7 +228,9 @@ impl Screen for Telemetry {
         if self.raw {
             return vec![Request::Messages { limit: MESSAGES }];
         }
-        self.series_requests(ctx).collect()
+        let (from, to) = self.day(ctx);
+        let extremes = Request::Extremes { device: self.device.clone(), from, to };
+        self.series_requests(ctx).chain([extremes]).collect()
     }
 
     fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, _ctx: &Context<'_>) {
@@ -220,6 +242,7 @@ impl Screen for Telemetry {
                 self.failure = None;
                 self.series.insert(series.variable, series.clone());
             }
+            (Request::Extremes { .. }, Ok(Answer::Extremes { extremes })) => self.extremes.clone_from(extremes),
             (Request::Messages { .. }, Ok(Answer::Messages { messages })) => {
                 self.failure = None;
                 self.messages.clone_from(messages);
@@ -273,6 +296,7 @@ impl Screen for Telemetry {
                 Action::TimeForward,
                 Action::CursorBack,
                 Action::Open,
+                Action::SwitchUnit,
                 Action::RawMessages,
                 Action::PickDevice,
             ]
@@ -292,9 +316,10 @@ impl Screen for Telemetry {
             | Action::TimeNow
             | Action::CursorBack
             | Action::CursorForward
+            | Action::SwitchUnit
                 if !in_charts =>
             {
-                Some("only the charts have a window of time; go back to them".to_owned())
+                Some("only the charts have that; go back to them".to_owned())
             }
             _ => None,
         }

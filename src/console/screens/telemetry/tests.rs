@@ -3,6 +3,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::console::filter::Filter;
 use crate::console::fixture::{answer, at, body, empty_snapshot, feed, pipeline_now, snapshot, text_of, with_context};
+use crate::owner::FlagMark;
+use crate::station::QcFlag;
 
 /// The screen after `actions`, each followed by the fixture's answers, on 100×30.
 fn after(actions: &[Action]) -> (Telemetry, String) {
@@ -64,7 +66,9 @@ fn a_device_is_picked() {
     assert_eq!(screen.device.as_deref(), Some("roof-01"));
     with_context(&snapshot(), 100, 30, |ctx| {
         let wants = screen.wants(ctx);
-        assert!(wants.iter().all(|w| matches!(w, Request::Series { device: Some(d), .. } if d == "roof-01")));
+        assert!(wants.iter().all(|w| {
+            matches!(w, Request::Series { device: Some(d), .. } | Request::Extremes { device: Some(d), .. } if d == "roof-01")
+        }));
     });
 }
 
@@ -73,7 +77,7 @@ fn what_it_wants_stays_the_same_while_nothing_happens() {
     let screen = Telemetry::new();
     let shot = snapshot();
     let first = with_context(&shot, 100, 30, |ctx| screen.wants(ctx));
-    assert_eq!(first.len(), 8);
+    assert_eq!(first.len(), 9);
     // The fixture's clock runs 60 times as fast: 100 ms are 6 s of a step of 180 s.
     let later = with_context(&shot, 100, 30, |ctx| {
         screen.wants(&Context { now: ctx.now + SignedDuration::from_millis(100), ..*ctx })
@@ -168,6 +172,68 @@ fn a_refused_series_says_why() {
         text_of(&buffer)
     });
     assert!(text.contains("✖ table locked; try again"), "{text}");
+}
+
+#[test]
+fn the_marked_variable_changes_its_unit_and_exports_keep_theirs() {
+    let (mut screen, _) = after(&[]);
+    with_context(&snapshot(), 250, 80, |ctx| {
+        feed(&mut screen, ctx);
+        let outcome = screen.update(Action::SwitchUnit, ctx);
+        assert_eq!(outcome, Outcome::effect(Effect::SwitchUnit(Variable::Temperature)));
+        let mut units = ctx.units;
+        for variable in [Variable::Temperature, Variable::Pressure, Variable::WindSpeed] {
+            assert!(units.switch(variable));
+        }
+        let ctx = Context { units, ..*ctx };
+        let mut buffer = Buffer::empty(ctx.area);
+        screen.render(&mut buffer, ctx.area, &ctx);
+        let text = text_of(&buffer);
+        // 18.5 °C, 957.5 hPa and their sea-level value, converted by hand.
+        for words in ["65.3 °F", "°F/h", "28.", "sea level 29.92 inHg", "km/h"] {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
+        let exported = |ctx: &Context<'_>| screen.exports(ctx).into_iter().last();
+        let Some(Exportable::Table(table)) = exported(&ctx) else { panic!("a table") };
+        let units: std::collections::BTreeSet<String> = table.rows.iter().map(|row| format!("{:?}", row[2])).collect();
+        assert!(units.contains("Text(\"°C\")") && units.contains("Text(\"hPa\")"), "{units:?}");
+        assert!(!units.contains("Text(\"°F\")"));
+    });
+}
+
+#[test]
+fn flagged_values_are_marked_on_their_chart_and_told() {
+    let mut screen = Telemetry::new();
+    let mut shot = snapshot();
+    let measurement = shot.now.measurement.as_mut().expect("a measurement");
+    measurement.qc.insert(Variable::Humidity, QcFlag::Clipped);
+    measurement.qc.insert(Variable::Light, QcFlag::Derived);
+    let text = with_context(&shot, 250, 80, |ctx| {
+        feed(&mut screen, ctx);
+        let flagged = |minutes| pipeline_now() - SignedDuration::from_mins(minutes);
+        let series = screen.series.get_mut(&Variable::Temperature).expect("it was answered");
+        series.flags = [300, 60].map(|minutes| FlagMark { at: flagged(minutes), flag: QcFlag::OutOfRange }).into();
+        let mut buffer = Buffer::empty(ctx.area);
+        screen.render(&mut buffer, ctx.area, ctx);
+        text_of(&buffer)
+    });
+    assert!(text.contains("! 2 flagged, last 15:05 rejected: outside its physical range"), "{text}");
+    assert!(text.contains("! clipped to its range") && text.contains("derived"), "{text}");
+    // Beneath the first chart's line: a mark for each, five hours and one before the end of six.
+    let marks =
+        text.lines().find(|line| line.matches('!').count() == 2 && line.contains('│')).expect("a line of marks");
+    let columns: Vec<usize> = marks.chars().enumerate().filter(|(_, c)| *c == '!').map(|(x, _)| x).collect();
+    assert!(columns[0] < 60 && columns[1] > 180, "{columns:?}");
+}
+
+#[test]
+fn the_days_extremes_have_their_times() {
+    let (mut screen, _) = after(&[]);
+    let text = body(&mut screen, &snapshot(), 250, 80);
+    assert!(text.contains("today 9.7 (04:20) to 19.4 (17:00)"), "{text}");
+    let (from, to) = with_context(&snapshot(), 250, 80, |ctx| screen.day(ctx));
+    // The station's day: Payerne is two hours ahead of UTC in June.
+    assert_eq!((from, to), (at("2016-06-08T22:00:00Z"), at("2016-06-09T21:59:59.999Z")));
 }
 
 #[test]

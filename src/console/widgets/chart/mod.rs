@@ -22,6 +22,9 @@ use crate::console::theme::Theme;
 use crate::console::widgets::value::{fit, width};
 use crate::owner::Point;
 
+/// What marks a flagged value: it is no dot of a line.
+const FLAG: &str = "!";
+
 /// A horizontal line drawn into a chart: an alarm's limit, a reference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limit {
@@ -50,6 +53,8 @@ pub struct ChartData<'a> {
     pub bounds: (f64, f64),
     /// Lines across. One far from the data isn't brought into view.
     pub limits: &'a [Limit],
+    /// Instants that are marked at the plot's bottom: values that quality control flagged.
+    pub flags: &'a [Timestamp],
     /// The crosshair.
     pub cursor: Option<Timestamp>,
     /// Whether times are written beneath.
@@ -78,6 +83,9 @@ pub fn render(buf: &mut Buffer, area: Rect, data: &ChartData<'_>, theme: &Theme)
     plot.draw_axes(buf, data.zone, theme.axis, theme.axis);
     draw_envelope(buf, &plot, data, theme.dim);
     draw_limits(buf, &plot, data.limits, theme);
+    for x in data.flags.iter().filter_map(|at| plot.column(*at)) {
+        put(buf, plot.area, x, plot.area.bottom().saturating_sub(1), FLAG, theme.warn);
+    }
     let cursor = data.cursor.and_then(|at| plot.column(at).map(|x| (at, x)));
     if let Some((_, x)) = cursor {
         for y in plot.area.y..plot.area.bottom() {

@@ -33,6 +33,7 @@ fn data<'a>(points: &'a [Point], zone: &'a TimeZone) -> ChartData<'a> {
         decimals: 1,
         bounds: (-80.0, 60.0),
         limits: &[],
+        flags: &[],
         cursor: None,
         time_axis: true,
         gutter: 0,
