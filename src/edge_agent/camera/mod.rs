@@ -65,6 +65,7 @@ pub(super) struct Camera {
     shared: Arc<Shared>,
     source: CameraSource,
     spool: Arc<Spool>,
+    setup: SkySetup,
     /// Away while it looks at a picture.
     judge: Option<Judge>,
     /// The newest picture taken from a folder.
@@ -91,10 +92,10 @@ impl Camera {
         if let CameraSource::Drawn(lens) = source {
             setup.lens = Some(lens);
         }
-        let judge = Judge::open(&shared.folder, setup, shared.station.clone());
+        let judge = Judge::open(&shared.folder, setup.clone(), shared.station.clone());
         let words = source.words();
         shared.report.send_modify(|report| report.camera.get_or_insert_default().source = words);
-        Ok(Self { shared, source, spool, judge: Some(judge), mark, watch: None })
+        Ok(Self { shared, source, spool, setup, judge: Some(judge), mark, watch: None })
     }
 
     /// Takes pictures for good: when asked, at the interval, and of a folder without an interval each new one.
@@ -254,7 +255,9 @@ impl Camera {
 
     /// Looks at the picture on a thread that may block; the newest features are told.
     async fn look(&mut self, draft: &Path, moment: &Moment) -> Result<Judged, String> {
-        let mut judge = self.judge.take().ok_or("the part that looks at pictures has failed; restart the agent")?;
+        // After a picture that brought it down it begins anew.
+        let opened = || Judge::open(&self.shared.folder, self.setup.clone(), self.shared.station.clone());
+        let mut judge = self.judge.take().unwrap_or_else(opened);
         let facts = Facts {
             taken_at: moment.is_known.then_some(moment.at),
             clearness: self.shared.newest.clearness(moment.at, &self.shared.station),
@@ -265,7 +268,9 @@ impl Camera {
             let judged = judge.judge(&draft, &facts);
             (judge, judged)
         });
-        let (judge, judged) = looked.await.map_err(|error| format!("looking at the picture failed: {error}"))?;
+        let (judge, judged) = looked.await.map_err(
+            |_| "looking at the picture failed; this is a fault of skydeck's, please report it with the picture",
+        )?;
         self.judge = Some(judge);
         if let Some(features) = judged.as_ref().ok().and_then(|judged| judged.analysis.clone()) {
             self.shared.newest.put_sky(features);
