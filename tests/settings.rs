@@ -148,6 +148,7 @@ fn every_key_can_be_set_by_its_variable() {
                     "provisioning.plan_recipient" => "age1qqqq",
                     "provisioning.plan_identity" | "link.key" | "link.connection_string" => "env:PLAN_KEY",
                     "camera.command" => "shot {file}",
+                    "sky.projection" => "equidistant",
                     "link.hub" | "link.gateway" => "hub.example.net",
                     "agent.measure_every_s"
                     | "camera.every_min"
