@@ -146,12 +146,16 @@ fn every_key_can_be_set_by_its_variable() {
                     "provisioning.change_window" => "Mon-Thu 08:00-16:00 Europe/Zurich",
                     "provisioning.repository_url" => "https://github.com/ada/skydeck/blob/main",
                     "provisioning.plan_recipient" => "age1qqqq",
-                    "provisioning.plan_identity" | "link.key" | "link.connection_string" => "env:PLAN_KEY",
+                    "provisioning.plan_identity" | "link.key" | "link.connection_string" | "camera.password" => {
+                        "env:PLAN_KEY"
+                    }
                     "camera.command" => "shot {file}",
                     "sky.projection" => "equidistant",
+                    "camera.url" => "http://10.0.0.7/snapshot.jpg",
                     "link.hub" | "link.gateway" => "hub.example.net",
                     "agent.measure_every_s"
                     | "camera.every_min"
+                    | "camera.max_upload_kib_per_s"
                     | "link.max_per_s"
                     | "link.max_per_day"
                     | "link.budget_mib_per_day" => "30",

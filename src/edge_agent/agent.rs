@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::camera::{self, Camera, GIVEN_UP};
+use super::camera::{Camera, CameraSource, GIVEN_UP, setup as camera_setup};
 use super::history::History;
 use super::methods::Methods;
 use super::outbox::{Outbox, OutboxStatus};
@@ -21,6 +21,7 @@ use super::reader::{POSITION, Reader};
 use super::report::{AgentReport, AgentStatus};
 use super::sensors::{SensorError, SensorSource, Source};
 use super::shared::{Host, Parts, Shared};
+use super::sky::SkySetup;
 use super::spool::Spool;
 use super::timekeeping::MachineClock;
 use super::twin::Effective;
@@ -31,7 +32,9 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::settings::sensors::model::SensorSettings;
-use crate::settings::{AgentSettings, CameraSettings, LinkSettings, QualitySettings, SourceSettings, StationSettings};
+use crate::settings::{
+    AgentSettings, CameraSettings, LinkSettings, QualitySettings, SkySettings, SourceSettings, StationSettings,
+};
 
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
 const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
@@ -51,6 +54,9 @@ pub enum AgentError {
          `rpicam-jpeg -n -o {{file}}`"
     )]
     Camera(String),
+    /// What is known of the camera and its sky doesn't hold.
+    #[error("{0}")]
+    Sky(String),
     /// Its folder can't be made.
     #[error("{path}: {reason}; check that the data folder can be written")]
     Folder {
@@ -78,6 +84,8 @@ pub struct AgentSetup<'a> {
     pub agent: &'a AgentSettings,
     /// The camera.
     pub camera: &'a CameraSettings,
+    /// How it sees the sky.
+    pub sky: &'a SkySettings,
     /// The link, for the values that the twin may overrule.
     pub link: &'a LinkSettings,
     /// The log's filter that the process started with.
@@ -120,7 +128,8 @@ pub struct Agent {
     not_before: Option<Timestamp>,
     /// The source of the first run; later ones open it anew.
     opened: Option<Option<Source>>,
-    camera: Option<(Vec<String>, Arc<Spool>)>,
+    camera: Option<(CameraSource, SkySetup, Arc<Spool>)>,
+    max_upload_kib_per_s: Option<u32>,
 }
 
 impl Agent {
@@ -139,16 +148,20 @@ impl Agent {
         let (source, clock) = open_source(setup.source, setup.sensors, &outbox, &folder, setup.not_before).await?;
         let machine = MachineClock::new();
         let boot = outbox.enter_boot(machine.boot_id()).await?;
-        let camera = match &setup.camera.command {
+        let is_replay = matches!(source, Some(Source::Replay(_)));
+        let sky = camera_setup(setup.station, setup.sky).map_err(AgentError::Sky)?;
+        let camera = match CameraSource::new(setup.camera, sky.lens, is_replay)? {
             None => None,
-            Some(command) => {
-                let words = camera::words(command).ok_or_else(|| AgentError::Camera(command.clone()))?;
+            Some(source) => {
                 let pictures = folder.join("pictures");
                 let max_bytes = u64::from(setup.camera.spool_mib) * 1024 * 1024;
                 let spool = Spool::open(&pictures, max_bytes).map_err(|error| failed(&pictures, error))?;
-                Some((words, Arc::new(spool)))
+                Some((source, sky, Arc::new(spool)))
             }
         };
+        let mut own = Effective::of(setup.agent, setup.camera, setup.link, setup.log_filter);
+        own.capture_every_min =
+            own.capture_every_min.or(camera.as_ref().and_then(|(camera, ..)| camera.own_every_min()));
         let status = AgentStatus {
             source: source.as_ref().map_or_else(
                 || "no source set up: set source.kind and source.path in the settings".to_owned(),
@@ -162,29 +175,37 @@ impl Agent {
             folder,
             station: setup.station.metadata(),
             quality: setup.quality.clone(),
-            camera: setup.camera.clone(),
+            has_camera: camera.is_some(),
             history,
             machine,
             boot,
             clock: clock.clone(),
-            is_wall: !matches!(source, Some(Source::Replay(_))),
+            is_wall: !is_replay,
             host: setup.host,
-            own: Effective::of(setup.agent, setup.camera, setup.link, setup.log_filter),
+            own,
             status,
             outbox,
         };
         let shared = Arc::new(Shared::new(parts).await?);
-        if let Some((_, spool)) = &camera {
+        if let Some((source, _, spool)) = &camera {
             let given_up = shared.outbox.state(GIVEN_UP).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
             let (waiting, waiting_bytes) = spool.size();
             shared.report.send_modify(|report| {
                 let camera = report.camera.get_or_insert_default();
                 (camera.given_up, camera.waiting, camera.waiting_bytes) = (given_up, waiting, waiting_bytes);
+                camera.source = source.words();
             });
         }
         let not_before = setup.not_before;
-        let (own, sensors) = (setup.source.clone(), setup.sensors.clone());
-        let agent = Self { shared, source: own, sensors, not_before, opened: Some(source), camera };
+        let agent = Self {
+            shared,
+            source: setup.source.clone(),
+            sensors: setup.sensors.clone(),
+            not_before,
+            opened: Some(source),
+            camera,
+            max_upload_kib_per_s: setup.camera.max_upload_kib_per_s,
+        };
         Ok((agent, clock))
     }
 
@@ -266,13 +287,19 @@ impl Agent {
                 shutdown: link_ends.clone(),
             })
         });
+        let camera = match &self.camera {
+            None => None,
+            Some((source, sky, spool)) => {
+                let camera = Camera::open(Arc::clone(&shared), source.clone(), sky.clone(), Arc::clone(spool)).await?;
+                Some((camera, spool))
+            }
+        };
         let pictures = async {
-            let Some((command, spool)) = &self.camera else { return std::future::pending().await };
-            let camera = Camera { shared: Arc::clone(&shared), command: command.clone(), spool: Arc::clone(spool) };
+            let Some((camera, spool)) = camera else { return std::future::pending().await };
             let upload = async {
                 let Some(link) = &link else { return std::future::pending().await };
-                let settings = link.subscribe();
-                Uploader { shared: Arc::clone(&shared), spool: Arc::clone(spool), settings }.run().await;
+                let (settings, max_kib_per_s) = (link.subscribe(), self.max_upload_kib_per_s);
+                Uploader { shared: Arc::clone(&shared), spool: Arc::clone(spool), settings, max_kib_per_s }.run().await;
             };
             tokio::join!(camera.run(capture_asks), upload);
         };

@@ -1,15 +1,24 @@
 //! IoT Hub's file upload, as a device does it: asks where to, puts the blob there, says how it went.
+//!
+//! A small blob is put whole, a large one in [`blocks`], each of which waits for its turn in the [`lane`].
 
+mod blocks;
+mod lane;
+
+use std::io::SeekFrom;
 use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use self::blocks::{BLOCK, Progress};
+pub(super) use self::lane::Lane;
 use super::camera::Captured;
 use super::uplink::{self, Credentials, Roots, UplinkSettings, sas};
 use crate::clock::wall;
@@ -52,6 +61,28 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretStr
     String::deserialize(deserializer).map(SecretString::from)
 }
 
+/// A file that is uploaded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cargo<'a> {
+    /// The blob's name, without the device's.
+    pub name: &'a str,
+    pub file: &'a Path,
+    pub bytes: u64,
+    pub content_type: &'static str,
+    /// Where it is kept how much of it is in the storage already.
+    pub sent: &'a Path,
+}
+
+/// Where the storage takes a blob.
+struct Target {
+    client: Client,
+    /// Host, container and blob, for people and for what is kept.
+    place: String,
+    host: String,
+    /// With the token: never to be shown.
+    url: SecretString,
+}
+
 /// Uploads files as one device.
 pub(super) struct FileUpload {
     client: Client,
@@ -79,13 +110,14 @@ impl FileUpload {
         })
     }
 
-    /// Uploads the file of `bytes` as `name`; answers the blob's whole name.
-    pub async fn upload(&self, name: &str, file: &Path, bytes: u64) -> Result<Captured, UploadError> {
-        let asked = self.post("files", &json!({ "blobName": name })).await?;
+    /// Uploads a file; answers the blob's whole name. One that was cut off goes on where it stopped.
+    pub async fn upload(&self, cargo: Cargo<'_>, lane: &mut Lane) -> Result<Captured, UploadError> {
+        lane.ready().await;
+        let asked = self.post("files", &json!({ "blobName": cargo.name })).await?;
         let place: Place = serde_json::from_slice(&asked).map_err(|error| {
             failed(format!("{}: not an answer to a file upload: {}", self.base, printable(&error.to_string())))
         })?;
-        let put = self.put(&place, file, bytes).await;
+        let put = self.put(&place, cargo, lane).await;
         let (status, description) = match &put {
             Ok(status) => (status.as_u16(), "uploaded".to_owned()),
             Err((status, error)) => (status.map_or(500, |status| status.as_u16()), error.words.clone()),
@@ -99,50 +131,68 @@ impl FileUpload {
         let notified = self.post("files/notifications", &told).await;
         put.map_err(|(_, error)| error)?;
         notified?;
-        Ok(Captured { blob_name: place.blob_name, bytes })
+        Ok(Captured { blob_name: place.blob_name, bytes: cargo.bytes })
     }
 
-    async fn put(
-        &self,
-        place: &Place,
-        file: &Path,
-        bytes: u64,
-    ) -> Result<StatusCode, (Option<StatusCode>, UploadError)> {
-        let file = tokio::fs::File::open(file)
-            .await
-            .map_err(|error| (None, failed(format!("the picture can't be read: {error}"))))?;
+    fn target(&self, place: &Place) -> Result<Target, String> {
         let is_host = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
         if place.host_name.is_empty() || !place.host_name.chars().all(is_host) {
-            let words =
-                format!("{:?} isn't a storage's host; check the hub's file upload", printable(&place.host_name));
-            return Err((None, failed(words)));
+            let host = printable(&place.host_name);
+            return Err(format!("{host:?} isn't a storage's host; check the hub's file upload"));
         }
         let segments = |path: &str| {
             let parts = path.split('/').map(|part| utf8_percent_encode(part, uplink::topic::ENCODED).to_string());
             parts.collect::<Vec<_>>().join("/")
         };
         let token = place.sas_token.expose_secret();
-        let token = if token.is_empty() || token.starts_with('?') { token.to_owned() } else { format!("?{token}") };
+        let token = token.strip_prefix('?').unwrap_or(token);
         let (container, blob) = (segments(&place.container_name), segments(&place.blob_name));
-        let url = format!("https://{}/{container}/{blob}{token}", place.host_name);
-        let client = self.storage_client(&place.host_name).map_err(|words| (None, failed(words)))?;
-        let sent = client
-            .put(url)
-            .header("x-ms-blob-type", "BlockBlob")
-            .header(CONTENT_TYPE, "image/jpeg")
-            .header(CONTENT_LENGTH, bytes)
-            .body(file)
-            .send()
-            .await;
-        let storage = format!("storage {}", place.host_name);
-        match sent {
-            Ok(response) => {
-                let status = response.status();
-                read(response, &storage).await.map(|_| status).map_err(|error| (Some(status), error))
-            }
-            // The URL holds the storage's token.
-            Err(error) => Err((None, failed(format!("{storage}: {}; tried again", chain(&error.without_url()))))),
+        let name = format!("{}/{container}/{blob}", place.host_name);
+        Ok(Target {
+            client: self.storage_client(&place.host_name)?,
+            url: SecretString::from(format!("https://{name}?{token}")),
+            host: place.host_name.clone(),
+            place: name,
+        })
+    }
+
+    async fn put(
+        &self,
+        place: &Place,
+        cargo: Cargo<'_>,
+        lane: &mut Lane,
+    ) -> Result<StatusCode, (Option<StatusCode>, UploadError)> {
+        let target = self.target(place).map_err(|words| (None, failed(words)))?;
+        let unread = |error: std::io::Error| (None, failed(format!("the picture can't be read: {error}")));
+        let mut file = tokio::fs::File::open(cargo.file).await.map_err(unread)?;
+        if cargo.bytes <= BLOCK {
+            lane.turn(cargo.bytes).await;
+            let request = target.client.put(target.url.expose_secret()).header("x-ms-blob-type", "BlockBlob");
+            let request = request.header(CONTENT_TYPE, cargo.content_type).header(CONTENT_LENGTH, cargo.bytes);
+            return target.send(request.body(file)).await;
         }
+        let mut progress = Progress::read(cargo.sent, &target.place);
+        let count = blocks::count(cargo.bytes);
+        file.seek(SeekFrom::Start(progress.blocks.min(count) * BLOCK)).await.map_err(unread)?;
+        while progress.blocks < count {
+            let bytes = BLOCK.min(cargo.bytes - progress.blocks * BLOCK);
+            lane.turn(bytes).await;
+            let mut block = vec![0; usize::try_from(bytes).unwrap_or_default()];
+            file.read_exact(&mut block).await.map_err(unread)?;
+            let id = utf8_percent_encode(&blocks::id(progress.blocks), uplink::topic::ENCODED).to_string();
+            let url = format!("{}&comp=block&blockid={id}", target.url.expose_secret());
+            target.send(target.client.put(url).body(block)).await?;
+            progress.blocks += 1;
+            progress.write(cargo.sent);
+        }
+        let url = format!("{}&comp=blocklist", target.url.expose_secret());
+        let request = target.client.put(url).header("x-ms-blob-content-type", cargo.content_type);
+        let made = target.send(request.body(blocks::list(count))).await;
+        if matches!(&made, Err((Some(status), _)) if status.is_client_error()) {
+            // The storage has forgotten blocks, or had others: all of it goes up anew.
+            drop(std::fs::remove_file(cargo.sent));
+        }
+        made
     }
 
     /// A storage that isn't on the hub's own host is a public one: it is trusted by whom the system trusts, and isn't shown
@@ -168,6 +218,20 @@ impl FileUpload {
         let sent = request.body(body.to_string()).send().await;
         let response = sent.map_err(|error| failed(format!("{hub}: {}; tried again", chain(&error.without_url()))))?;
         read(response, &hub).await
+    }
+}
+
+impl Target {
+    async fn send(&self, request: RequestBuilder) -> Result<StatusCode, (Option<StatusCode>, UploadError)> {
+        let storage = format!("storage {}", self.host);
+        match request.send().await {
+            Ok(response) => {
+                let status = response.status();
+                read(response, &storage).await.map(|_| status).map_err(|error| (Some(status), error))
+            }
+            // The URL holds the storage's token.
+            Err(error) => Err((None, failed(format!("{storage}: {}; tried again", chain(&error.without_url()))))),
+        }
     }
 }
 
@@ -203,7 +267,7 @@ const fn failed(words: String) -> UploadError {
 }
 
 /// An error with its causes, printable.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

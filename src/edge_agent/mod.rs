@@ -9,8 +9,8 @@
 //! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt; `slot`: which model it is
 //! - `health`: the device's own figures
 //! - [`twin`], [`methods`], `received`, `requests`: what the hub wants
-//! - `camera`, `spool`, `upload`, `files`: pictures, until they are in the hub's storage; [`sky`]: what they
-//!   show; [`clear_skies`]: the camera's library of them, on disk
+//! - `camera`: pictures from their source into the `spool`; `upload`, `files`: from there into the hub's storage; [`sky`]:
+//!   what they show; [`clear_skies`]: the camera's library of them, on disk
 //!
 //! Called by the owner; knows `station`, `clock`, `database`, `nowcast` and its settings.
 

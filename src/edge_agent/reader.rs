@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::agent::AgentError;
+use super::camera::features_last;
 use super::methods::Answer;
 use super::outbox::Dated;
 use super::pace::{Pace, Taken};
@@ -262,6 +263,13 @@ impl Reader {
         }
         measurement.clock = dating.note;
         self.quality.judge(&mut measurement, timed);
+        if dating.is_known {
+            let max_age = features_last(self.shared.effective.borrow().capture_every_min);
+            measurement.sky = self.shared.newest.sky(measurement.measured_at, max_age);
+            if let Some(lx) = measurement.illuminance_lx {
+                self.shared.newest.put_light(measurement.measured_at, lx);
+            }
+        }
         chunk.measured += 1;
         chunk.last_measured_at = Some(measurement.measured_at);
         if dating.is_known

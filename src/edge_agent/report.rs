@@ -184,6 +184,8 @@ pub struct ModelReport {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CameraReport {
+    /// What takes the pictures, in words.
+    pub source: String,
     /// Pictures taken since the start.
     pub taken: u64,
     /// Attempts that failed since the start.
@@ -198,7 +200,7 @@ pub struct CameraReport {
     pub waiting_bytes: u64,
     /// Pictures uploaded since the start.
     pub uploaded: u64,
-    /// Pictures given up because the spool was over its bound, since the first.
+    /// Pictures given up, thinned out or the oldest, because the spool was over its bound, since the first.
     pub given_up: u64,
     /// What last went wrong with an upload, or what it waits for.
     pub upload_state: Option<String>,

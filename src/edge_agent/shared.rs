@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
+use super::camera::newest::Newest;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
 use super::report::{AgentReport, AgentStatus, Received, SensorReport, SensorState};
@@ -17,7 +18,7 @@ use super::uplink::UplinkStatus;
 use super::uplink::meter::Meter;
 use crate::clock::Clock;
 use crate::database::DatabaseError;
-use crate::settings::{CameraSettings, QualitySettings};
+use crate::settings::QualitySettings;
 use crate::station::StationMetadata;
 
 /// Wall time before something that couldn't be stored is tried again.
@@ -75,7 +76,7 @@ pub(super) struct Shared {
     pub folder: PathBuf,
     pub station: StationMetadata,
     pub quality: QualitySettings,
-    pub camera: CameraSettings,
+    pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
     pub machine: MachineClock,
@@ -95,6 +96,8 @@ pub(super) struct Shared {
     pub started: Instant,
     /// Rung when there may be a picture to upload.
     pub pictures: Notify,
+    /// What camera and sensors tell each other.
+    pub newest: Newest,
     twin: Mutex<KeptTwin>,
 }
 
@@ -104,7 +107,7 @@ pub(super) struct Parts {
     pub folder: PathBuf,
     pub station: StationMetadata,
     pub quality: QualitySettings,
-    pub camera: CameraSettings,
+    pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
     pub machine: MachineClock,
@@ -118,7 +121,7 @@ pub(super) struct Parts {
 
 impl Shared {
     pub(super) async fn new(parts: Parts) -> Result<Self, DatabaseError> {
-        let Parts { device_id, folder, station, quality, camera, outbox, history, machine, boot, .. } = parts;
+        let Parts { device_id, folder, station, quality, has_camera, outbox, history, machine, boot, .. } = parts;
         let kept = outbox.state(TWIN).await?;
         let twin: KeptTwin = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let received: Vec<Received> =
@@ -139,7 +142,7 @@ impl Shared {
             folder,
             station,
             quality,
-            camera,
+            has_camera,
             outbox,
             history,
             machine,
@@ -156,6 +159,7 @@ impl Shared {
             meter: Meter::default(),
             started: Instant::now(),
             pictures: Notify::new(),
+            newest: Newest::default(),
             twin: Mutex::new(twin),
         };
         shared.report.send_modify(|report| {
@@ -173,7 +177,7 @@ impl Shared {
     }
 
     pub(super) fn abilities(&self) -> Abilities {
-        Abilities { camera: self.camera.command.is_some(), log_filter: self.host.set_log_filter.is_some() }
+        Abilities { camera: self.has_camera, log_filter: self.host.set_log_filter.is_some() }
     }
 
     /// When the agent started, by the clock as it is known now.

@@ -1,18 +1,24 @@
 //! Pictures that wait to be uploaded, each a file of its own.
 //!
-//! A file's name says all there is to know of its picture: `WALLMS_MARK_BOOT_BOOTMS_ID.jpg`. `MARK` is `s` where the clock
+//! A file's name says where its picture comes from: `WALLMS_MARK_BOOT_BOOTMS_ID.jpg`, or `.png`. `MARK` is `s` where the clock
 //! was set, `u` while it isn't, `r` once the time was worked out, `x` where it never will be. A name is changed by
-//! renaming, so that a picture is whole and known at every moment; it is there durably once [`Spool::keep`] answers.
+//! renaming, so that a picture is whole and known at every moment; it is there durably once [`Spool::keep`] answers. Beside
+//! it lie `ID.json`, what was seen on it, `ID.thumb`, its thumbnail, and `ID.sent`, how much of it is in the storage already.
+//! When room is wanted, [`thin`] says which picture goes.
 
+mod thin;
+
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::timekeeping::{dated, note};
-use crate::station::{ClockFlag, ClockNote, MessageId};
+use crate::station::{ClockFlag, ClockNote, MessageId, SkyFeatures};
 
 /// Where pictures that are none are kept, with their reasons.
 const ASIDE: &str = "aside";
@@ -32,7 +38,26 @@ pub(super) struct Picture {
     /// The identity of the message that tells of it.
     pub id: MessageId,
     pub bytes: u64,
+    /// Whether it is a PNG; else it is a JPEG.
+    pub is_png: bool,
 }
+
+/// What was seen on a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Note {
+    /// Of the upright picture, pixels.
+    pub width_px: u32,
+    pub height_px: u32,
+    /// Absent where its time wasn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<SkyFeatures>,
+}
+
+/// What lies beside a picture, by its ending.
+const NOTE: &str = "json";
+const THUMBNAIL: &str = "thumb";
+const SENT: &str = "sent";
 
 /// How a picture's time came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +74,21 @@ impl Picture {
     fn file_name(&self) -> String {
         let mark = MARKS.iter().find(|(mark, _)| *mark == self.mark).map_or("s", |(_, letter)| letter);
         let Self { wall_ms, boot_id, boot_ms, id, .. } = self;
-        format!("{:015}_{mark}_{boot_id}_{boot_ms}_{id}.jpg", wall_ms.max(&0))
+        format!("{:015}_{mark}_{boot_id}_{boot_ms}_{id}.{}", wall_ms.max(&0), self.extension())
     }
 
     fn read(name: &str, bytes: u64) -> Option<Self> {
-        let mut parts = name.strip_suffix(".jpg")?.split('_');
+        let (stem, extension) = name.rsplit_once('.')?;
+        let is_png = extension == "png";
+        (is_png || extension == "jpg").then_some(())?;
+        let mut parts = stem.split('_');
         let wall_ms = parts.next()?.parse().ok()?;
         let letter = parts.next()?;
         let mark = MARKS.iter().find(|(_, known)| *known == letter)?.0;
         let boot_id = parts.next()?.to_owned();
         let boot_ms = parts.next()?.parse().ok()?;
         let id = MessageId::try_from(parts.next()?.to_owned()).ok()?;
-        parts.next().is_none().then_some(Self { wall_ms, mark, boot_id, boot_ms, id, bytes })
+        parts.next().is_none().then_some(Self { wall_ms, mark, boot_id, boot_ms, id, bytes, is_png })
     }
 
     /// When it was taken, as far as is known.
@@ -68,11 +96,29 @@ impl Picture {
         Timestamp::from_millisecond(self.wall_ms).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
+    const fn extension(&self) -> &'static str {
+        if self.is_png { "png" } else { "jpg" }
+    }
+
+    /// What it is, as HTTP names it.
+    pub const fn content_type(&self) -> &'static str {
+        if self.is_png { "image/png" } else { "image/jpeg" }
+    }
+
     /// The blob's name, without the device's: a folder a day, and of a time's pictures no two alike.
     pub fn blob_name(&self) -> String {
+        format!("{}.{}", self.blob_stem(), self.extension())
+    }
+
+    /// The name of its thumbnail's blob, which lies beside it.
+    pub fn thumbnail_name(&self) -> String {
+        format!("{}.thumb.jpg", self.blob_stem())
+    }
+
+    fn blob_stem(&self) -> String {
         let id = self.id.as_str();
         let tail = id.get(id.len().saturating_sub(8)..).unwrap_or(id);
-        format!("{}-{tail}.jpg", self.taken_at().strftime("%Y-%m-%d/%H-%M-%S"))
+        format!("{}-{tail}", self.taken_at().strftime("%Y-%m-%d/%H-%M-%S"))
     }
 
     /// The note of its time, where there is something to say.
@@ -98,32 +144,35 @@ impl Picture {
 pub(super) struct Spool {
     folder: PathBuf,
     max_bytes: u64,
-    /// Oldest first by identity, which is by time.
+    /// Oldest first by time.
     waiting: Mutex<Vec<Picture>>,
-}
-
-/// What keeping a picture did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct GivenUp {
-    pub pictures: u64,
 }
 
 impl Spool {
     /// Opens or makes the spool in `folder`, which holds at most `max_bytes`.
     pub fn open(folder: &Path, max_bytes: u64) -> io::Result<Self> {
         std::fs::create_dir_all(folder.join(ASIDE))?;
-        let mut waiting = Vec::new();
+        let (mut waiting, mut others) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
             let metadata = entry.metadata()?;
             match name.to_str().and_then(|name| Picture::read(name, metadata.len())) {
                 Some(picture) if metadata.is_file() => waiting.push(picture),
-                // A picture that was being taken when the power went.
-                _ if metadata.is_file() => drop(std::fs::remove_file(entry.path())),
+                _ if metadata.is_file() => others.push(entry.path()),
                 _ => {}
             }
         }
+        // A picture that was being taken when the power went, and what lies beside one that is gone.
+        let known: HashSet<_> = waiting.iter().map(|picture| picture.id.as_str()).collect();
+        for path in others {
+            let is_beside =
+                path.extension().is_some_and(|ending| [NOTE, THUMBNAIL, SENT].iter().any(|one| ending == *one));
+            if !is_beside || !path.file_stem().is_some_and(|stem| known.contains(stem.to_string_lossy().as_ref())) {
+                drop(std::fs::remove_file(path));
+            }
+        }
+        drop(known);
         waiting.sort_by(|a, b| (a.wall_ms, &a.id).cmp(&(b.wall_ms, &b.id)));
         Ok(Self { folder: folder.to_owned(), max_bytes, waiting: Mutex::new(waiting) })
     }
@@ -133,22 +182,65 @@ impl Spool {
         self.folder.join(format!("taking-{id}.jpg"))
     }
 
-    /// Takes the file of a new picture in, durably. The oldest are given up where there is no room for it.
-    pub fn keep(&self, draft: &Path, picture: Picture) -> io::Result<GivenUp> {
+    /// Takes the file of a new picture in, durably, with what was seen on it and its thumbnail. Answers how many others were
+    /// given up to make room for it.
+    pub fn keep(&self, draft: &Path, picture: Picture, note: &Note, thumbnail: &[u8]) -> io::Result<u64> {
+        // What lies beside comes first: without its picture it is removed at the next start.
+        self.write_beside(&picture, NOTE, &serde_json::to_vec(note)?)?;
+        self.write_beside(&picture, THUMBNAIL, thumbnail)?;
         File::open(draft)?.sync_all()?;
-        let mut given_up = GivenUp::default();
+        let mut given_up = 0;
         {
             let mut waiting = self.lock();
-            while !waiting.is_empty() && total(&waiting) + picture.bytes > self.max_bytes {
-                let oldest = waiting.remove(0);
-                std::fs::remove_file(self.path(&oldest))?;
-                given_up.pictures += 1;
+            while total(&waiting) + picture.bytes > self.max_bytes
+                && let Some(place) = thin::next(&waiting)
+            {
+                let one = waiting.remove(place);
+                std::fs::remove_file(self.path(&one))?;
+                self.remove_beside(&one);
+                given_up += 1;
             }
             std::fs::rename(draft, self.path(&picture))?;
-            waiting.push(picture);
+            // A folder's picture may be older than others.
+            let place = waiting.partition_point(|known| (known.wall_ms, &known.id) <= (picture.wall_ms, &picture.id));
+            waiting.insert(place, picture);
         }
         self.sync()?;
         Ok(given_up)
+    }
+
+    fn write_beside(&self, picture: &Picture, ending: &str, content: &[u8]) -> io::Result<()> {
+        let mut file = File::create(self.beside(picture, ending))?;
+        io::Write::write_all(&mut file, content)?;
+        file.sync_all()
+    }
+
+    fn beside(&self, picture: &Picture, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", picture.id))
+    }
+
+    fn remove_beside(&self, picture: &Picture) {
+        for ending in [NOTE, THUMBNAIL, SENT] {
+            // What isn't there needn't be removed, and what can't be is at the next start.
+            drop(std::fs::remove_file(self.beside(picture, ending)));
+        }
+    }
+
+    /// What was seen on a picture; `None` where that can't be read any more.
+    pub fn note(&self, picture: &Picture) -> Option<Note> {
+        serde_json::from_slice(&std::fs::read(self.beside(picture, NOTE)).ok()?).ok()
+    }
+
+    /// The file of its thumbnail and its size, where there is one.
+    pub fn thumbnail(&self, picture: &Picture) -> Option<(PathBuf, u64)> {
+        let path = self.beside(picture, THUMBNAIL);
+        let bytes = std::fs::metadata(&path).ok()?.len();
+        (bytes > 0).then_some((path, bytes))
+    }
+
+    /// Where it is kept how much of a picture is in the storage already.
+    pub fn sent(&self, picture: &Picture) -> PathBuf {
+        self.beside(picture, SENT)
     }
 
     /// The picture that is uploaded next: the oldest of which `is_ready` holds.
@@ -177,6 +269,7 @@ impl Spool {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        self.remove_beside(picture);
         self.lock().retain(|known| known.id != picture.id);
         self.sync()
     }
@@ -227,13 +320,18 @@ mod tests {
 
     fn picture(wall_ms: i64, mark: Mark, bytes: u64) -> Picture {
         let at = Timestamp::from_millisecond(wall_ms).expect("in range");
-        Picture { wall_ms, mark, boot_id: "b-1".into(), boot_ms: 7000, id: MessageId::new(at), bytes }
+        Picture { wall_ms, mark, boot_id: "b-1".into(), boot_ms: 7000, id: MessageId::new(at), bytes, is_png: false }
     }
 
-    fn keep(spool: &Spool, picture: &Picture) -> GivenUp {
+    fn note() -> Note {
+        let at = Timestamp::from_millisecond(1_800_000_000_000).expect("in range");
+        Note { width_px: 640, height_px: 480, analysis: Some(SkyFeatures::at(at)) }
+    }
+
+    fn keep(spool: &Spool, picture: &Picture) -> u64 {
         let draft = spool.draft(&picture.id);
         std::fs::write(&draft, vec![0; usize::try_from(picture.bytes).expect("small")]).expect("written");
-        spool.keep(&draft, picture.clone()).expect("kept")
+        spool.keep(&draft, picture.clone(), &note(), b"small").expect("kept")
     }
 
     #[test]
@@ -241,11 +339,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let spool = Spool::open(folder.path(), 1000).expect("opens");
         let (old, new) = (picture(1_800_000_000_000, Mark::Unset, 10), picture(1_800_000_060_000, Mark::Set, 20));
-        assert_eq!(keep(&spool, &new), GivenUp::default());
+        assert_eq!(keep(&spool, &new), 0);
         keep(&spool, &old);
         std::fs::write(spool.draft(&MessageId::new(Timestamp::UNIX_EPOCH)), "half").expect("written");
         let spool = Spool::open(folder.path(), 1000).expect("opens");
         assert_eq!(spool.size(), (2, 30), "what was being taken when the power went is gone");
+        assert_eq!(spool.note(&old), Some(note()), "what was seen on it is known still");
+        assert_eq!(spool.thumbnail(&old).expect("there").1, 5);
         assert_eq!(spool.next(|_| true), Some(old.clone()));
         assert_eq!(spool.next(|picture| picture.mark == Mark::Set), Some(new));
         let offset = 1_900_000_000 * 1_000_000_000;
@@ -262,14 +362,17 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_given_up_over_the_bound() {
+    fn of_an_hour_the_first_is_kept_over_the_bound() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let spool = Spool::open(folder.path(), 100).expect("opens");
         let pictures: Vec<_> = (0..4).map(|i| picture(1_800_000_000_000 + i, Mark::Set, 40)).collect();
-        let given_up: Vec<_> = pictures.iter().map(|picture| keep(&spool, picture).pictures).collect();
+        let given_up: Vec<_> = pictures.iter().map(|picture| keep(&spool, picture)).collect();
         assert_eq!(given_up, [0, 0, 1, 1]);
-        assert_eq!(spool.next(|_| true), Some(pictures[2].clone()));
-        assert_eq!(keep(&spool, &picture(1_800_000_000_009, Mark::Set, 500)).pictures, 2, "a large one alone is kept");
+        assert_eq!(spool.next(|_| true), Some(pictures[0].clone()));
+        let newest = spool.next(|picture| picture.id != pictures[0].id);
+        assert_eq!(newest, Some(pictures[3].clone()));
+        assert_eq!((spool.note(&pictures[1]), spool.thumbnail(&pictures[1])), (None, None), "all of it is gone");
+        assert_eq!(keep(&spool, &picture(1_800_000_000_009, Mark::Set, 500)), 2, "a large one alone is kept");
     }
 
     #[test]
@@ -278,6 +381,9 @@ mod tests {
         let name = picture.blob_name();
         assert!(name.starts_with("2026-05-28/20-26-40-") && name.ends_with(".jpg"), "{name}");
         assert_eq!(name.len(), "2026-05-28/20-26-40-12345678.jpg".len());
+        assert_eq!(picture.thumbnail_name(), name.replace(".jpg", ".thumb.jpg"));
+        let png = Picture { is_png: true, ..picture };
+        assert!(png.blob_name().ends_with(".png") && Picture::read(&png.file_name(), 1) == Some(png));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! taken, and the identities of those told of are kept in the same transaction. So a crash anywhere neither loses a
 //! picture nor tells of it twice; at worst the same blob is written again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +11,11 @@ use rand::Rng;
 use tokio::sync::watch;
 
 use super::camera::Captured;
-use super::files::{FileUpload, UploadError};
+use super::files::{Cargo, FileUpload, Lane, UploadError};
 use super::outbox::Dated;
 use super::shared::{RETRY, Shared};
 use super::spool::{Mark, Picture, Spool};
-use super::uplink::{UplinkSettings, UplinkStatus};
+use super::uplink::UplinkSettings;
 use crate::database::DatabaseError;
 use crate::station::{Message, PictureTaken, SCHEMA_VERSION};
 
@@ -34,27 +33,31 @@ pub(super) struct Uploader {
     pub shared: Arc<Shared>,
     pub spool: Arc<Spool>,
     pub settings: watch::Receiver<UplinkSettings>,
+    /// KiB a second at most.
+    pub max_kib_per_s: Option<u32>,
 }
 
 impl Uploader {
     /// Uploads for good, while the link is connected.
     pub async fn run(mut self) {
         let mut backoff = FIRST_BACKOFF;
-        let mut uplink = self.shared.uplink.subscribe();
+        let mut lane = Lane {
+            outbox: self.shared.outbox.status(),
+            uplink: self.shared.uplink.subscribe(),
+            meter: self.shared.meter.clone(),
+            max_per_s: self.max_kib_per_s.map(|kib| u64::from(kib) * 1024),
+            free_at: tokio::time::Instant::now(),
+        };
         loop {
             self.date().await;
-            let waits = {
-                let status = uplink.borrow_and_update();
-                let may = status.connected && !holds_pictures(&status);
-                if may { None } else { Some(why_waiting(&status)) }
-            };
+            let waits = lane.held().map(str::to_owned);
             let next = self.spool.next(|picture| picture.mark != Mark::Unset);
             let (Some(picture), None) = (next, &waits) else {
                 self.say(waits);
-                self.wait(&mut uplink).await;
+                self.wait(&mut lane).await;
                 continue;
             };
-            match self.carry(&picture).await {
+            match self.carry(&picture, &mut lane).await {
                 Ok(()) => {
                     backoff = FIRST_BACKOFF;
                     self.say(None);
@@ -75,23 +78,15 @@ impl Uploader {
     }
 
     /// Waits until there may be something to do.
-    async fn wait(&self, uplink: &mut watch::Receiver<UplinkStatus>) {
+    async fn wait(&self, lane: &mut Lane) {
         let changed = self.shared.pictures.notified();
-        if self.spool.size().0 == 0 {
-            return changed.await;
-        }
-        let ready = async {
-            if uplink.wait_for(|status| status.connected && !holds_pictures(status)).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         // A picture without its time waits for the clock, which rings like a new picture.
         if self.spool.next(|picture| picture.mark != Mark::Unset).is_none() {
             return changed.await;
         }
         tokio::select! {
             () = changed => {}
-            () = ready => {}
+            () = lane.ready() => {}
         }
     }
 
@@ -116,12 +111,13 @@ impl Uploader {
         }
     }
 
-    async fn carry(&self, picture: &Picture) -> Result<(), UploadError> {
+    async fn carry(&self, picture: &Picture, lane: &mut Lane) -> Result<(), UploadError> {
         let store = |error: DatabaseError| UploadError { words: error.to_string(), retry_after: None };
         let kept = self.shared.outbox.state(TOLD).await.map_err(store)?;
         let mut told: Vec<String> = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         if !told.iter().any(|id| id == picture.id.as_str()) {
-            let name = self.upload(picture).await?;
+            let note = self.spool.note(picture);
+            let (name, thumbnail) = self.upload(picture, lane).await?;
             let message = Message::PictureTaken(PictureTaken {
                 device_id: self.shared.device_id.clone(),
                 message_id: picture.id.clone(),
@@ -130,7 +126,10 @@ impl Uploader {
                 clock: picture.note(),
                 blob_name: name.blob_name,
                 size_bytes: name.bytes,
-                analysis: None,
+                width_px: note.as_ref().map(|note| note.width_px),
+                height_px: note.as_ref().map(|note| note.height_px),
+                thumbnail,
+                analysis: note.and_then(|note| note.analysis),
             });
             told.push(picture.id.as_str().to_owned());
             told.drain(..told.len().saturating_sub(REMEMBERED));
@@ -147,14 +146,21 @@ impl Uploader {
         self.spool.remove(picture).map_err(failed)
     }
 
-    async fn upload(&self, picture: &Picture) -> Result<Captured, UploadError> {
+    /// The thumbnail first, so that whoever is told of the picture finds both.
+    async fn upload(&self, picture: &Picture, lane: &mut Lane) -> Result<(Captured, Option<String>), UploadError> {
         let settings = self.settings.borrow().clone();
         let files = FileUpload::new(&settings).map_err(|words| UploadError { words, retry_after: None })?;
-        let path: PathBuf = self.spool.path(picture);
-        let uploaded = files.upload(&picture.blob_name(), &path, picture.bytes).await;
-        // What a failed attempt sent isn't known: as if it had been all of it.
-        self.shared.meter.spend(picture.bytes);
-        uploaded
+        let sent = self.spool.sent(picture);
+        let mut thumbnail = None;
+        if let Some((file, bytes)) = self.spool.thumbnail(picture) {
+            let name = picture.thumbnail_name();
+            let small = Cargo { name: &name, file: &file, bytes, content_type: "image/jpeg", sent: &sent };
+            thumbnail = Some(files.upload(small, lane).await?.blob_name);
+        }
+        let (name, file) = (picture.blob_name(), self.spool.path(picture));
+        let content_type = picture.content_type();
+        let whole = Cargo { name: &name, file: &file, bytes: picture.bytes, content_type, sent: &sent };
+        Ok((files.upload(whole, lane).await?, thumbnail))
     }
 
     fn say(&self, state: Option<String>) {
@@ -167,17 +173,4 @@ impl Uploader {
             is_new
         });
     }
-}
-
-fn why_waiting(status: &UplinkStatus) -> String {
-    if status.connected {
-        "waits: the day's budget is for measurements from here on".to_owned()
-    } else {
-        "waits for the link".to_owned()
-    }
-}
-
-/// Whether a metered link keeps pictures back.
-fn holds_pictures(status: &UplinkStatus) -> bool {
-    status.metered.as_ref().is_some_and(|metered| metered.holding.iter().any(|held| held == "pictures"))
 }

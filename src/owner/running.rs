@@ -226,6 +226,7 @@ async fn bring_up(
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,
+        sky: &settings.sky,
         link: &settings.link,
         log_filter: &settings.log.filter,
         not_before: newest,

@@ -42,6 +42,7 @@ pub enum Takes {
 /// What a host's name is.
 const HOST_NAME: &str = "a host's name: 1 to 253 letters, digits and any of -.";
 pub(super) const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
+const CAMERA_URL: &str = "a URL that begins with http:// or https://, as in http://10.0.0.7/snapshot.jpg";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
 
@@ -93,8 +94,14 @@ pub const KEYS: &[Key] = &[
     key("agent.health_every_min", Takes::Whole(1, 1440)),
     key("agent.max_backoff_s", Takes::Whole(1, 3600)),
     key("camera.command", Takes::Text(is_line, "a program and its arguments, one of them {file}")),
+    key("camera.folder", Takes::Path),
+    key("camera.url", Takes::Text(is_camera_url, CAMERA_URL)),
+    key("camera.user", Takes::Text(is_user, "1 to 100 characters, none of them a colon or a control character")),
+    key("camera.password", Takes::Secret),
+    key("camera.rendered", Takes::Flag),
     key("camera.every_min", Takes::Whole(1, 1440)),
     key("camera.spool_mib", Takes::Whole(1, 100_000)),
+    key("camera.max_upload_kib_per_s", Takes::Whole(8, 1_000_000)),
     key("sky.projection", Takes::OneOf(&["equidistant", "rectilinear"])),
     key("sky.fov_deg", Takes::Number(1.0, 360.0)),
     key("sky.north_deg", Takes::Number(0.0, 360.0)),
@@ -295,6 +302,24 @@ fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
+fn is_camera_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    is_line(text)
+        && text.chars().all(|c| c.is_ascii_graphic())
+        && authority.is_some_and(|authority| !authority.is_empty())
+}
+
+/// Whether a URL holds a name or a password before its host.
+pub(super) fn has_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+}
+
+fn is_user(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && !text.chars().any(|c| c == ':' || c.is_control())
+}
+
 fn is_https(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%@+".contains(c);
     is_line(text) && text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
@@ -328,6 +353,19 @@ mod tests {
         assert_eq!(nearest("alarm.row_ages"), Some("alarms.row_age_s"));
         assert_eq!(nearest("colour"), None);
         assert_eq!(nearest("x.y"), None);
+    }
+
+    #[test]
+    fn a_cameras_url_is_one_of_http() {
+        for good in ["http://10.0.0.7/snapshot.jpg", "https://cam.local:8443/cgi?res=full&ch=1@2", "http://[fe80::1]/"]
+        {
+            assert!(is_camera_url(good) && !has_user(good), "{good}");
+        }
+        for wrong in ["ftp://cam/", "http://", "http:///x", "cam/s.jpg", "http://cam/a b"] {
+            assert!(!is_camera_url(wrong), "{wrong}");
+        }
+        assert!(has_user("http://ada:secret@cam/"));
+        assert!(is_user("ada lovelace") && !is_user("a:b") && !is_user(""));
     }
 
     #[test]

@@ -178,6 +178,19 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
             "sky.projection is \"rectilinear\" and sky.fov_deg is over 170; set sky.fov_deg to what the lens sees, or sky.projection to \"equidistant\"",
         ));
     }
+    let camera = &settings.camera;
+    if [camera.command.is_some(), camera.folder.is_some(), camera.url.is_some()].iter().filter(|set| **set).count() > 1
+    {
+        return Err(SettingsError::Together(
+            "more than one of camera.command, camera.folder and camera.url is set; a station has one camera: keep one",
+        ));
+    }
+    // What is there isn't repeated: it is a secret.
+    if camera.url.as_deref().is_some_and(keys::has_user) {
+        return Err(SettingsError::Together(
+            "camera.url holds a name or a password before its host; take it out, and set camera.user and camera.password, a reference",
+        ));
+    }
     Ok(Loaded { settings, values })
 }
 

@@ -162,21 +162,44 @@ impl Default for AgentSettings {
     }
 }
 
-/// The camera.
+/// The camera: one of a command, a folder and a URL, or a drawn sky.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CameraSettings {
-    /// A program and its arguments that takes one picture and writes it, a JPEG, to `{file}`; absent is no camera.
+    /// A program and its arguments that takes one picture and writes it, a JPEG or PNG, to `{file}`.
     pub command: Option<String>,
-    /// Minutes between pictures, 1 to 1440; absent takes one only when asked.
+    /// A folder into which something else puts pictures; the newest whole one is taken.
+    pub folder: Option<PathBuf>,
+    /// Where a camera in the network answers a GET with one picture, `http` or `https`.
+    pub url: Option<String>,
+    /// The name with which that camera is signed in to (HTTP's Basic scheme).
+    pub user: Option<String>,
+    /// The password that goes with it: a reference.
+    pub password: Option<String>,
+    /// Whether a replay without any of these has its sky drawn.
+    pub rendered: bool,
+    /// Minutes between pictures, 1 to 1440; absent takes one only when asked, of a folder each new one, and draws one every
+    /// 10 minutes of pipeline time.
     pub every_min: Option<u32>,
     /// MiB of pictures kept until they are uploaded, 1 to 100,000.
     pub spool_mib: u32,
+    /// KiB of pictures uploaded a second, 8 to 1,000,000; absent is no bound.
+    pub max_upload_kib_per_s: Option<u32>,
 }
 
 impl Default for CameraSettings {
     fn default() -> Self {
-        Self { command: None, every_min: None, spool_mib: 512 }
+        Self {
+            command: None,
+            folder: None,
+            url: None,
+            user: None,
+            password: None,
+            rendered: true,
+            every_min: None,
+            spool_mib: 512,
+            max_upload_kib_per_s: None,
+        }
     }
 }
 

@@ -276,6 +276,18 @@ pub struct PictureTaken {
     pub blob_name: String,
     /// Size of the blob, bytes.
     pub size_bytes: u64,
+    /// Width of the picture as it stands upright, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "u32", range(min = 1))]
+    pub width_px: Option<u32>,
+    /// Height of the picture as it stands upright, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "u32", range(min = 1))]
+    pub height_px: Option<u32>,
+    /// Name of the blob of a small JPEG of it, in the same container.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "String")]
+    pub thumbnail: Option<String>,
     /// What was seen on it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schemars(with = "SkyFeatures")]

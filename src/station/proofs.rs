@@ -153,10 +153,13 @@ prop_compose! {
         clock in option::of(clock()),
         blob_name in ".{1,60}",
         size_bytes in any::<u64>(),
-        analysis in option::of(sky()),
+        (width_px, height_px) in (option::of(1u32..=20_000), option::of(1u32..=20_000)),
+        (thumbnail, analysis) in (option::of(".{1,60}"), option::of(sky())),
     ) -> Message {
-        let schema = SCHEMA_VERSION;
-        Message::PictureTaken(PictureTaken { device_id, message_id, measured_at, schema, clock, blob_name, size_bytes, analysis })
+        Message::PictureTaken(PictureTaken {
+            device_id, message_id, measured_at, schema: SCHEMA_VERSION, clock, blob_name, size_bytes, width_px, height_px,
+            thumbnail, analysis,
+        })
     }
 }
 

@@ -3,9 +3,12 @@
 use skydeck::edge_agent::Host;
 use skydeck::edge_agent::agent::{Agent, AgentEnd, AgentHandles, AgentSetup};
 use skydeck::edge_agent::report::CameraReport;
+use skydeck::edge_agent::sky::{Limits, RgbPicture, decode, encode};
 use skydeck::ingestion::storage::Containers;
 use skydeck::local_cloud::hub::Faults;
-use skydeck::settings::{AgentSettings, CameraSettings, LinkSettings, SourceKind, SourceSettings, StationSettings};
+use skydeck::settings::{
+    AgentSettings, CameraSettings, LinkSettings, SkySettings, SourceKind, SourceSettings, StationSettings,
+};
 
 use super::ways::{certify, register, with_https};
 use super::*;
@@ -26,6 +29,7 @@ impl RunningAgent {
             source: &SourceSettings { kind: SourceKind::None, ..SourceSettings::default() },
             agent: &AgentSettings::default(),
             camera: &CameraSettings { command: Some(camera), ..CameraSettings::default() },
+            sky: &SkySettings::default(),
             link: &LinkSettings::default(),
             log_filter: "info",
             not_before: None,
@@ -65,7 +69,10 @@ async fn a_picture_lies_in_the_hubs_storage_by_key_by_certificate_and_after_a_42
     let https_port = with_https(&hub, folder.path()).await;
     let containers = Containers::open(&folder.path().join("containers")).expect("opens");
     let sky = folder.path().join("sky.jpg");
-    let bytes = [b"\xff\xd8\xff\xe0".as_slice(), &[7; 300_000]].concat();
+    // Large enough for blocks: a picture with something behind its end.
+    let pixels = (0..320u32 * 240).flat_map(|at| [(at % 320) as u8, (at / 320) as u8, 200]).collect();
+    let drawn = RgbPicture::new(320, 240, pixels).expect("fits");
+    let bytes = [encode::jpeg(&drawn, 80, None).expect("encodes"), vec![7; 600_000]].concat();
     std::fs::write(&sky, &bytes).expect("written");
     let camera = format!("cp {} {{file}}", sky.display());
     let mut names = Vec::new();
@@ -97,7 +104,13 @@ async fn a_picture_lies_in_the_hubs_storage_by_key_by_certificate_and_after_a_42
 
     for name in &names {
         assert!(name.starts_with("roof-01/"), "{name}");
-        assert_eq!(containers.read("pictures", name).await.expect("is there"), bytes, "{name}");
+        let stored = containers.read("pictures", name).await.expect("is there");
+        assert!(stored.len() > bytes.len() && stored.ends_with(&bytes[20..]), "{name}: with time and place added");
+        let decoded = decode(&stored, &Limits::default()).expect("decodes");
+        assert!(decoded.exif.taken.is_some(), "{name}");
+        let small = containers.read("pictures", &name.replace(".jpg", ".thumb.jpg")).await.expect("is there");
+        let small = decode(&small, &Limits::default()).expect("decodes").picture;
+        assert_eq!((small.width(), small.height()), (160, 120));
     }
     let connection = rusqlite::Connection::open(folder.path().join("hub.db")).expect("opens");
     let mut statement = connection.prepare("SELECT CAST(body AS TEXT) FROM enqueued ORDER BY seq").expect("prepares");

@@ -8,7 +8,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::super::spool::Mark;
+use super::super::sky::{RgbPicture, encode};
+use super::super::spool::{Mark, Note};
 use super::super::uplink::control::{DeviceBound, HubRequest, MethodReply, TwinDocument};
 use super::super::uplink::{Credentials, Metered, Roots};
 use super::*;
@@ -33,6 +34,7 @@ async fn agent(data: &Path, camera: Option<String>) -> Agent {
         source: &source,
         agent: &AgentSettings::default(),
         camera: &camera,
+        sky: &SkySettings::default(),
         link: &LinkSettings::default(),
         log_filter: "info",
         not_before: None,
@@ -55,11 +57,13 @@ impl Serving {
         let source = agent.opened.take().flatten();
         let reader = Reader::open(Arc::clone(&shared), source, asks).await.expect("opens");
         let (captures, capture_asks) = mpsc::channel(4);
-        let camera = agent.camera.as_ref().map(|(command, spool)| Camera {
-            shared: Arc::clone(&shared),
-            command: command.clone(),
-            spool: Arc::clone(spool),
-        });
+        let camera = match &agent.camera {
+            None => None,
+            Some((source, sky, spool)) => {
+                let opened = Camera::open(Arc::clone(&shared), source.clone(), sky.clone(), Arc::clone(spool));
+                Some(opened.await.expect("opens"))
+            }
+        };
         let methods = Methods { shared, slot, camera: camera.is_some().then_some(captures) };
         let (requests, asked) = mpsc::channel(64);
         let restart = CancellationToken::new();
@@ -252,18 +256,26 @@ async fn messages_to_the_device_are_carried_out_once_or_kept() {
     assert_eq!((report.borrow().received.len(), report.borrow().methods.len()), (50, 0));
 }
 
+/// A picture of 320 × 240, and of `more` bytes that stand behind its end.
+fn jpeg(more: usize) -> Vec<u8> {
+    let pixels = (0..320u32 * 240).flat_map(|at| [(at % 320) as u8, (at / 320) as u8, 200]).collect();
+    let picture = RgbPicture::new(320, 240, pixels).expect("fits");
+    [encode::jpeg(&picture, 80, None).expect("encodes"), vec![0; more]].concat()
+}
+
 #[tokio::test]
 async fn a_picture_is_taken_uploaded_and_told_of_once() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let picture = folder.path().join("sky.jpg");
-    std::fs::write(&picture, [b"\xff\xd8\xff\xe0".as_slice(), &[7; 50_000]].concat()).expect("written");
+    std::fs::write(&picture, jpeg(50_000)).expect("written");
     let mut agent = agent(folder.path(), Some(format!("cp {} {{file}}", picture.display()))).await;
     let handles = agent.handles();
     let serving = Serving::start(&mut agent).await;
     let reply = serving.call("capture", Value::Null).await;
-    assert_eq!((reply.status, &reply.payload["sizeBytes"]), (200, &json!(50_004)), "{reply:?}");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let size = reply.payload["sizeBytes"].as_u64().expect("a size");
     let blob_name = reply.payload["blobName"].as_str().expect("a name").to_owned();
-    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").1);
+    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").2);
     let waiting = spool.next(|picture| picture.mark == Mark::Set).expect("in the spool");
 
     let hub = storage::Hub::start().await;
@@ -271,8 +283,12 @@ async fn a_picture_is_taken_uploaded_and_told_of_once() {
         .signed_in(Credentials::Key("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".into()), Roots::Pem(hub.ca.clone()));
     let link = UplinkSettings { https_port: hub.port, ..link };
     let settings = watch::Sender::new(link);
-    let uploader =
-        || Uploader { shared: Arc::clone(&agent.shared), spool: Arc::clone(&spool), settings: settings.subscribe() };
+    let uploader = || Uploader {
+        shared: Arc::clone(&agent.shared),
+        spool: Arc::clone(&spool),
+        settings: settings.subscribe(),
+        max_kib_per_s: None,
+    };
     let running = tokio::spawn(uploader().run());
     let mut report = handles.report.clone();
     let says = |words: &'static str| {
@@ -290,17 +306,29 @@ async fn a_picture_is_taken_uploaded_and_told_of_once() {
     running.abort();
     // Busy once, a blob that failed once, then done: what came last is the success.
     let seen = hub.seen.lock().expect("not poisoned").clone();
-    assert_eq!(seen, ["busy", "asked", "put refused", "notified false", "asked", "put 50004", "notified true"]);
+    let small = spool.thumbnail(&waiting);
+    assert_eq!(small, None, "nothing of it is left in the spool");
+    let refused = ["busy", "asked", "put refused", "notified false", "asked"];
+    assert_eq!(seen[..5], refused);
+    let put = format!("put {size}");
+    assert_eq!(seen[6..], ["notified true", "asked", put.as_str(), "notified true"], "the thumbnail, then the picture");
     let rows = handles.outbox.peek(0, 10).await.expect("peeks");
     assert_eq!((rows.len(), rows[0].kind), (1, MessageKind::PictureTaken));
     assert_eq!(rows[0].message_id, waiting.id.as_str());
     let Ok(Message::PictureTaken(told)) = Message::from_json(rows[0].body.as_bytes()) else { panic!("a picture's") };
-    assert_eq!((told.blob_name, told.size_bytes), (blob_name, 50_004));
+    assert_eq!(told.thumbnail, Some(blob_name.replace(".jpg", ".thumb.jpg")));
+    assert_eq!((told.blob_name, told.size_bytes), (blob_name, size));
+    assert_eq!((told.width_px, told.height_px), (Some(320), Some(240)));
+    let analysis = told.analysis.expect("was analysed");
+    assert_eq!(analysis.taken_at, told.measured_at);
+    // The features ride in the measurements that follow.
+    let newest = agent.shared.newest.sky(told.measured_at, jiff::SignedDuration::from_mins(20));
+    assert_eq!(newest, Some(analysis));
 
     // A crash between the message and the removal: the file is removed, and nothing is uploaded or told again.
     let draft = spool.draft(&waiting.id);
     std::fs::copy(&picture, &draft).expect("copied");
-    spool.keep(&draft, waiting).expect("kept");
+    spool.keep(&draft, waiting, &Note { width_px: 320, height_px: 240, analysis: None }, b"").expect("kept");
     let running = tokio::spawn(uploader().run());
     report.mark_unchanged();
     while spool.size().0 > 0 {
@@ -312,10 +340,101 @@ async fn a_picture_is_taken_uploaded_and_told_of_once() {
 }
 
 #[tokio::test]
+async fn a_large_picture_that_is_cut_off_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let picture = folder.path().join("sky.jpg");
+    std::fs::write(&picture, jpeg(900_000)).expect("written");
+    let mut agent = agent(folder.path(), Some(format!("cp {} {{file}}", picture.display()))).await;
+    let serving = Serving::start(&mut agent).await;
+    let reply = serving.call("capture", Value::Null).await;
+    let size = reply.payload["sizeBytes"].as_u64().expect("a size");
+    let hub = storage::Hub::start().await;
+    let link = UplinkSettings::at("127.0.0.1", 1, "a-hub", "roof-01")
+        .signed_in(Credentials::Key("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".into()), Roots::Pem(hub.ca.clone()));
+    let settings = watch::Sender::new(UplinkSettings { https_port: hub.port, ..link });
+    agent.shared.uplink.send_modify(|status| status.connected = true);
+    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").2);
+    let uploader = || Uploader {
+        shared: Arc::clone(&agent.shared),
+        spool: Arc::clone(&spool),
+        settings: settings.subscribe(),
+        max_kib_per_s: None,
+    };
+    let seen = || hub.seen.lock().expect("not poisoned").clone();
+    let running = tokio::spawn(uploader().run());
+    let cut = async {
+        while !seen().iter().any(|said| said == "cut off") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, cut).await.expect("is cut off");
+    // The agent ends as well, and starts anew.
+    running.abort();
+    let running = tokio::spawn(uploader().run());
+    let mut report = agent.handles().report;
+    let done = report.wait_for(|report| report.camera.as_ref().is_some_and(|camera| camera.uploaded == 1));
+    tokio::time::timeout(SOON, done).await.expect("soon").expect("open");
+    running.abort();
+    let blocks: Vec<String> =
+        seen().into_iter().filter(|said| ["block", "cut", "list"].iter().any(|one| said.starts_with(one))).collect();
+    let last = format!("block {}", size - 3 * 262_144);
+    let whole = "block 262144";
+    assert_eq!(blocks, [whole, whole, "cut off", whole, last.as_str(), "list of 4"], "each block went up once");
+    let rows = agent.handles().outbox.peek(0, 10).await.expect("peeks");
+    assert_eq!(rows.len(), 1, "it is told of once");
+}
+
+#[tokio::test]
+async fn a_replays_sky_is_drawn_and_its_features_ride_in_measurements() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let source = SourceSettings { kind: SourceKind::Replay, speed: 60, backlog_days: 1, ..SourceSettings::default() };
+    let setup = AgentSetup {
+        data: folder.path(),
+        station: &StationSettings::default(),
+        quality: &crate::settings::QualitySettings::default(),
+        sensors: &BTreeMap::new(),
+        source: &source,
+        agent: &AgentSettings::default(),
+        camera: &CameraSettings::default(),
+        sky: &SkySettings::default(),
+        link: &LinkSettings::default(),
+        log_filter: "info",
+        not_before: None,
+        host: Host::default(),
+    };
+    let (agent, _) = Agent::open(setup).await.expect("opens");
+    let (handles, shutdown) = (agent.handles(), CancellationToken::new());
+    let running = tokio::spawn(agent.run(None, Ledger::default(), shutdown.clone()));
+    let riding = async {
+        loop {
+            let rows = handles.outbox.peek(0, 100_000).await.expect("peeks");
+            let sky = rows.iter().find_map(|row| match Message::from_json(row.body.as_bytes()) {
+                Ok(Message::WeatherMeasurement(measurement)) => {
+                    measurement.sky.map(|sky| (measurement.measured_at, sky))
+                }
+                _ => None,
+            });
+            match sky {
+                Some(sky) => return sky,
+                None => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    };
+    let (measured_at, sky) = tokio::time::timeout(4 * SOON, riding).await.expect("soon");
+    assert!(sky.rendered && sky.sun_elevation_deg.is_some(), "{sky:?}");
+    let age = measured_at.duration_since(sky.taken_at);
+    assert!(!age.is_negative() && age <= jiff::SignedDuration::from_mins(20), "{age}");
+    let camera = handles.report.borrow().camera.clone().expect("a camera");
+    assert!(camera.source.starts_with("rendered") && camera.waiting >= 1 && camera.failed == 0, "{camera:?}");
+    shutdown.cancel();
+    running.await.expect("ends").expect("ends well");
+}
+
+#[tokio::test]
 async fn on_a_metered_line_pictures_wait_until_the_budget_has_room_again() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let picture = folder.path().join("sky.jpg");
-    std::fs::write(&picture, b"\xff\xd8\xff\xe0small").expect("written");
+    std::fs::write(&picture, jpeg(0)).expect("written");
     let mut agent = agent(folder.path(), Some(format!("cp {} {{file}}", picture.display()))).await;
     let serving = Serving::start(&mut agent).await;
     assert_eq!(serving.call("capture", Value::Null).await.status, 200);
@@ -327,8 +446,9 @@ async fn on_a_metered_line_pictures_wait_until_the_budget_has_room_again() {
         status.connected = true;
         status.metered = Some(Metered { holding: vec!["pictures".into()], ..Metered::default() });
     });
-    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").1);
-    let uploader = Uploader { shared: Arc::clone(&agent.shared), spool, settings: settings.subscribe() };
+    let spool = Arc::clone(&agent.camera.as_ref().expect("a camera").2);
+    let uploader =
+        Uploader { shared: Arc::clone(&agent.shared), spool, settings: settings.subscribe(), max_kib_per_s: None };
     let running = tokio::spawn(uploader.run());
     let mut report = agent.handles().report;
     let camera = |report: &AgentReport| report.camera.clone().expect("a camera");
@@ -364,7 +484,7 @@ async fn a_camera_that_fails_says_why_and_its_rubbish_is_kept_aside() {
     let rubbish = folder.path().join("rubbish");
     std::fs::write(&rubbish, "no picture").expect("written");
     for (command, words) in [
-        (format!("cp {} {{file}}", rubbish.display()), "no JPEG"),
+        (format!("cp {} {{file}}", rubbish.display()), "neither a JPEG nor a PNG"),
         ("cp /nowhere/at/all {file}".to_owned(), "failed (exit code 1)"),
         ("/nowhere/camera {file}".to_owned(), "can't be started"),
     ] {

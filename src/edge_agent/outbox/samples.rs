@@ -24,6 +24,9 @@ pub(crate) fn picture(measured_at: Timestamp) -> Message {
         clock: None,
         blob_name: "sky.jpg".into(),
         size_bytes: 1,
+        width_px: None,
+        height_px: None,
+        thumbnail: None,
         analysis: None,
     })
 }

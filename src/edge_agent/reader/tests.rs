@@ -56,7 +56,7 @@ impl Desk {
             host: Host::default(),
             own: Effective::of(&agent, &camera, &link, "info"),
             status: AgentStatus::default(),
-            camera,
+            has_camera: false,
             outbox,
         };
         let shared = Arc::new(Shared::new(parts).await.expect("reads"));

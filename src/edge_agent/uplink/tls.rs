@@ -80,6 +80,18 @@ pub(in crate::edge_agent) fn client_config(settings: &UplinkSettings) -> Result<
     make(&settings.roots, identity(&settings.credentials)?.as_ref())
 }
 
+/// For who speaks to others than the hub: trusts whom the system trusts, and shows no certificate. One that is never asked for
+/// TLS trusts nobody.
+pub(in crate::edge_agent) fn outside_config(is_tls: bool) -> Result<ClientConfig, String> {
+    if is_tls {
+        return make(&Roots::System, None);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
 fn fingerprint(roots: &Roots, identity: Option<&Identity>) -> [u8; 32] {
     let mut hash = Sha256::new();
     match roots {

@@ -157,6 +157,7 @@ pub async fn start(
         source: &settings.source,
         agent: &settings.agent,
         camera: &settings.camera,
+        sky: &settings.sky,
         link: &settings.link,
         log_filter: &settings.log.filter,
         not_before: None,

@@ -268,11 +268,12 @@ fn model(report: &AgentReport) -> Fact {
 
 fn pictures(camera: Option<&CameraReport>) -> Fact {
     let Some(camera) = camera else {
-        return Fact::plain("pictures", "no camera: camera.command isn't set");
+        return Fact::plain("pictures", "no camera: none of camera.command, camera.folder and camera.url is set");
     };
     let newest = camera.last_taken_at.map(|at| format!(", the newest {}", minute(at))).unwrap_or_default();
+    let source = if camera.source.is_empty() { String::new() } else { format!("{}: ", camera.source) };
     let mut text = format!(
-        "{} taken{newest}, {} uploaded, {} waiting ({})",
+        "{source}{} taken{newest}, {} uploaded, {} waiting ({})",
         camera.taken,
         camera.uploaded,
         camera.waiting,

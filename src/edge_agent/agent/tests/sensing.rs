@@ -25,6 +25,7 @@ async fn agent(data: &Path) -> Agent {
         quality: &QualitySettings { temperature_max_c: 40.0, ..QualitySettings::default() },
         agent: &AgentSettings { measure_every_s: Some(1), ..AgentSettings::default() },
         camera: &CameraSettings::default(),
+        sky: &crate::settings::SkySettings::default(),
         link: &LinkSettings::default(),
         log_filter: "info",
         not_before: None,

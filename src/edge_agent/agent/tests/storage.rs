@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// The server. It answers the first request with 503, and refuses the first blob.
+/// The server. It answers the first request with 503, refuses the first blob, and ends the connection in the third block.
 pub struct Hub {
     pub port: u16,
     pub ca: Vec<u8>,
@@ -52,6 +52,9 @@ impl Hub {
                     while let Some(request) = read(&mut stream).await {
                         let (said, answer) = answer(&request, &log.lock().expect("not poisoned"), port);
                         log.lock().expect("not poisoned").push(said);
+                        if answer.is_empty() {
+                            return;
+                        }
                         if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
                             return;
                         }
@@ -93,6 +96,20 @@ fn answer(request: &Request, seen: &[String], port: u16) -> (String, String) {
                 return ("put refused".into(), respond("500 Internal Server Error", "", "no"));
             }
             (format!("put {}", request.body.len()), respond("201 Created", "", ""))
+        }
+        line if line.starts_with("PUT /pictures/roof-01/")
+            && line.contains(".jpg?sv=1&sig=s%2Bs&comp=block&blockid=") =>
+        {
+            let blocks = seen.iter().filter(|said| said.starts_with("block")).count();
+            if blocks == 2 && !seen.iter().any(|said| said == "cut off") {
+                return ("cut off".into(), String::new());
+            }
+            (format!("block {}", request.body.len()), respond("201 Created", "", ""))
+        }
+        line if line.starts_with("PUT /pictures/roof-01/") && line.contains(".jpg?sv=1&sig=s%2Bs&comp=blocklist ") => {
+            assert_eq!(request.header("x-ms-blob-content-type"), "image/jpeg");
+            let list = String::from_utf8_lossy(&request.body).into_owned();
+            (format!("list of {}", list.matches("<Uncommitted>").count()), respond("201 Created", "", ""))
         }
         line => (format!("unknown: {line}"), String::new()),
     }
