@@ -378,6 +378,9 @@ async fn pictures_are_found_among_the_health_messages_newest_first() {
             clock: None,
             blob_name: format!("roof-01/{minute}.jpg"),
             size_bytes: 1000,
+            width_px: None,
+            height_px: None,
+            thumbnail: None,
             analysis: Some(SkyFeatures { cloud_cover_pct: Some(40.0), ..SkyFeatures::at(taken_at) }),
         })
     };

@@ -214,6 +214,9 @@ fn note(blob_name: &str, taken_at: &str, cloud_cover_pct: Option<f64>) -> Pictur
         clock: None,
         blob_name: blob_name.into(),
         size_bytes: 8,
+        width_px: None,
+        height_px: None,
+        thumbnail: None,
         analysis: Some(crate::station::SkyFeatures { cloud_cover_pct, ..crate::station::SkyFeatures::at(taken_at) }),
     }
 }
