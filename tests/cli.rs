@@ -147,7 +147,7 @@ fn help_lists_the_exit_codes_and_the_reference_does_too() {
 fn wrong_usage_is_2_with_the_possible_values() {
     let place = Place::new();
     for (arguments, words) in [
-        (&["status", "weather"][..], "possible values: overview, plans, telemetry, loads"),
+        (&["status", "weather"][..], "possible values: overview, plans, telemetry, sky, loads"),
         (&["--speed", "601"], "601 is not in 1..=600"),
         (&["--env", "Prod", "status"], "1 to 20 lower-case letters"),
         (&["trace", "--last", "x"], "cannot be used with"),

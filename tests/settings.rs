@@ -150,6 +150,7 @@ fn every_key_can_be_set_by_its_variable() {
                         "env:PLAN_KEY"
                     }
                     "camera.command" => "shot {file}",
+                    "sky.projection" => "equidistant",
                     "camera.url" => "http://10.0.0.7/snapshot.jpg",
                     "link.hub" | "link.gateway" => "hub.example.net",
                     "agent.measure_every_s"

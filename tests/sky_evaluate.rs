@@ -92,7 +92,7 @@ fn as_json_the_drawn_skies_are_met() {
     assert_eq!(rules.len(), 4);
     let red_blue = &rules[0];
     assert_eq!(red_blue["rule"], "redBlue");
-    for (field, least) in [("accuracy", 0.97), ("f1", 0.9)] {
+    for (field, least) in [("accuracy", 0.95), ("f1", 0.9)] {
         assert!(red_blue[field].as_f64().expect("a number") > least, "{red_blue}");
     }
     assert!(red_blue["coverError"].as_f64().expect("a number") < 0.03, "{red_blue}");

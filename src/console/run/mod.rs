@@ -234,7 +234,7 @@ impl Console {
         self.shown = None;
         self.painter.order(Paint::Clear);
         self.changed = true;
-        heard.typed.iter().fold(true, |goes_on, event| goes_on && self.event(event))
+        heard.typed.iter().all(|event| self.event(event))
     }
 
     fn choose_graphics(&mut self, told: Abilities) {

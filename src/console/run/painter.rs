@@ -12,7 +12,7 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 
@@ -140,7 +140,7 @@ fn paint(
             Paint::Clear => {
                 // What a terminal keeps of its pictures when it is cleared differs: all are handed over again.
                 write(&mut screen, inked.forgotten().as_bytes())?;
-                screen.clear()?;
+                clear(&mut screen)?;
             }
             Paint::Mouse(on) => {
                 mouse = on;
@@ -156,7 +156,7 @@ fn paint(
                 give_back();
                 stop_process();
                 take(mouse)?;
-                screen.clear()?;
+                clear(&mut screen)?;
                 drop(done.send(Painted::Resumed));
             }
             Paint::Stop => {
@@ -165,6 +165,14 @@ fn paint(
             }
         }
     }
+    Ok(())
+}
+
+/// Clears the terminal and forgets what is shown, so that the next frame is drawn whole. The library's own way asks the
+/// terminal where its cursor is, and fails where there is no answer.
+fn clear(screen: &mut Screen) -> io::Result<()> {
+    screen.backend_mut().clear_region(ClearType::All)?;
+    screen.swap_buffers();
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::console::pictures::Abilities;
 /// How long a terminal is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long, after tmux has answered for itself, the terminal around it is waited for.
-const AROUND: Duration = Duration::from_millis(300);
+const AROUND: Duration = Duration::from_secs(1);
 /// Bytes that an answer has at most: what is longer is none.
 const LONGEST: usize = 256;
 /// Keys that a late answer is taken for at most.

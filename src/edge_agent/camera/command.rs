@@ -21,7 +21,7 @@ const FILE: &str = "{file}";
 
 /// The program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Program {
+pub(in crate::edge_agent) struct Program {
     words: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the camera is, and how it is signed in to. The password is read anew for each picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Snapshot {
+pub(in crate::edge_agent) struct Snapshot {
     url: String,
     signed_in: Option<(String, SecretReference)>,
 }

@@ -24,7 +24,7 @@ const IS_BME280: u8 = 0x60;
 /// What a BMP280 says it is; it has no humidity.
 const IS_BMP280: u8 = 0x58;
 /// Oversampling ×1 of temperature and pressure, forced mode.
-const FORCED: u8 = 1 << 5 | 1 << 2 | 1;
+const FORCED: u8 = 0b0010_0101;
 /// Longest measurement at ×1 of all three, ms: 1.25 + 2.3 + 2 · (2.3 + 0.575) (appendix B).
 const LONGEST_MS: u32 = 10;
 /// How often its status is looked at before it counts as stuck.
@@ -237,7 +237,7 @@ mod tests {
             values.iter().map(|(variable, ..)| *variable).collect::<Vec<_>>(),
             [Variable::Temperature, Variable::Humidity, Variable::Pressure]
         );
-        assert!((values[2].1 - 1_006.532_7).abs() < 0.000_2);
+        assert!((values[2].1 - 1006.5327).abs() < 0.0002);
         // By hand, of adc = 27392 and t_fine = 128422: 51622 above 76800;
         // 27392 − (301·64 + 50/16384·51622) = 7970.462; · 367/65536·(1 + 30/67108864·51622) = 45.6644;
         // · (1 − 75·45.6644/524288) = 45.3661.

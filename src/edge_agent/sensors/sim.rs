@@ -163,7 +163,7 @@ mod tests {
         let values = |items: Vec<Item>| -> Vec<_> {
             items.into_iter().map(|item| item.outcome.expect("a reading").values).collect()
         };
-        let all = values(Sim::new(3, 10.0).drain_until(at(0), 1).into_iter().collect());
+        let all = values(Sim::new(3, 10.0).drain_until(at(0), 1));
         let mut sim = Sim::new(3, 10.0);
         assert_eq!(values(sim.drain_until(at(0), 100)), all);
         let on = values(sim.drain_until(at(2), 100));

@@ -32,8 +32,8 @@ const STRUCTURE: f64 = 200.0;
 /// against 2h²: 0.009 to 0.035 for σ = 1, 0.001 to 0.004 for σ = 2. Natural clouds, whose brightness differs with
 /// distance r as r^H, have 8^−2H: 0.25 for H = 1/3, 0.016 for H = 1. So 0.005 is a blur of 1.2 to 1.9 pixels of 512.
 const SOFT: f64 = 0.005;
-/// The same where it isn't known which edges are the skyline's: 65 to 125 levels within a block are no haze.
-const STRONG_STRUCTURE: f64 = 2000.0;
+/// The same where it isn't known which edges are the skyline's: 45 to 90 levels within a block are no haze.
+const STRONG_STRUCTURE: f64 = 1000.0;
 /// Blocks with an edge that are needed for a verdict.
 const MIN_BLOCKS: usize = 8;
 /// Shares of soft blocks along the skyline: from the first on the whole is blurred, from the second on parts are.

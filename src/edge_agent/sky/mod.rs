@@ -6,6 +6,7 @@
 //! - [`lens`], [`mask`]: directions and places; what of a picture is sky
 //! - [`rules`], `checks`, `motion`: cloud by colour; whether a picture is fit to be judged; drift
 //! - [`render()`]: a drawn sky, for replays and as the truth of tests
+//! - [`overlay()`]: what was seen, over the picture
 //! - [`evaluate`]: a rule against masks that somebody drew
 //!
 //! Called by the camera's part of the agent, by the owner for what it shows, and by `skydeck sky evaluate`.
@@ -20,6 +21,7 @@ pub mod lens;
 pub mod library;
 pub mod mask;
 mod motion;
+mod overlay;
 mod picture;
 mod png_rows;
 pub mod render;
@@ -33,6 +35,7 @@ pub use decode::{Decoded, Format, Limits, PictureError, decode};
 pub use lens::{Lens, Projection};
 pub use library::{ClearSky, Learnt, LibraryError, Observation};
 pub use mask::{Cell, CloudMask, HorizonMask};
+pub use overlay::overlay;
 pub use picture::RgbPicture;
 pub use render::{Rendered, SkyScene, cover_of_clearness, render};
 pub use rules::Rule;

@@ -230,7 +230,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn a_shift_is_found_to_half_a_pixel(right in -30.0..30.0f64, down in -30.0..30.0f64, seed in 1u64..1000) {
             let found = shift(&field(0.0, 0.0, seed), &field(right, down, seed)).expect("a shift");
