@@ -387,7 +387,7 @@ async fn a_large_picture_that_is_cut_off_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn a_replays_sky_is_drawn_and_its_features_ride_in_measurements() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let source = SourceSettings { kind: SourceKind::Replay, speed: 60, backlog_days: 1, ..SourceSettings::default() };
+    let source = SourceSettings { kind: SourceKind::Replay, speed: 20, backlog_days: 1, ..SourceSettings::default() };
     let setup = AgentSetup {
         data: folder.path(),
         station: &StationSettings::default(),
