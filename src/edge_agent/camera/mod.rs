@@ -243,7 +243,7 @@ impl Camera {
             CameraSource::Drawn(lens) => {
                 let (at, lens, station) = (moment.at, *lens, self.shared.station.clone());
                 let clearness = self.shared.newest.clearness(at, &station);
-                let clearness = clearness.or_else(|| self.shared.newest.last_clearness(&station));
+                let clearness = clearness.or_else(|| self.shared.newest.last_clearness());
                 let clearness =
                     clearness.ok_or("no light was measured by day yet, so that nothing tells how cloudy the sky is")?;
                 let draft = draft.to_owned();
