@@ -267,7 +267,7 @@ impl Reader {
             let max_age = features_last(self.shared.effective.borrow().capture_every_min);
             measurement.sky = self.shared.newest.sky(measurement.measured_at, max_age);
             if let Some(lx) = measurement.illuminance_lx {
-                self.shared.newest.put_light(measurement.measured_at, lx);
+                self.shared.newest.put_light(measurement.measured_at, lx, &self.shared.station);
             }
         }
         chunk.measured += 1;

@@ -196,7 +196,7 @@ impl Camera {
         let machine = self.shared.machine.now();
         let now = if self.shared.is_wall { machine.wall } else { self.shared.clock.now() };
         let mut moment = Moment {
-            at: now,
+            at: whole_ms(now),
             is_known: !self.shared.is_wall || machine.is_set(),
             boot_ms: machine.boot_ns / 1_000_000,
         };
@@ -235,7 +235,7 @@ impl Camera {
                 if let Some(at) = found.at().filter(|at| moment.is_known && *at <= moment.at) {
                     let ago_ms = moment.at.duration_since(at).as_millis();
                     moment.boot_ms = moment.boot_ms.saturating_sub(i64::try_from(ago_ms).unwrap_or(i64::MAX)).max(0);
-                    moment.at = at;
+                    moment.at = whole_ms(at);
                 }
                 self.mark = Some(found.mark());
                 Ok(())
@@ -243,7 +243,7 @@ impl Camera {
             CameraSource::Drawn(lens) => {
                 let (at, lens, station) = (moment.at, *lens, self.shared.station.clone());
                 let clearness = self.shared.newest.clearness(at, &station);
-                let clearness = clearness.or_else(|| self.shared.newest.last_clearness(&station));
+                let clearness = clearness.or_else(|| self.shared.newest.last_clearness());
                 let clearness =
                     clearness.ok_or("no light was measured by day yet, so that nothing tells how cloudy the sky is")?;
                 let draft = draft.to_owned();
@@ -322,6 +322,11 @@ impl Camera {
 /// How long a picture's features ride in measurements: twice the interval between pictures.
 pub(super) fn features_last(every_min: Option<u32>) -> SignedDuration {
     SignedDuration::from_mins(2 * i64::from(every_min.unwrap_or(10)))
+}
+
+/// As the spool keeps it, so that all that is said of a picture bears one time.
+fn whole_ms(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// The next whole multiple of `minutes` since the epoch after `now`.

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::nowcast::solar;
 use crate::station::{SkyFeatures, StationMetadata};
 
-/// Light from which a reading is of a day, lx: a clear sky's with the sun at 2°.
-const DAY_LX: f64 = 2000.0;
+/// Light below which the sun isn't asked for, lx: hardly any with the sun at 5° or more.
+const DAY_LX: f64 = 500.0;
 /// Elevation from which the light says how cloudy it is, degrees: below, the formula of the clear sky is at its worst.
 const MIN_ELEVATION_DEG: f64 = 5.0;
 /// How old light may be that says what a picture of now shows.
@@ -22,7 +22,7 @@ pub(in crate::edge_agent) struct Newest(Mutex<State>);
 struct State {
     sky: Option<SkyFeatures>,
     light: Option<(Timestamp, f64)>,
-    day_light: Option<(Timestamp, f64)>,
+    day_clearness: Option<f64>,
 }
 
 impl Newest {
@@ -44,13 +44,12 @@ impl Newest {
     }
 
     /// Keeps the light that was measured, lx.
-    pub fn put_light(&self, at: Timestamp, lx: f64) {
+    pub fn put_light(&self, at: Timestamp, lx: f64, station: &StationMetadata) {
+        let by_day = (lx >= DAY_LX).then(|| clearness(at, lx, station)).flatten();
         let mut state = self.state();
         if state.light.is_none_or(|(known, _)| known <= at) {
             state.light = Some((at, lx));
-            if lx >= DAY_LX {
-                state.day_light = state.light;
-            }
+            state.day_clearness = by_day.or(state.day_clearness);
         }
     }
 
@@ -62,9 +61,8 @@ impl Newest {
     }
 
     /// The newest clearness there was by day, however long ago.
-    pub fn last_clearness(&self, station: &StationMetadata) -> Option<f64> {
-        let (measured_at, lx) = self.state().day_light?;
-        clearness(measured_at, lx, station)
+    pub fn last_clearness(&self) -> Option<f64> {
+        self.state().day_clearness
     }
 }
 
@@ -102,13 +100,15 @@ mod tests {
         let noon = at("2016-06-21T11:30:00Z");
         assert_eq!(newest.clearness(noon, &station), None);
         // The sun stands at 66.603°: see the tests of `nowcast::solar`.
-        newest.put_light(noon, 0.4 * solar::clear_sky_illuminance_lx(66.603));
+        newest.put_light(noon, 0.4 * solar::clear_sky_illuminance_lx(66.603), &station);
         let seen = newest.clearness(noon, &station).expect("by day");
         assert!((seen - 0.4).abs() < 0.001, "{seen}");
         assert_eq!(newest.clearness(at("2016-06-21T11:41:00Z"), &station), None, "too old");
-        newest.put_light(at("2016-06-21T23:00:00Z"), 0.0);
+        // A low sun, by which nothing can be told; then the night.
+        newest.put_light(at("2016-06-21T19:00:00Z"), 3000.0, &station);
+        newest.put_light(at("2016-06-21T23:00:00Z"), 0.0, &station);
         assert_eq!(newest.clearness(at("2016-06-21T23:00:00Z"), &station), None, "by night");
-        let last = newest.last_clearness(&station).expect("of the day");
+        let last = newest.last_clearness().expect("of the day");
         assert!((last - 0.4).abs() < 0.001, "{last}");
     }
 }
