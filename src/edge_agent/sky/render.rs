@@ -31,7 +31,7 @@ pub struct SkyScene {
     pub latitude_deg: f64,
     /// Degrees east.
     pub longitude_deg: f64,
-    /// Share of the sky that is cloud, 0 to 1.
+    /// Share of the sky that is cloud at the beginning of the quarter of an hour, 0 to 1; it drifts as it is until the next.
     pub cover: f64,
     /// Where the clouds drift to, degrees clockwise from north.
     pub drift_to_deg: f64,

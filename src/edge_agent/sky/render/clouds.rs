@@ -9,6 +9,9 @@ const OCTAVES: u32 = 5;
 /// Width of a cloud's edge, in the noise's spread.
 const EDGE: f64 = 0.015;
 
+/// Minutes that a threshold is kept: the clouds drift and neither grow nor shrink.
+const KEPT_MIN: f64 = 15.0;
+
 pub(super) struct Clouds {
     seed: u64,
     /// How far they have drifted, east and north, in heights of their base.
@@ -18,12 +21,17 @@ pub(super) struct Clouds {
 }
 
 impl Clouds {
-    /// The field of a scene, its threshold set so that its share of the `directions` is cloud.
+    /// The field of a scene, its threshold set so that at the beginning of its quarter of an hour the scene's share of the
+    /// `directions` is cloud.
     pub fn new(scene: &SkyScene, directions: &[Option<Direction>]) -> Self {
         let minutes = scene.at.as_millisecond() as f64 / 60_000.0;
-        let way = scene.drift_deg_per_min.to_radians() * minutes;
         let (sin, cos) = scene.drift_to_deg.to_radians().sin_cos();
-        let mut clouds = Self { seed: scene.seed, drifted: [way * sin, way * cos], threshold: 0.0 };
+        let drifted = |minutes: f64| {
+            let way = scene.drift_deg_per_min.to_radians() * minutes;
+            [way * sin, way * cos]
+        };
+        let since = (minutes / KEPT_MIN).floor() * KEPT_MIN;
+        let mut clouds = Self { seed: scene.seed, drifted: drifted(since), threshold: 0.0 };
         clouds.threshold = match scene.cover {
             cover if cover <= 0.0 => f64::INFINITY,
             cover if cover >= 1.0 => f64::NEG_INFINITY,
@@ -35,6 +43,7 @@ impl Clouds {
                 values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
             }
         };
+        clouds.drifted = drifted(minutes);
         clouds
     }
 
