@@ -85,9 +85,9 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
-        // 30 pulses in a second, on a machine that may be late: 30 · 0.667 + 0.2.
+        // 30 pulses in a second: 30 · 0.667 + 0.2 = 20.21, on a machine that may be late at either end of it.
         let windy = tokio::time::timeout(Duration::from_secs(10), read()).await.expect("soon");
-        assert!((15.0..=20.22).contains(&windy), "{windy}");
+        assert!((15.0..=23.0).contains(&windy), "{windy}");
         let calm = tokio::time::timeout(Duration::from_secs(10), read()).await.expect("soon");
         assert_eq!(calm, 0.0, "calm");
         assert!((speed_at(30, 10.0) - 2.201).abs() < 1e-9 && speed_at(0, 10.0) == 0.0);
