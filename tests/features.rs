@@ -28,6 +28,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("runs", cfg!(any(feature = "local", feature = "cloud"))),
     ("secrets", cfg!(any(feature = "local", feature = "cloud"))),
     ("show", cfg!(any(feature = "local", feature = "cloud"))),
+    ("sky", cfg!(feature = "local")),
     ("speed", cfg!(feature = "local")),
     ("state", cfg!(any(feature = "local", feature = "cloud"))),
     ("status", cfg!(feature = "local")),
