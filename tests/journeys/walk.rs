@@ -11,7 +11,7 @@ const SCREENS: [(&str, &str, &str); 8] = [
     ("1", "▸1 Overview", "Next 4 hours"),
     ("2", "▸2 Plans", "Environments & runs"),
     ("3", "▸3 Telemetry", "no value in this window"),
-    ("4", "▸4 Sky", "No camera is set up"),
+    ("4", "▸4 Sky", "newest picture"),
     ("5", "▸5 Loads", "Copy history"),
     ("6", "▸6 Nowcast", "median"),
     ("7", "▸7 Devices", "readings from"),
