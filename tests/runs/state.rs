@@ -30,14 +30,19 @@ fn bar(place: &Place) -> std::path::PathBuf {
     backup
 }
 
-/// Asks for the state to be put back, once the process of the last run has gone.
-async fn recover(place: &Place) -> Result<Answer, AskError> {
+/// Waits until the process of the last run has gone.
+async fn at_rest(place: &Place) {
     let gone = async {
         while place.status().await.runs.iter().any(|run| run.busy) {
             place.provisioner.changed().await;
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("its process goes");
+}
+
+/// Asks for the state to be put back, once nothing is at work.
+async fn recover(place: &Place) -> Result<Answer, AskError> {
+    at_rest(place).await;
     place.ask(Request::RecoverState { environment: demo() }).await
 }
 
@@ -108,6 +113,8 @@ async fn a_damaged_state_is_said_to_be_and_its_backup_is_named() {
     let place = Place::new(MANY);
     place.apply(size("1")).await;
     place.apply(size("2")).await;
+    // A state that may be being written isn't called damaged.
+    at_rest(&place).await;
     let state = place.data().join("terraform.tfstate");
     let whole = std::fs::read(&state).expect("a state");
     std::fs::write(&state, &whole[..whole.len() / 2]).expect("written");
