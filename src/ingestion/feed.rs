@@ -299,14 +299,7 @@ impl LiveFeed {
     #[must_use]
     pub fn extremes(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Vec<Extreme> {
         let state = self.lock();
-        let device = device.map(|name| state.devices.iter().position(|known| known == name));
-        let (from, to) = (from.as_millisecond(), to.as_millisecond());
-        let start = state.samples.partition_point(|s| s.at_ms < from);
-        let samples = state
-            .samples
-            .range(start..)
-            .take_while(|s| s.at_ms <= to)
-            .filter(|s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))));
+        let samples = state.between(device, from, to);
         extremes(samples.map(|s| (s.at_ms, s.values.map(|v| (!v.is_nan()).then_some(f64::from(v))))))
     }
 
@@ -322,14 +315,8 @@ impl LiveFeed {
         width: SignedDuration,
     ) -> (Vec<Bin>, Option<SignedDuration>) {
         let state = self.lock();
-        let device = device.map(|name| state.devices.iter().position(|known| known == name));
-        let (from, to) = (from.as_millisecond(), to.as_millisecond());
-        let start = state.samples.partition_point(|s| s.at_ms < from);
         let samples = state
-            .samples
-            .range(start..)
-            .take_while(|s| s.at_ms <= to)
-            .filter(|s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))))
+            .between(device, from, to)
             .map(|s| (s.at_ms, f64::from(s.values[variable.index()])))
             .filter(|(_, value)| !value.is_nan());
         bin(samples, width)
@@ -401,6 +388,17 @@ pub fn extremes(samples: impl Iterator<Item = (i64, [Option<f64>; 8])>) -> Vec<E
 }
 
 impl State {
+    /// The measurements of a device, or of all, between two instants (inclusive).
+    fn between(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Sample> {
+        let device = device.map(|name| self.devices.iter().position(|known| known == name));
+        let (from, to) = (from.as_millisecond(), to.as_millisecond());
+        let start = self.samples.partition_point(|s| s.at_ms < from);
+        self.samples
+            .range(start..)
+            .take_while(move |s| s.at_ms <= to)
+            .filter(move |s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))))
+    }
+
     fn device(&mut self, name: &str) -> u16 {
         let index = self.devices.iter().position(|known| known == name).unwrap_or_else(|| {
             self.devices.push(name.to_owned());
