@@ -7,6 +7,7 @@ mod checks; // what a message has to keep: ranges and shape
 mod envelope; // any of the four messages
 pub mod forecast;
 mod identity; // a message's
+pub mod machine;
 pub mod message;
 pub mod metadata;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use checks::InvalidMessage;
 pub use envelope::{Message, MessageKind};
 pub use forecast::{LeadForecast, Quantiles, VariableForecast};
 pub use identity::MessageId;
+pub use machine::Machine;
 pub use message::{
     ClockFlag, ClockNote, DeviceHealth, PictureTaken, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement,
 };
