@@ -13,8 +13,10 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::camera::preview::NewestPicture;
 use super::camera::{Camera, CameraSource, GIVEN_UP, setup as camera_setup};
 use super::history::History;
+use super::link_test::LinkTester;
 use super::methods::Methods;
 use super::outbox::{Outbox, OutboxStatus};
 use super::reader::{POSITION, Reader};
@@ -118,6 +120,10 @@ pub struct AgentHandles {
     pub report: watch::Receiver<AgentReport>,
     /// The twin's reported properties, as they are told the hub.
     pub reported: watch::Receiver<Value>,
+    /// What tries the way to the hub.
+    pub link_tester: LinkTester,
+    /// The newest picture of its camera.
+    pub preview: NewestPicture,
 }
 
 /// The agent.
@@ -218,6 +224,8 @@ impl Agent {
             uplink: self.shared.uplink.subscribe(),
             report: self.shared.report.subscribe(),
             reported: self.shared.reported.subscribe(),
+            link_tester: LinkTester { shared: Arc::clone(&self.shared) },
+            preview: self.shared.preview.clone(),
         }
     }
 
@@ -273,6 +281,7 @@ impl Agent {
         let restart = CancellationToken::new();
 
         let link = link.map(watch::Sender::new);
+        shared.note_link(link.as_ref().map(watch::Sender::subscribe));
         let link_ends = CancellationToken::new();
         let linked = link.as_ref().map(|link| {
             uplink::spawn(uplink::Wiring {
@@ -360,8 +369,14 @@ async fn limit(shared: &Shared, link: Option<&watch::Sender<UplinkSettings>>) {
     loop {
         let now = effective.borrow_and_update().clone();
         link.send_if_modified(|settings| set_limits(settings, &first, &shared.own, &now));
-        if effective.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = effective.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            // The same settings anew end a wait between two attempts.
+            () = shared.try_link.notified() => link.send_modify(|_| {}),
         }
     }
 }

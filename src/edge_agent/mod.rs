@@ -5,6 +5,7 @@
 //! - [`quality`]: what is suspect of it is flagged
 //! - [`outbox`]: the durable queue of what isn't acknowledged yet
 //! - [`uplink`]: the IoT Hub device client that drains it
+//! - [`link_test`]: the way to the hub, tried on request
 //! - [`timekeeping`], `redating`: the machine's clock, and what is measured before it is set
 //! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt; `slot`: which model it is
 //! - `health`: the device's own figures
@@ -20,6 +21,7 @@ pub mod clear_skies;
 mod files;
 mod health;
 pub mod history;
+pub mod link_test;
 pub mod methods;
 pub mod outbox;
 mod pace;
@@ -39,4 +41,5 @@ pub mod twin;
 pub mod uplink;
 mod upload;
 
+pub use camera::preview::{NewestPicture, PreviewPicture};
 pub use shared::{Host, LogEntry, SetLogFilter, TailLog};

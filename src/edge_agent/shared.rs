@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::camera::newest::Newest;
+use super::camera::preview::NewestPicture;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
 use super::report::{AgentReport, AgentStatus, Received, SensorReport, SensorState};
 use super::timekeeping::{MachineClock, Moment};
 use super::twin::{Abilities, Effective, KeptTwin, reported_settings};
-use super::uplink::UplinkStatus;
 use super::uplink::meter::Meter;
+use super::uplink::{UplinkSettings, UplinkStatus};
 use crate::clock::Clock;
 use crate::database::DatabaseError;
 use crate::settings::QualitySettings;
@@ -94,10 +95,16 @@ pub(super) struct Shared {
     /// The day's count of what is sent, for link and pictures.
     pub meter: Meter,
     pub started: Instant,
+    /// Where the link connects to, while there is one.
+    link: Mutex<Option<watch::Receiver<UplinkSettings>>>,
+    /// Rung to have a link that waits between two attempts try at once.
+    pub try_link: Notify,
     /// Rung when there may be a picture to upload.
     pub pictures: Notify,
     /// What camera and sensors tell each other.
     pub newest: Newest,
+    /// The newest picture, small.
+    pub preview: NewestPicture,
     twin: Mutex<KeptTwin>,
 }
 
@@ -158,8 +165,11 @@ impl Shared {
             uplink: watch::Sender::new(UplinkStatus::default()),
             meter: Meter::default(),
             started: Instant::now(),
+            link: Mutex::new(None),
+            try_link: Notify::new(),
             pictures: Notify::new(),
             newest: Newest::default(),
+            preview: NewestPicture::default(),
             twin: Mutex::new(twin),
         };
         shared.report.send_modify(|report| {
@@ -174,6 +184,17 @@ impl Shared {
     /// What a message made at `moment` keeps of it; `None` where times don't come from this machine's clock.
     pub(super) fn stamp(&self, moment: Moment) -> Option<Stamp> {
         self.is_wall.then_some(Stamp { boot: self.boot.id, boot_ns: moment.boot_ns, held: !moment.is_set() })
+    }
+
+    /// Where the link connects to; `None` where there is none.
+    pub(super) fn link_settings(&self) -> Option<UplinkSettings> {
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().map(|settings| settings.borrow().clone())
+    }
+
+    /// Notes where the link of this run connects to.
+    pub(super) fn note_link(&self, settings: Option<watch::Receiver<UplinkSettings>>) {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     pub(super) fn abilities(&self) -> Abilities {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::agent::Diagnoser;
 use super::alarms::Alarms;
 use super::client::AskError;
 use super::log_buffer::LogBuffer;
@@ -69,6 +70,8 @@ pub struct Desk {
     pub hub: Hub,
     /// What the agent says of itself.
     pub agent: watch::Receiver<AgentReport>,
+    /// What makes diagnoses of it.
+    pub diagnoser: Diagnoser,
     /// The environment that is owned.
     pub environment: EnvironmentName,
     /// Runs; absent in an owner that was started without them.
@@ -128,6 +131,11 @@ impl Desk {
                 )))
             }
             Request::Agent => Ok(Answer::Agent { report: Arc::new(self.agent.borrow().clone()) }),
+            Request::Diagnose { wait } => {
+                Ok(Answer::Diagnosis { diagnosis: Arc::new(self.diagnoser.diagnose(wait).await) })
+            }
+            Request::TestLink => Ok(Answer::LinkTest { test: self.diagnoser.test_link().await }),
+            Request::Preview { max_px } => Ok(Answer::Preview { picture: self.diagnoser.preview(max_px).await }),
             Request::Hub(ask) => {
                 let carried = super::hub::carry_out(&self.hub, ask).await?;
                 if let Some(words) = carried.done {

@@ -53,7 +53,7 @@ mod views;
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
-pub use agent::{Fact, agent_facts, agent_troubles};
+pub use agent::{DeviceFinding, Diagnosis, Fact, agent_facts, agent_troubles, device_findings};
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;
 pub use client::{Ask, AskError};
@@ -63,7 +63,7 @@ pub use log_buffer::{BufferLayer, LogBuffer, LogLine};
 pub use protocol::{Answer, Envelope, PROTOCOL_VERSION, Refusal, Reply, Request};
 #[cfg(feature = "local")]
 pub use running::{Running, StartError, start, start_with};
-pub use socket::{AttachError, ask_once};
+pub use socket::{AttachError, ask_once, ask_within};
 #[cfg(feature = "_ground")]
 pub use {
     ground::TopologySummary,
@@ -76,7 +76,9 @@ pub use {
 };
 
 // The languages of the agent and of runs, for those who see the owner only.
+pub use crate::edge_agent::PreviewPicture;
 pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
+pub use crate::edge_agent::uplink::{LinkStep, LinkTest, StepName, StepOutcome};
 #[cfg(feature = "_ground")]
 pub use crate::provisioning::{
     approval::record::{Approval, ApprovalView, PlanRecord, Signed},

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::agent::host;
+use super::agent::{Diagnoser, host};
 use super::alarms::Alarms;
 use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
@@ -279,10 +279,12 @@ async fn bring_up(
     };
     let verifier = Verifier::new(stores.warehouse.clone(), loader.status.subscribe());
 
+    let diagnoser = Diagnoser::new(environment.as_str(), &handles, &log_buffer);
     let desk = Desk {
         clock: clock.clone(),
         ledger: ledger.clone(),
         log_buffer,
+        diagnoser,
         alarms: Arc::new(Mutex::new(Alarms::default())),
         device_id: settings.station.device_id.clone(),
         outbox: handles.outbox.clone(),

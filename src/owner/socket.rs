@@ -108,6 +108,15 @@ async fn serve_asker(stream: UnixStream, asks: mpsc::Sender<Ask>) -> std::io::Re
 
 /// Asks whoever listens on `path` one thing; `None` where nobody does.
 pub async fn ask_once(path: &Path, request: Request) -> Result<Option<Result<Answer, AskError>>, AttachError> {
+    ask_within(path, request, ATTACH_WAIT).await
+}
+
+/// As [`ask_once`], for what takes longer than a few seconds.
+pub async fn ask_within(
+    path: &Path,
+    request: Request,
+    wait: Duration,
+) -> Result<Option<Result<Answer, AskError>>, AttachError> {
     let unusable = |reason: String| AttachError::Unusable { path: path.to_owned(), reason };
     let is_gone = |error: &std::io::Error| {
         use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound};
@@ -119,8 +128,8 @@ pub async fn ask_once(path: &Path, request: Request) -> Result<Option<Result<Ans
         let (mut reader, mut line) = (BufReader::new(reader), Vec::new());
         std::io::Result::Ok(read_line(&mut reader, &mut line, MAX_REPLY).await?.then_some(line))
     };
-    let line = match tokio::time::timeout(ATTACH_WAIT, asked).await {
-        Err(_) => return Err(unusable(format!("no answer within {} s; try again", ATTACH_WAIT.as_secs()))),
+    let line = match tokio::time::timeout(wait, asked).await {
+        Err(_) => return Err(unusable(format!("no answer within {} s; try again", wait.as_secs()))),
         Ok(Err(error)) if is_gone(&error) => return Ok(None),
         Ok(Err(error)) => return Err(unusable(error.to_string())),
         Ok(Ok(None)) => return Ok(None),

@@ -12,6 +12,7 @@ mod exif;
 mod folder;
 mod judge;
 pub(super) mod newest;
+pub(super) mod preview;
 mod snapshot;
 mod source;
 
@@ -291,7 +292,9 @@ impl Camera {
         };
         let blob_name = format!("{}/{}", self.shared.device_id, picture.blob_name());
         let note = Note { width_px: judged.width_px, height_px: judged.height_px, analysis: judged.analysis };
-        let (spool, draft, thumbnail) = (Arc::clone(&self.spool), draft.to_owned(), judged.thumbnail);
+        let (spool, draft, thumbnail) =
+            (Arc::clone(&self.spool), draft.to_owned(), Arc::<[u8]>::from(judged.thumbnail));
+        self.shared.preview.put(moment.at, Arc::clone(&thumbnail));
         let kept = tokio::task::spawn_blocking(move || spool.keep(&draft, picture, &note, &thumbnail));
         let given_up = match kept.await {
             Ok(Ok(given_up)) => given_up,

@@ -17,13 +17,16 @@ use super::desk::Desk;
 use super::dial::dial;
 use super::inbox::Inbox;
 use super::link::Link;
+use super::meter::Meter;
 use super::sender::{MAX_MESSAGE, Renewal, Sender};
 use super::settings::{Credentials, UplinkSettings};
 use super::status::Transport;
+use super::tls::Tls;
 use super::twin::{self, FromHub};
 use super::way::Reached;
 use super::{sas, tls, words};
 use crate::clock::wall;
+use crate::settings::LinkTransport;
 
 /// Version of IoT Hub's device API.
 const API_VERSION: &str = "2021-04-12";
@@ -85,49 +88,9 @@ pub(super) struct Connection<'a> {
 impl<'a> Connection<'a> {
     /// Prepares a connection: reads the certificate, signs the token.
     pub(super) fn prepare(link: &'a Link, settings: &'a UplinkSettings, transport: Transport) -> Result<Self, String> {
-        let identity = tls::identity(&settings.credentials)?;
-        let credential_ends_at = identity.as_ref().and_then(|identity| identity.ends_at);
+        let (options, credential_ends_at) = options(settings, transport, &link.tls, &link.meter)?;
         link.warn_of_end(settings, credential_ends_at);
-        let tls = TlsConfiguration::Rustls(link.tls.config(settings, identity.as_ref())?);
-        let mut options = match transport {
-            Transport::Mqtt => {
-                let mut options =
-                    MqttOptions::new(&settings.device_id, Broker::tcp(settings.host.clone(), settings.port));
-                options.set_transport(rumqttc::Transport::tls_with_config(tls));
-                options
-            }
-            Transport::Websocket => {
-                let url = format!("wss://{}:{}{WEBSOCKET_PATH}", settings.url_host(), settings.https_port);
-                MqttOptions::websocket_with_tls_config(&settings.device_id, url, tls)
-                    .map_err(|error| format!("{} can't be reached over WebSocket: {error}", settings.host))?
-            }
-        };
-        let username = format!("{}/{}/?api-version={API_VERSION}", settings.hub_host_name, settings.device_id);
-        match &settings.credentials {
-            Credentials::Key(key) => {
-                let expires = wall::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
-                let token = sas::token(&settings.hub_host_name, &settings.device_id, key, expires)
-                    .map_err(|error| error.to_string())?;
-                options.set_credentials(username, token.expose_secret().as_bytes().to_vec());
-            }
-            _ => {
-                options.set_username(username);
-            }
-        }
         let in_flight = settings.in_flight.clamp(1, 4096);
-        options
-            .set_keep_alive(if settings.is_metered() { METERED_KEEP_ALIVE_S } else { KEEP_ALIVE_S })
-            .set_max_packet_size(MAX_INCOMING, MAX_MESSAGE + 64 * 1024)
-            .set_max_request_batch(WRITE_BATCH)
-            .set_ack_mode(AckMode::Manual)
-            .try_set_inflight(in_flight)
-            .map_err(|error| error.to_string())?;
-        let (host, meter) = (settings.host.clone(), link.meter.clone());
-        let port = port(settings, transport);
-        options.set_socket_connector(move |_, _| {
-            let (host, meter) = (host.clone(), meter.clone());
-            async move { dial(&host, port, meter).await }
-        });
         let (client, mut events) = AsyncClient::builder(options).capacity(usize::from(in_flight) + DESK_PLACES).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_S);
@@ -170,6 +133,93 @@ impl<'a> Connection<'a> {
         drop(tokio::time::timeout(Duration::from_secs(1), drive).await);
         end
     }
+}
+
+/// How a client connects and signs in, and when the device's certificate ends: reads the certificate, signs the token.
+fn options(
+    settings: &UplinkSettings,
+    transport: Transport,
+    tls: &Tls,
+    meter: &Meter,
+) -> Result<(MqttOptions, Option<Timestamp>), String> {
+    let identity = tls::identity(&settings.credentials)?;
+    let credential_ends_at = identity.as_ref().and_then(|identity| identity.ends_at);
+    let tls = TlsConfiguration::Rustls(tls.config(settings, identity.as_ref())?);
+    let mut options = match transport {
+        Transport::Mqtt => {
+            let mut options = MqttOptions::new(&settings.device_id, Broker::tcp(settings.host.clone(), settings.port));
+            options.set_transport(rumqttc::Transport::tls_with_config(tls));
+            options
+        }
+        Transport::Websocket => {
+            let url = format!("wss://{}:{}{WEBSOCKET_PATH}", settings.url_host(), settings.https_port);
+            MqttOptions::websocket_with_tls_config(&settings.device_id, url, tls)
+                .map_err(|error| format!("{} can't be reached over WebSocket: {error}", settings.host))?
+        }
+    };
+    let username = format!("{}/{}/?api-version={API_VERSION}", settings.hub_host_name, settings.device_id);
+    match &settings.credentials {
+        Credentials::Key(key) => {
+            let expires = wall::now().checked_add(settings.token_life).map_err(|error| error.to_string())?;
+            let token = sas::token(&settings.hub_host_name, &settings.device_id, key, expires)
+                .map_err(|error| error.to_string())?;
+            options.set_credentials(username, token.expose_secret().as_bytes().to_vec());
+        }
+        _ => {
+            options.set_username(username);
+        }
+    }
+    let in_flight = settings.in_flight.clamp(1, 4096);
+    options
+        .set_keep_alive(if settings.is_metered() { METERED_KEEP_ALIVE_S } else { KEEP_ALIVE_S })
+        .set_max_packet_size(MAX_INCOMING, MAX_MESSAGE + 64 * 1024)
+        .set_max_request_batch(WRITE_BATCH)
+        .set_ack_mode(AckMode::Manual)
+        .try_set_inflight(in_flight)
+        .map_err(|error| error.to_string())?;
+    let (host, meter) = (settings.host.clone(), meter.clone());
+    let port = port(settings, transport);
+    options.set_socket_connector(move |_, _| {
+        let (host, meter) = (host.clone(), meter.clone());
+        async move { dial(&host, port, meter).await }
+    });
+    Ok((options, credential_ends_at))
+}
+
+/// Connects and signs in by the ways that the settings allow, one after the other, and leaves again. Answers by which
+/// way, or in words what went wrong with the last.
+pub(in crate::edge_agent) async fn sign_in_once(settings: &UplinkSettings, meter: &Meter) -> Result<Transport, String> {
+    let ways: &[Transport] = match settings.transport {
+        LinkTransport::Mqtt => &[Transport::Mqtt],
+        LinkTransport::Websocket => &[Transport::Websocket],
+        LinkTransport::Auto => &[Transport::Mqtt, Transport::Websocket],
+    };
+    let mut failed = String::new();
+    for way in ways.iter().copied() {
+        let (options, _) = options(settings, way, &Tls::default(), meter)?;
+        let (client, mut events) = AsyncClient::builder(options).capacity(1).build();
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(CONNECT_TIMEOUT_S);
+        events.set_network_options(network);
+        let error = loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    drop(client.try_disconnect_now());
+                    // The goodbye goes out, or not.
+                    drop(tokio::time::timeout(Duration::from_secs(1), events.poll()).await);
+                    return Ok(way);
+                }
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        let failure = words::failure(&Stopped::Error(Box::new(error)), settings, way, false);
+        failed = failure.words;
+        if failure.reached != Reached::Nobody {
+            break;
+        }
+    }
+    Err(failed)
 }
 
 /// Why the event loop stopped.

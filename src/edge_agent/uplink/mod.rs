@@ -12,6 +12,7 @@
 //! - `attempts`, `connection`, `sender`, `desk`: the loop of attempts, one connection, its way up and its way down
 //! - `dial`, `tls`, `skew`, `way`: sockets, certificates, the hub's own clock, MQTT or WebSocket
 //! - `feed`, `bucket`, `pace`: what goes next, how fast it may, how long it takes
+//! - `probe`: the way to the hub, tried step by step beside the link
 //! - `twin`, `merge`, [`topic`], [`sas`]: the device contract's texts
 //!
 //! Asleep when there is nothing to send: woken by the outbox's status, the hub, or the keep-alive. What the hub is
@@ -19,7 +20,7 @@
 
 mod attempts;
 mod bucket;
-mod connection;
+pub(in crate::edge_agent) mod connection;
 pub mod control;
 mod desk;
 mod dial;
@@ -31,6 +32,7 @@ mod merge;
 pub mod meter;
 mod pace;
 mod patience;
+pub(in crate::edge_agent) mod probe;
 pub mod sas;
 mod sender;
 pub mod settings;
@@ -52,6 +54,7 @@ use crate::clock::ledger::Ledger;
 use crate::edge_agent::outbox::Outbox;
 use control::HubRequest;
 use meter::Meter;
+pub use probe::{LinkStep, LinkTest, StepName, StepOutcome};
 pub use settings::{Credentials, LinkError, Roots, UplinkSettings};
 pub use status::{Metered, Quota, Transport, UplinkStatus};
 pub(in crate::edge_agent) use tls::{client_config, outside_config};

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::dial::dial;
 use super::link::Link;
+use super::meter::Meter;
 use super::settings::UplinkSettings;
-use super::tls;
+use super::tls::{self, Tls};
 use crate::clock::wall;
 
 /// Least time between two looks.
@@ -37,7 +38,7 @@ impl Skew {
         let now = Instant::now();
         if self.looked_at.is_none_or(|at| now.duration_since(at) >= EVERY) {
             self.looked_at = Some(now);
-            self.found = match tokio::time::timeout(TIMEOUT, hubs_date(link, settings)).await {
+            self.found = match tokio::time::timeout(TIMEOUT, hubs_date(settings, &link.tls, &link.meter)).await {
                 Ok(Ok(date)) => {
                     let wall = wall::now();
                     // The date has no fraction of a second: half a second on average.
@@ -74,11 +75,12 @@ fn span(seconds: f64) -> String {
     }
 }
 
-async fn hubs_date(link: &Link, settings: &UplinkSettings) -> Result<Timestamp, String> {
+/// The hub's time, to the second.
+pub(super) async fn hubs_date(settings: &UplinkSettings, tls: &Tls, meter: &Meter) -> Result<Timestamp, String> {
     let identity = tls::identity(&settings.credentials)?;
-    let config = link.tls.config(settings, identity.as_ref())?;
+    let config = tls.config(settings, identity.as_ref())?;
     let name = ServerName::try_from(settings.host.clone()).map_err(|error| error.to_string())?;
-    let stream = dial(&settings.host, settings.https_port, link.meter.clone()).await.map_err(|e| e.to_string())?;
+    let stream = dial(&settings.host, settings.https_port, meter.clone()).await.map_err(|e| e.to_string())?;
     let mut stream =
         tokio_rustls::TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())?;
     let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", settings.url_host());

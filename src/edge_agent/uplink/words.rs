@@ -136,7 +136,8 @@ fn refused(code: ConnectReturnCode, hub: &str, settings: &UplinkSettings) -> Str
     }
 }
 
-fn io(error: &std::io::Error, settings: &UplinkSettings, hub: &str) -> String {
+/// A socket's or TLS's error; `hub` begins the words.
+pub(super) fn io(error: &std::io::Error, settings: &UplinkSettings, hub: &str) -> String {
     if let Some(error) = tls_of(error) {
         return tls(error, settings, hub);
     }

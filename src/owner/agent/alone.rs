@@ -14,7 +14,7 @@ use crate::edge_agent::agent::{Agent, AgentEnd, AgentError, AgentSetup};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkError;
 use crate::edge_agent::uplink::settings::resolve;
-use crate::owner::agent::host;
+use crate::owner::agent::{Diagnoser, host};
 use crate::owner::client::{Ask, AskError};
 use crate::owner::lock::{FolderLock, LockError, make_private};
 use crate::owner::log_buffer::LogBuffer;
@@ -164,14 +164,16 @@ pub async fn start(
         host: host(log),
     };
     let (agent, _clock) = Agent::open(setup).await?;
-    let report = agent.handles().report;
+    let handles = agent.handles();
+    let diagnoser = Diagnoser::new(environment.as_str(), &handles, log);
+    let report = handles.report;
     let socket = folders.agent_socket();
     let listener = socket::listen(&socket)
         .map_err(|error| AloneError::Folder { path: socket.clone(), reason: error.to_string() })?;
     let (asks, asked) = mpsc::channel(8);
     let serving = [
         tokio::spawn(socket::serve_asks(listener, asks)).abort_handle(),
-        tokio::spawn(answer_asks(report.clone(), log.clone(), asked)).abort_handle(),
+        tokio::spawn(answer_asks(report.clone(), diagnoser, log.clone(), asked)).abort_handle(),
     ];
     let shutdown = CancellationToken::new();
     let running = Some(tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone())));
@@ -184,19 +186,39 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-async fn answer_asks(report: watch::Receiver<AgentReport>, log: LogBuffer, mut asked: mpsc::Receiver<Ask>) {
+/// Requests are answered side by side: one may wait for news, or try the way to the hub.
+async fn answer_asks(
+    report: watch::Receiver<AgentReport>,
+    diagnoser: Diagnoser,
+    log: LogBuffer,
+    mut asked: mpsc::Receiver<Ask>,
+) {
     while let Some(Ask { request, answer }) = asked.recv().await {
-        let answered = match request {
-            Request::Agent => Ok(Answer::Agent { report: Arc::new(report.borrow().clone()) }),
-            Request::Logs { after, limit } => Ok(Answer::Logs { lines: log.after(after, limit) }),
-            _ => Err(AskError::Refused(
-                "agent: it runs alone and tells only how it stands and what it logged; ask the owner of the \
-                 environment for anything else"
-                    .into(),
-            )),
-        };
-        // Whoever asked and left doesn't want the answer.
-        drop(answer.send(answered));
+        let (report, diagnoser, log) = (report.clone(), diagnoser.clone(), log.clone());
+        tokio::spawn(async move {
+            // Whoever asked and left doesn't want the answer.
+            drop(answer.send(answer_one(&report, &diagnoser, &log, request).await));
+        });
+    }
+}
+
+async fn answer_one(
+    report: &watch::Receiver<AgentReport>,
+    diagnoser: &Diagnoser,
+    log: &LogBuffer,
+    request: Request,
+) -> Result<Answer, AskError> {
+    match request {
+        Request::Agent => Ok(Answer::Agent { report: Arc::new(report.borrow().clone()) }),
+        Request::Logs { after, limit } => Ok(Answer::Logs { lines: log.after(after, limit) }),
+        Request::Diagnose { wait } => Ok(Answer::Diagnosis { diagnosis: Arc::new(diagnoser.diagnose(wait).await) }),
+        Request::TestLink => Ok(Answer::LinkTest { test: diagnoser.test_link().await }),
+        Request::Preview { max_px } => Ok(Answer::Preview { picture: diagnoser.preview(max_px).await }),
+        _ => Err(AskError::Refused(
+            "agent: it runs alone and tells only how it stands and what it logged; ask the owner of the environment \
+             for anything else"
+                .into(),
+        )),
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "agent")]
 mod alone;
+mod diagnosis;
+mod findings;
 #[cfg(test)]
 pub mod fixture;
 #[cfg(any(feature = "agent", feature = "local"))]
@@ -11,7 +13,11 @@ mod words;
 #[cfg(feature = "agent")]
 pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
 #[cfg(any(feature = "agent", feature = "local"))]
+pub(super) use self::diagnosis::Diagnoser;
+pub use self::diagnosis::Diagnosis;
+pub use self::findings::{DeviceFinding, agent_troubles, device_findings};
+#[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::host::host;
-pub use self::words::{Fact, agent_facts, agent_troubles};
+pub use self::words::{Fact, agent_facts};
 #[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};

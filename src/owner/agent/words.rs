@@ -33,30 +33,8 @@ impl Fact {
     }
 }
 
-/// What is wrong with an agent, worst first, each as `thing: cause`; empty where all is well.
-#[must_use]
-pub fn agent_troubles(report: &AgentReport) -> Vec<String> {
-    let link = &report.uplink;
-    let mut found = Vec::new();
-    if !link.connected {
-        found.push(format!("link: {}", link.last_error.as_deref().unwrap_or("not connected")));
-    }
-    if let Some(until) = link.waits_until {
-        found.push(format!("link: nothing is sent until {}: {}", minute(until), spent_words(report)));
-    }
-    found.extend(link.warning.iter().map(|warning| format!("link: {warning}")));
-    if !report.clock.is_set {
-        found.push(format!("clock: not set; {} messages are held until it is", report.outbox.held));
-    }
-    found.extend(report.source.last_error.iter().map(|error| format!("source: {error}")));
-    if let Some(camera) = &report.camera {
-        found.extend(camera.last_error.iter().map(|error| format!("camera: {error}")));
-    }
-    found.iter().map(|words| printable(words)).collect()
-}
-
 /// Which of the two bounds a day has is used up.
-fn spent_words(report: &AgentReport) -> &'static str {
+pub(super) fn spent_words(report: &AgentReport) -> &'static str {
     let budget = report.uplink.metered.as_ref().is_some_and(is_spent);
     if budget { "the day's budget is used up" } else { "the day's quota is used up" }
 }
@@ -305,7 +283,7 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64).min(1.0) }
 }
 
-fn minute(at: Timestamp) -> String {
+pub(super) fn minute(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
@@ -381,23 +359,5 @@ mod tests {
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
         }
-    }
-
-    #[test]
-    fn an_agent_that_is_well_has_no_trouble_and_one_that_is_not_says_each() {
-        let mut report = report();
-        (report.uplink.waits_until, report.uplink.warning) = (None, None);
-        (report.uplink.connected, report.clock.is_set) = (true, true);
-        report.source.last_error = None;
-        report.camera = None;
-        assert!(agent_troubles(&report).is_empty(), "{:?}", agent_troubles(&report));
-        report.uplink.connected = false;
-        report.uplink.last_error = Some("refused\u{1b}[2J: not authorized".into());
-        report.clock.is_set = false;
-        report.outbox.held = 12;
-        assert_eq!(
-            agent_troubles(&report),
-            ["link: refused[2J: not authorized", "clock: not set; 12 messages are held until it is"]
-        );
     }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::edge_agent::PreviewPicture;
 use crate::edge_agent::report::AgentReport;
+use crate::edge_agent::uplink::LinkTest;
+use crate::owner::agent::Diagnosis;
 use crate::owner::log_buffer::LogLine;
 
 /// What can be asked.
@@ -22,6 +25,18 @@ pub enum Request {
     },
     /// How the agent of this process stands.
     Agent,
+    /// How the device of this process's agent is, with what to do.
+    Diagnose {
+        /// Whether to answer only once something has changed, or after a few seconds.
+        wait: bool,
+    },
+    /// Try the agent's way to the hub, step by step. Takes a minute and a half at most.
+    TestLink,
+    /// The newest picture of the agent's camera, small.
+    Preview {
+        /// Pixels of its longer side at most, 8 to 320.
+        max_px: u32,
+    },
     /// Anything that only the owner of an environment can answer.
     #[serde(other)]
     Other,
@@ -40,5 +55,20 @@ pub enum Answer {
     Agent {
         /// What it says of itself.
         report: Arc<AgentReport>,
+    },
+    /// To [`Request::Diagnose`].
+    Diagnosis {
+        /// How it is.
+        diagnosis: Arc<Diagnosis>,
+    },
+    /// To [`Request::TestLink`].
+    LinkTest {
+        /// How it went; absent where the agent has no link.
+        test: Option<LinkTest>,
+    },
+    /// To [`Request::Preview`].
+    Preview {
+        /// The picture; absent before the first since the start.
+        picture: Option<PreviewPicture>,
     },
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::edge_agent::PreviewPicture;
 use crate::edge_agent::report::AgentReport;
+use crate::edge_agent::uplink::LinkTest;
+use crate::owner::agent::Diagnosis;
 use crate::owner::hub::{HubAnswer, HubAsk};
 use crate::owner::log_buffer::LogLine;
 use crate::owner::views::{
@@ -299,6 +302,18 @@ pub enum Request {
     Hub(HubAsk),
     /// How the agent of this process stands.
     Agent,
+    /// How the device of this process's agent is, with what to do.
+    Diagnose {
+        /// Whether to answer only once something has changed, or after a few seconds.
+        wait: bool,
+    },
+    /// Try the agent's way to the hub, step by step. Takes a minute and a half at most.
+    TestLink,
+    /// The newest picture of the agent's camera, small.
+    Preview {
+        /// Pixels of its longer side at most, 8 to 320.
+        max_px: u32,
+    },
 }
 
 impl Request {
@@ -448,5 +463,20 @@ pub enum Answer {
     Agent {
         /// What it says of itself.
         report: Arc<AgentReport>,
+    },
+    /// To [`Request::Diagnose`].
+    Diagnosis {
+        /// How it is.
+        diagnosis: Arc<Diagnosis>,
+    },
+    /// To [`Request::TestLink`].
+    LinkTest {
+        /// How it went; absent where the agent has no link.
+        test: Option<LinkTest>,
+    },
+    /// To [`Request::Preview`].
+    Preview {
+        /// The picture; absent before the first since the start.
+        picture: Option<PreviewPicture>,
     },
 }

@@ -1,0 +1,310 @@
+//! What is wrong on a device, and what to do about each: for whoever stands beside it.
+//!
+//! Rules on what the agent and the hardware say of themselves. Worst first. The thresholds are the board's own trip points
+//! where it tells any.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{is_spent, minute, spent_words};
+use crate::edge_agent::report::{AgentReport, SensorReport, SensorState, VerdictStatus};
+use crate::edge_agent::uplink::{LinkTest, StepOutcome};
+use crate::owner::figures::thousands;
+use crate::owner::lamp::Lamp;
+use crate::station::machine::{Disk, Fan, Machine, Zone};
+use crate::station::text::printable;
+
+/// °C from which a zone without trip points of its own is too hot: a Jetson's usual warning and shutdown.
+const HOT_C: f64 = 84.0;
+const CRITICAL_C: f64 = 100.0;
+/// A zone so near to its shutdown is about to reach it, K.
+const NEAR_K: f64 = 3.0;
+/// Free space from which a disk is nearly full: less than both.
+const FREE_SHARE: f64 = 0.1;
+const FREE_MIB: f64 = 2048.0;
+/// Free space with which nothing can be written for long, MiB.
+const FULL_MIB: f64 = 64.0;
+/// Share of a disk's life from which it should be replaced, %.
+const WORN_PCT: f64 = 80.0;
+/// Memory in use from which the kernel soon ends programs, %.
+const MEMORY_PCT: f64 = 92.0;
+/// Duty from which a fan should turn, %.
+const FAN_DUTY_PCT: f64 = 40.0;
+/// Seconds after the boot for which a strange reset is news.
+const RESET_NEWS_S: f64 = 86_400.0;
+
+/// Something that a person should know of, and what to do about it. Its texts are printable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceFinding {
+    /// [`Lamp::Failed`]: something doesn't work; [`Lamp::Warning`]: it will, or partly; [`Lamp::Unknown`]: good to know.
+    pub lamp: Lamp,
+    /// What it is about: `link`, `sensor board`.
+    pub thing: String,
+    /// What is the matter.
+    pub cause: String,
+    /// What to do.
+    pub step: String,
+}
+
+impl DeviceFinding {
+    pub(super) fn new(lamp: Lamp, thing: impl AsRef<str>, cause: impl AsRef<str>, step: impl AsRef<str>) -> Self {
+        let [thing, cause, step] = [thing.as_ref(), cause.as_ref(), step.as_ref()].map(printable);
+        Self { lamp, thing, cause, step }
+    }
+
+    /// `thing: cause`.
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        format!("{}: {}", self.thing, self.cause)
+    }
+}
+
+/// Everything there is to say of a device, worst first.
+#[must_use]
+pub fn device_findings(report: &AgentReport, machine: Option<&Machine>, test: Option<&LinkTest>) -> Vec<DeviceFinding> {
+    let mut found = agent_findings(report);
+    found.extend(machine.map(machine_findings).unwrap_or_default());
+    found.extend(test.map(test_findings).unwrap_or_default());
+    found.sort_by_key(|finding| std::cmp::Reverse(rank(finding.lamp)));
+    found
+}
+
+const fn rank(lamp: Lamp) -> u8 {
+    match lamp {
+        Lamp::Failed => 3,
+        Lamp::Warning => 2,
+        Lamp::Unknown => 1,
+        Lamp::Ok => 0,
+    }
+}
+
+/// What is wrong with an agent, worst first, each as `thing: cause`; empty where all is well.
+#[must_use]
+pub fn agent_troubles(report: &AgentReport) -> Vec<String> {
+    let mut found = agent_findings(report);
+    found.retain(|finding| matches!(finding.lamp, Lamp::Failed | Lamp::Warning));
+    found.sort_by_key(|finding| std::cmp::Reverse(rank(finding.lamp)));
+    found.iter().map(DeviceFinding::trouble).collect()
+}
+
+fn agent_findings(report: &AgentReport) -> Vec<DeviceFinding> {
+    let mut found = link(report);
+    if !report.clock.is_set {
+        found.push(DeviceFinding::new(
+            Lamp::Warning,
+            "clock",
+            format!("not set; {} messages are held until it is", thousands(report.outbox.held)),
+            "let the device reach a time server (timedatectl status), or set it: date -u -s \"2026-01-31 12:00\"",
+        ));
+    }
+    found.extend(source(report));
+    found.extend(report.source.sensors.iter().filter_map(sensor));
+    found.extend(store(report));
+    found.extend(camera(report));
+    found.extend(twin(report));
+    found
+}
+
+fn link(report: &AgentReport) -> Vec<DeviceFinding> {
+    let link = &report.uplink;
+    let mut found = Vec::new();
+    if !link.connected {
+        let cause = link.last_error.as_deref().unwrap_or("not connected");
+        let step = "try the way step by step: skydeck diag, then t; what is measured waits in the outbox";
+        found.push(DeviceFinding::new(Lamp::Failed, "link", cause, step));
+    }
+    if let Some(until) = link.waits_until {
+        let cause = format!("nothing is sent until {}: {}", minute(until), spent_words(report));
+        let step = if link.metered.as_ref().is_some_and(is_spent) {
+            "wait, or raise link.budget_mib_per_day (the twin's budgetMibPerDay)"
+        } else {
+            "wait, or raise link.max_per_day if the hub has more units"
+        };
+        found.push(DeviceFinding::new(Lamp::Warning, "link", cause, step));
+    }
+    // It names its own next step.
+    found.extend(link.warning.as_deref().map(|warning| {
+        let (cause, step) = warning.split_once("; ").unwrap_or((warning, "have it renewed"));
+        DeviceFinding::new(Lamp::Warning, "link", cause, step)
+    }));
+    found
+}
+
+fn source(report: &AgentReport) -> Option<DeviceFinding> {
+    let source = &report.source;
+    if let Some(error) = &source.last_error {
+        return Some(DeviceFinding::new(Lamp::Warning, "source", error, "see the log (L)"));
+    }
+    if !source.has_source {
+        let step = "set source.kind in the settings: sensors, lines or replay";
+        return Some(DeviceFinding::new(Lamp::Unknown, "source", "nothing is measured: none is set up", step));
+    }
+    source.source_ended.then(|| {
+        let step = "give it more to read, or start the agent anew";
+        DeviceFinding::new(Lamp::Unknown, "source", format!("{} has ended", source.source), step)
+    })
+}
+
+fn sensor(sensor: &SensorReport) -> Option<DeviceFinding> {
+    if sensor.state != SensorState::Absent {
+        return None;
+    }
+    let since = sensor.since.map(|at| format!("absent since {}", minute(at))).unwrap_or_else(|| "absent".into());
+    let error = sensor.last_error.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+    let step = match sensor.kind.as_str() {
+        "bme280" | "bh1750" | "tsl2591" => "check its wires and address: i2cdetect -y BUS; it comes back by itself",
+        "serial" => "check its cable and that nothing else has the port open; it comes back by itself",
+        "mqtt" => "check that the broker runs and sends the topics; it comes back by itself",
+        "sound" => "check the microphone: arecord -l; it comes back by itself",
+        "rain" | "wind" | "vane" => "check its wires and the GPIO line: gpioinfo; it comes back by itself",
+        _ => "run its program by hand to see what it says; it comes back by itself",
+    };
+    Some(DeviceFinding::new(Lamp::Warning, format!("sensor {}", sensor.name), since + &error, step))
+}
+
+fn store(report: &AgentReport) -> Vec<DeviceFinding> {
+    let outbox = &report.outbox;
+    let mut found = Vec::new();
+    if outbox.given_up > 0 {
+        let cause = format!("{} messages were given up over the bound since it was made", thousands(outbox.given_up));
+        let step = "mend the link; with more disk, raise agent.outbox_max_rows";
+        found.push(DeviceFinding::new(Lamp::Unknown, "outbox", cause, step));
+    }
+    if outbox.set_aside > 0 {
+        let cause = format!("{} messages couldn't be processed and were set aside", thousands(outbox.set_aside));
+        let step = "read them and why: the method diagnose shows the newest; the log has each";
+        found.push(DeviceFinding::new(Lamp::Unknown, "outbox", cause, step));
+    }
+    if let Some(salvage) = &report.last_salvage {
+        let step = "look at the disk: dmesg; an SD card that breaks files should be replaced";
+        found.push(DeviceFinding::new(Lamp::Unknown, "outbox", format!("its file was broken: {salvage}"), step));
+    }
+    found
+}
+
+fn camera(report: &AgentReport) -> Vec<DeviceFinding> {
+    let Some(camera) = &report.camera else { return Vec::new() };
+    let mut found = Vec::new();
+    if let Some(error) = &camera.last_error {
+        let step = "check its cable; run camera.command by hand to see what it says";
+        found.push(DeviceFinding::new(Lamp::Warning, "camera", error, step));
+    }
+    if camera.given_up > 0 {
+        let cause = format!("{} pictures were thinned out over the spool's bound", thousands(camera.given_up));
+        let step = "mend the link; with more disk, raise camera.spool_mib";
+        found.push(DeviceFinding::new(Lamp::Unknown, "camera", cause, step));
+    }
+    found
+}
+
+fn twin(report: &AgentReport) -> Vec<DeviceFinding> {
+    let refused = report.twin.verdicts.iter().filter(|(_, verdict)| verdict.status == VerdictStatus::Refused);
+    let finding = |(key, verdict): (&String, &crate::edge_agent::report::Verdict)| {
+        let cause = verdict.error.as_deref().unwrap_or("it isn't taken");
+        DeviceFinding::new(Lamp::Unknown, format!("twin {key}"), format!("refused: {cause}"), "mend it at the hub")
+    };
+    refused.map(finding).collect()
+}
+
+fn machine_findings(machine: &Machine) -> Vec<DeviceFinding> {
+    let mut found: Vec<_> = machine.zones.iter().filter_map(zone).collect();
+    found.extend(machine.disks.iter().filter_map(disk));
+    found.extend(machine.disks.iter().filter_map(worn));
+    found.extend(machine.fans.iter().filter_map(fan));
+    if let Some(memory) = machine.memory.filter(|memory| memory.total_mib > 0.0) {
+        let used_pct = 100.0 * memory.used_mib / memory.total_mib;
+        if used_pct >= MEMORY_PCT {
+            let cause = format!("{used_pct:.0} % of {:.0} MiB in use", memory.total_mib);
+            let step = "see what takes it (ps aux --sort -rss | head) and end it; the kernel ends programs otherwise";
+            found.push(DeviceFinding::new(Lamp::Warning, "memory", cause, step));
+        }
+    }
+    if machine.clock.synchronised == Some(false) {
+        let step = "let the device reach a time server: timedatectl status";
+        found.push(DeviceFinding::new(Lamp::Unknown, "clock", "no time server keeps it right", step));
+    }
+    if !machine.interfaces.is_empty() && !machine.interfaces.iter().any(|interface| interface.is_up) {
+        let step = "check the cable, or the wireless network: ip link, nmcli device";
+        found.push(DeviceFinding::new(Lamp::Failed, "network", "no interface is up", step));
+    }
+    let is_news = machine.uptime_s.is_some_and(|uptime| uptime < RESET_NEWS_S);
+    if let Some(reason) = machine.board.reset_reason.as_deref().filter(|reason| is_news && is_strange(reason)) {
+        let step = "look for what came before it: journalctl -b -1 -e; a weak power supply does that too";
+        found.push(DeviceFinding::new(Lamp::Unknown, "boot", format!("the last start came from: {reason}"), step));
+    }
+    found.extend(machine.unread.iter().map(|words| {
+        let (thing, cause) = words.split_once(": ").unwrap_or(("hardware", words));
+        DeviceFinding::new(Lamp::Unknown, thing, format!("can't be read: {cause}"), "see the kernel's log: dmesg")
+    }));
+    found
+}
+
+/// Whether a start for this reason wasn't asked for by anybody.
+fn is_strange(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["watchdog", "wdt", "sensor", "thermal", "brown", "lp0", "panic"].iter().any(|word| reason.contains(word))
+}
+
+fn zone(zone: &Zone) -> Option<DeviceFinding> {
+    let celsius = zone.celsius?;
+    let critical_c = zone.critical_c.unwrap_or(CRITICAL_C);
+    let throttle_c = zone.throttle_c.unwrap_or(HOT_C);
+    let thing = format!("temperature {}", zone.name);
+    let step = "check the fan, the vents and the sun on the box; nvpmodel with less power makes less heat";
+    if celsius >= critical_c - NEAR_K {
+        let cause = format!("{celsius:.1} °C; the board shuts down at {critical_c:.0} °C");
+        return Some(DeviceFinding::new(Lamp::Failed, thing, cause, step));
+    }
+    (celsius >= throttle_c).then(|| {
+        let cause = format!("{celsius:.1} °C; the board slows down from {throttle_c:.0} °C on");
+        DeviceFinding::new(Lamp::Warning, thing, cause, step)
+    })
+}
+
+fn disk(disk: &Disk) -> Option<DeviceFinding> {
+    let thing = format!("disk {}", disk.mount);
+    if disk.read_only {
+        let step = "an SD card that breaks becomes read-only: back up what is on it and replace it; dmesg says why";
+        return disk.has_data.then(|| DeviceFinding::new(Lamp::Failed, thing, "can't be written to", step));
+    }
+    let step = "free some: journalctl --vacuum-size=100M, apt-get clean; du -xh --max-depth=2 / shows what is large";
+    let cause = format!("{:.0} MiB free of {:.0}", disk.free_mib, disk.total_mib);
+    if disk.has_data && disk.free_mib < FULL_MIB {
+        return Some(DeviceFinding::new(Lamp::Failed, thing, cause, step));
+    }
+    let is_low = disk.free_mib < FREE_MIB && disk.free_mib < FREE_SHARE * disk.total_mib;
+    is_low.then(|| DeviceFinding::new(Lamp::Warning, thing, cause, step))
+}
+
+fn worn(disk: &Disk) -> Option<DeviceFinding> {
+    let wear_pct = disk.wear_pct.filter(|wear| *wear >= WORN_PCT)?;
+    let lamp = if wear_pct >= 100.0 { Lamp::Failed } else { Lamp::Warning };
+    let cause = format!("{wear_pct:.0} % of its life is used up");
+    let step = "plan its replacement; what is measured is in the warehouse once it is sent";
+    Some(DeviceFinding::new(lamp, format!("disk {}", disk.device), cause, step))
+}
+
+fn fan(fan: &Fan) -> Option<DeviceFinding> {
+    let stands = fan.rpm.is_some_and(|rpm| rpm < 1.0) && fan.duty_pct.is_some_and(|duty| duty >= FAN_DUTY_PCT);
+    stands.then(|| {
+        let cause = format!("it is driven at {:.0} % and stands still", fan.duty_pct.unwrap_or_default());
+        DeviceFinding::new(Lamp::Warning, format!("fan {}", fan.name), cause, "check its cable and its blades")
+    })
+}
+
+/// What a test of the link found that the link itself doesn't say.
+fn test_findings(test: &LinkTest) -> Vec<DeviceFinding> {
+    let lamp = |outcome| match outcome {
+        StepOutcome::Failed => Some(Lamp::Failed),
+        StepOutcome::Warning => Some(Lamp::Warning),
+        StepOutcome::Ok | StepOutcome::Skipped => None,
+    };
+    let finding = |step: &crate::edge_agent::uplink::LinkStep| {
+        let (cause, next) = step.words.split_once("; ").unwrap_or((&step.words, "see the link test"));
+        lamp(step.outcome).map(|lamp| DeviceFinding::new(lamp, format!("link test, {}", step.step.name()), cause, next))
+    };
+    test.steps.iter().filter_map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests;
