@@ -19,6 +19,8 @@ pub mod clock; // the one clock of an environment, and the ledger of monotonic i
 #[cfg(feature = "console")]
 pub mod console; // the terminal UI; sees the owner's snapshots and nothing behind them
 pub mod database; // SQLite, opened durable, migrated by number, written in groups
+#[cfg(feature = "diag")]
+pub mod diag; // what a technician sees who stands beside the device
 pub mod edge_agent; // beside the station: sensors, outbox, uplink, the model slot
 #[cfg(feature = "local")]
 pub mod ingestion; // from the hub to the warehouse

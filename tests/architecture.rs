@@ -30,10 +30,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("console", &["owner", "station", "clock", "settings"]),
-    ("cli", &["owner", "console", "settings", "station", "clock"]),
+    ("diag", &["owner", "station"]),
+    ("cli", &["owner", "console", "diag", "settings", "station", "clock"]),
 ];
 
-/// Crates that draw: the console's alone.
+/// The rooms that draw on a terminal.
+const DRAWING_ROOMS: &[&str] = &["console", "diag"];
+
+/// Crates that draw: for those rooms alone.
 const DRAWING: &[&str] =
     &["ratatui", "ratatui_image", "crossterm", "plotters", "arboard", "nucleo_matcher", "ab_glyph"];
 
@@ -350,8 +354,8 @@ fn breaches(files: &[File]) -> Vec<String> {
                     found.push(format!("{place}: {room} may not know {other}"));
                 }
             }
-            if room != "console" && DRAWING.contains(&path[0].as_str()) {
-                found.push(format!("{place}: {} is for the console alone", path[0]));
+            if !DRAWING_ROOMS.contains(&room) && DRAWING.contains(&path[0].as_str()) {
+                found.push(format!("{place}: {} is for {DRAWING_ROOMS:?} alone", path[0]));
             }
             let reaches =
                 REACHING.iter().any(|reaching| format!("{}::", path.join("::")).starts_with(&format!("{reaching}::")));

@@ -16,6 +16,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("db", cfg!(feature = "local")),
     ("demo", cfg!(feature = "local")),
     ("destroy", cfg!(any(feature = "local", feature = "cloud"))),
+    ("diag", cfg!(feature = "diag")),
     ("discard", cfg!(any(feature = "local", feature = "cloud"))),
     ("drift", cfg!(any(feature = "local", feature = "cloud"))),
     ("hub", cfg!(feature = "local")),
@@ -81,6 +82,7 @@ fn it_says_itself_what_it_is_built_with() {
     for (name, is_in) in [
         ("console", cfg!(feature = "console")),
         ("agent", cfg!(feature = "agent")),
+        ("diag", cfg!(feature = "diag")),
         ("local", cfg!(feature = "local")),
         ("cloud", cfg!(feature = "cloud")),
     ] {

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+#[cfg(feature = "diag")]
+mod diag;
 mod exits;
 #[cfg(feature = "local")]
 mod hub;
@@ -23,6 +25,8 @@ use crate::settings::EnvironmentName;
 
 #[cfg(feature = "agent")]
 pub use agent::AgentCommand;
+#[cfg(feature = "diag")]
+pub use diag::{Diag, DiagAction};
 pub use exits::EXIT_CODES;
 #[cfg(feature = "local")]
 pub use hub::{FaultCommand, HubCommand};
@@ -279,6 +283,16 @@ pub enum Command {
     /// The edge agent alone, and how it stands
     #[command(subcommand)]
     Agent(AgentCommand),
+    #[cfg(feature = "diag")]
+    /// How this device is and what to do, for whoever stands beside it
+    ///
+    /// On a terminal a full screen: findings with what to do, hardware, sensors, the way to the hub, the camera, the
+    /// newest errors; ? shows its keys. Asks the agent that runs here; where none does, it looks itself and tries the hub
+    /// with the agent's settings. As text and JSON it ends with 7 where anything is wrong.
+    #[command(
+        after_help = "Examples:\n  skydeck --env roof diag\n  skydeck --env roof diag --once --test-link\n  skydeck --env roof diag --json --watch\n  skydeck --env roof diag bundle"
+    )]
+    Diag(Diag),
     #[cfg(feature = "local")]
     /// The environment's local hub: its devices, their twins and methods, faults
     ///

@@ -25,7 +25,8 @@ pub fn template(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn as_toml(loaded: &Loaded, origin: bool, output: Output) -> String {
+/// The settings that hold as a settings file, with where each comes from where `origin`.
+pub fn as_toml(loaded: &Loaded, origin: bool, output: Output) -> String {
     let mut text = String::new();
     let mut section = "";
     for (key, value, from) in loaded.entries() {

@@ -72,6 +72,13 @@ impl Context {
         })
     }
 
+    /// Whether colours are forbidden: by `--no-color` or `NO_COLOR`.
+    #[cfg(feature = "diag")]
+    pub fn no_color(&self) -> bool {
+        self.loaded.settings.console.color == crate::settings::ColorMode::Never
+            || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    }
+
     /// This program's path as it was started, absolute; absent where it can't be known.
     #[cfg(feature = "agent")]
     pub fn program(&self) -> Option<std::path::PathBuf> {

@@ -15,9 +15,10 @@ use crate::settings::{EnvironmentName, Folders, Roots};
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
 /// The features, and which of them this binary has.
-const FEATURES: [(&str, bool); 4] = [
+const FEATURES: [(&str, bool); 5] = [
     ("console", cfg!(feature = "console")),
     ("agent", cfg!(feature = "agent")),
+    ("diag", cfg!(feature = "diag")),
     ("local", cfg!(feature = "local")),
     ("cloud", cfg!(feature = "cloud")),
 ];

@@ -18,6 +18,8 @@ mod context;
 mod db;
 #[cfg(feature = "local")]
 mod demo;
+#[cfg(feature = "diag")]
+mod diag;
 mod exit;
 #[cfg(feature = "local")]
 mod headless;
@@ -58,7 +60,7 @@ mod words;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
-#[cfg(any(feature = "agent", feature = "_ground"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "_ground"))]
 use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
@@ -139,6 +141,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     match command {
         #[cfg(feature = "agent")]
         Command::Agent(command) => agent::run(&context()?, command),
+        #[cfg(feature = "diag")]
+        Command::Diag(command) => block_on_one(diag::run(&context()?, command)),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
         #[cfg(feature = "local")]
@@ -180,7 +184,7 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// Runs a command that has little to do at a time: on this one thread, with few others for files.
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "diag"))]
 fn block_on_one(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,14 +1,14 @@
 //! What several commands write alike: facts, logs, lamps, durations.
 
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 use super::output::{Output, Paint};
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 use crate::owner::{Fact, Lamp, LogLine};
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 use crate::station::text::printable;
 
 /// Facts one a line, with a bar where a bound is used.
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 pub fn fact_lines(facts: &[Fact], output: Output) -> String {
     let line = |fact: &Fact| {
         let used = fact.share.map(|share| format!("  {}", bar(share))).unwrap_or_default();
@@ -20,7 +20,7 @@ pub fn fact_lines(facts: &[Fact], output: Output) -> String {
 }
 
 /// A share of ten cells with its figure: `███░░░░░░░ 31 %`.
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 fn bar(share: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10")]
     let full = (share.clamp(0.0, 1.0) * 10.0).round() as usize;
@@ -28,7 +28,7 @@ fn bar(share: f64) -> String {
 }
 
 /// Lines of a log, one each. Ends in a line break.
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 pub fn logs_text(lines: &[LogLine], output: Output) -> String {
     let line = |line: &LogLine| {
         let level = format!("{:<5}", line.level);
@@ -44,7 +44,7 @@ pub fn logs_text(lines: &[LogLine], output: Output) -> String {
 }
 
 /// The colour of a lamp.
-#[cfg(any(feature = "agent", feature = "local"))]
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 pub const fn paint(lamp: Lamp) -> Paint {
     match lamp {
         Lamp::Unknown => Paint::Dim,

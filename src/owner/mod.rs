@@ -53,7 +53,9 @@ mod views;
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
-pub use agent::{DeviceFinding, Diagnosis, Fact, agent_facts, agent_troubles, device_findings};
+#[cfg(feature = "diag")]
+pub use agent::DeviceDesk;
+pub use agent::{DeviceFinding, Diagnosis, Fact, agent_facts, agent_troubles, device_findings, machine_facts};
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;
 pub use client::{Ask, AskError};

@@ -206,7 +206,7 @@ fn twin(report: &AgentReport) -> Vec<DeviceFinding> {
     refused.map(finding).collect()
 }
 
-fn machine_findings(machine: &Machine) -> Vec<DeviceFinding> {
+pub(super) fn machine_findings(machine: &Machine) -> Vec<DeviceFinding> {
     let mut found: Vec<_> = machine.zones.iter().filter_map(zone).collect();
     found.extend(machine.disks.iter().filter_map(disk));
     found.extend(machine.disks.iter().filter_map(worn));

@@ -2,6 +2,10 @@
 
 #[cfg(feature = "agent")]
 mod alone;
+#[cfg(feature = "diag")]
+mod bundle;
+#[cfg(feature = "diag")]
+mod desk;
 mod diagnosis;
 mod findings;
 #[cfg(test)]
@@ -12,12 +16,14 @@ mod words;
 
 #[cfg(feature = "agent")]
 pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
+#[cfg(feature = "diag")]
+pub use self::desk::DeviceDesk;
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::diagnosis::Diagnoser;
 pub use self::diagnosis::Diagnosis;
 pub use self::findings::{DeviceFinding, agent_troubles, device_findings};
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::host::host;
-pub use self::words::{Fact, agent_facts};
+pub use self::words::{Fact, agent_facts, machine_facts};
 #[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};

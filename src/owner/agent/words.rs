@@ -33,6 +33,12 @@ impl Fact {
     }
 }
 
+/// TEMPORARY
+#[must_use]
+pub fn machine_facts(_machine: &crate::station::Machine) -> Vec<Fact> {
+    Vec::new()
+}
+
 /// Which of the two bounds a day has is used up.
 pub(super) fn spent_words(report: &AgentReport) -> &'static str {
     let budget = report.uplink.metered.as_ref().is_some_and(is_spent);

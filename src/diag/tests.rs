@@ -1,0 +1,1 @@
+//! The screen at three sizes, and what keys do.

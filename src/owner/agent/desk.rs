@@ -1,0 +1,184 @@
+//! Where diagnoses are asked for: the agent that runs alone, else the owner of the environment, else this process looks
+//! itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::bundle::{self, BundleError};
+use super::diagnosis::Diagnosis;
+use super::findings::{DeviceFinding, device_findings};
+use crate::edge_agent::uplink::LinkTest;
+use crate::edge_agent::uplink::settings::resolve;
+use crate::edge_agent::{PreviewPicture, link_test};
+use crate::owner::client::AskError;
+use crate::owner::lamp::Lamp;
+use crate::owner::log_buffer::LogLine;
+use crate::owner::protocol::{Answer, Request};
+use crate::owner::socket::{self, AttachError};
+use crate::settings::{Folders, LinkSettings, Settings, StationSettings};
+use crate::station::Machine;
+
+/// How long an agent may take to try its way to the hub.
+const TEST: Duration = Duration::from_secs(100);
+/// How long it may take to answer anything else.
+const ANSWER: Duration = Duration::from_secs(8);
+/// Wait between two looks at a device without an agent.
+const LOOK: Duration = Duration::from_secs(3);
+/// Lines of the log that a bundle has.
+const LOG_LINES: usize = 2000;
+
+/// Whom to ask about a device.
+#[derive(Debug)]
+pub struct DeviceDesk {
+    environment: String,
+    /// The agent's own socket, and the environment's.
+    sockets: [PathBuf; 2],
+    data: PathBuf,
+    station: StationSettings,
+    link: LinkSettings,
+    /// The settings that hold, as a settings file with origins.
+    settings_text: String,
+}
+
+impl DeviceDesk {
+    /// Of the device whose agent has these settings and folders. `settings_text` is for bundles.
+    #[must_use]
+    pub fn new(environment: &str, settings: &Settings, folders: &Folders, settings_text: String) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            sockets: [folders.agent_socket(), folders.socket()],
+            data: folders.data.clone(),
+            station: settings.station.clone(),
+            link: settings.link.clone(),
+            settings_text,
+        }
+    }
+
+    /// How the device is: at once, or with `wait` once something has changed, a few seconds at most. Where no agent
+    /// runs, that is what it says; an error is an agent that doesn't answer.
+    pub async fn diagnose(&self, wait: bool) -> Result<Diagnosis, String> {
+        match self.ask(Request::Diagnose { wait }, ANSWER).await? {
+            Some(Ok(Answer::Diagnosis { diagnosis })) => Ok((*diagnosis).clone()),
+            Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
+            Some(Err(AskError::Gone)) => Err("agent: it is ending".to_owned()),
+            // It doesn't know what is asked: an older one.
+            Some(Err(_)) => self.of_an_older_agent().await,
+            None => {
+                if wait {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Ok(self.without_an_agent())
+            }
+        }
+    }
+
+    async fn of_an_older_agent(&self) -> Result<Diagnosis, String> {
+        let report = match self.ask(Request::Agent, ANSWER).await? {
+            Some(Ok(Answer::Agent { report })) => report,
+            Some(Err(error)) => return Err(error.to_string()),
+            _ => return Err(MISUNDERSTOOD.to_owned()),
+        };
+        let machine = read_machine(&self.data);
+        let mut findings = device_findings(&report, machine.as_ref(), None);
+        let cause = format!("it is version {}, this program {}", report.version, env!("CARGO_PKG_VERSION"));
+        findings.push(DeviceFinding::new(
+            Lamp::Unknown,
+            "agent",
+            cause,
+            "start it anew: systemctl restart skydeck-agent",
+        ));
+        Ok(Diagnosis { agent: Some(report), machine, findings, ..self.empty() })
+    }
+
+    fn without_an_agent(&self) -> Diagnosis {
+        let machine = read_machine(&self.data);
+        let step = format!(
+            "start it: systemctl start skydeck-agent, or by hand: skydeck --env {} agent run",
+            self.environment
+        );
+        let mut findings = vec![DeviceFinding::new(Lamp::Failed, "agent", "nobody runs it", step)];
+        findings.extend(device_findings_of(machine.as_ref()));
+        Diagnosis { machine, findings, ..self.empty() }
+    }
+
+    fn empty(&self) -> Diagnosis {
+        Diagnosis {
+            at: Timestamp::now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: self.environment.clone(),
+            agent: None,
+            machine: None,
+            findings: Vec::new(),
+            link_test: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// Tries the way to the hub, by the agent where one runs; `None` where no hub is set. Two minutes at most.
+    pub async fn test_link(&self) -> Result<Option<LinkTest>, String> {
+        match self.ask(Request::TestLink, TEST).await? {
+            Some(Ok(Answer::LinkTest { test })) => Ok(test),
+            Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
+            Some(Err(error)) => Err(format!("the way to the hub wasn't tried: {error}")),
+            None => {
+                let link = resolve(&self.link, &self.station).map_err(|error| error.to_string())?;
+                let Some(settings) = link else { return Ok(None) };
+                Ok(Some(link_test::without_agent(&settings).await))
+            }
+        }
+    }
+
+    /// The newest picture with a longer side of at most `max_px`; `None` where there is none, or nobody who has it.
+    pub async fn preview(&self, max_px: u32) -> Option<PreviewPicture> {
+        match self.ask(Request::Preview { max_px }, ANSWER).await.ok()?? {
+            Ok(Answer::Preview { picture }) => picture,
+            _ => None,
+        }
+    }
+
+    /// Writes what support needs to `out`, or to a file in the working folder named by the device and `at`: diagnosis,
+    /// log and settings, without secrets. Answers where it is.
+    pub async fn write_bundle(&self, out: Option<PathBuf>, at: Timestamp) -> Result<PathBuf, BundleError> {
+        let diagnosis = self.diagnose(false).await.map_err(BundleError::Asked)?;
+        let log = self.log().await.map_err(BundleError::Asked)?;
+        let secrets = bundle::secrets_of(&self.link);
+        let parts =
+            bundle::Parts { diagnosis: &diagnosis, log: &log, settings: &self.settings_text, secrets: &secrets };
+        let out = out.unwrap_or_else(|| bundle::file_name(&self.station.device_id, at));
+        bundle::write(&parts, &out, at)?;
+        Ok(out)
+    }
+
+    async fn log(&self) -> Result<Vec<LogLine>, String> {
+        match self.ask(Request::Logs { after: 0, limit: LOG_LINES }, ANSWER).await? {
+            Some(Ok(Answer::Logs { lines })) => Ok(lines),
+            Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Asks the agent that runs alone, or else the owner; `None` where neither is there.
+    async fn ask(&self, request: Request, wait: Duration) -> Result<Option<Result<Answer, AskError>>, String> {
+        for socket in &self.sockets {
+            let words = |error: AttachError| error.to_string();
+            if let Some(answer) = socket::ask_within(socket, request.clone(), wait).await.map_err(words)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+}
+
+const MISUNDERSTOOD: &str = "agent: it answered something else than what was asked; use the same skydeck for both";
+
+fn device_findings_of(machine: Option<&Machine>) -> Vec<DeviceFinding> {
+    machine.map(super::findings::machine_findings).unwrap_or_default()
+}
+
+/// The hardware as this process sees it.
+fn read_machine(data: &Path) -> Option<Machine> {
+    Some(crate::edge_agent::read_machine(data))
+}
