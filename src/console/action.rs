@@ -160,6 +160,8 @@ pub enum Action {
     Diagnose,
     /// Show the end of the selected device's log.
     TailLog,
+    /// Look at the selected device over SSH.
+    LookOverSsh,
     /// A character typed into a line; never bound to a key.
     #[serde(skip)]
     Type(char),
@@ -421,6 +423,14 @@ pub const ACTIONS: &[ActionInfo] = &[
         "diagnose",
         &["d"],
         "Ask the selected device how it is, and show what it says",
+    ),
+    on(
+        DEVICES,
+        Action::LookOverSsh,
+        "look-over-ssh",
+        "ssh",
+        &["s"],
+        "Look at the selected device over SSH: skydeck diag there, live",
     ),
     on(DEVICES, Action::TailLog, "tail-log", "log", &["L"], "Show the newest lines of the selected device's own log"),
     on(

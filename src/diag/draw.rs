@@ -82,7 +82,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &mut State, colors: Colors) {
     for (pane, area) in places(body, state.pane()) {
         pane_in(frame, area, pane, state, colors);
     }
-    frame.render_widget(Paragraph::new(foot_line(state, colors)), foot);
+    frame.render_widget(Paragraph::new(foot_line(state, colors, foot.width)), foot);
     if state.help {
         help(frame, body);
     }
@@ -130,13 +130,16 @@ fn head_line(state: &State, colors: Colors, width: u16) -> Line<'static> {
     spans.push(Span::styled(device, bold));
     spans.push(format!("  {}  ", printable(&diagnosis.environment)).into());
     spans.push(Span::styled(format!("{} {words}", sign(lamp)), colors.lamp(lamp)));
-    if let Some(agent) = agent {
-        spans.push(format!("  agent {}", printable(&agent.version)).into());
-    }
     let paused = if state.paused { "paused  " } else { "" };
     let right = format!("{paused}{}  ? help ", diagnosis.at.strftime("%H:%M:%SZ"));
-    let used: usize = spans.iter().map(Span::width).sum();
-    let room = usize::from(width).saturating_sub(used + right.chars().count());
+    let room = |spans: &[Span<'_>]| {
+        let used: usize = spans.iter().map(Span::width).sum();
+        usize::from(width).saturating_sub(used + right.chars().count())
+    };
+    // The version is the first to go where there is little room.
+    let version = agent.map(|agent| Span::from(format!("  agent {}", printable(&agent.version))));
+    spans.extend(version.filter(|version| room(&spans) > version.width()));
+    let room = room(&spans);
     if room > 0 {
         spans.push(" ".repeat(room).into());
         spans.push(right.into());
@@ -166,12 +169,13 @@ fn tab_line(state: &State) -> Line<'static> {
     Line::from(PANES.into_iter().map(tab).collect::<Vec<_>>())
 }
 
-fn foot_line(state: &State, colors: Colors) -> Line<'static> {
+fn foot_line(state: &State, colors: Colors, width: u16) -> Line<'static> {
+    let room = usize::from(width).saturating_sub(1);
     if let Some(words) = &state.failed {
-        return Line::styled(format!(" {} {words}", sign(Lamp::Failed)), colors.lamp(Lamp::Failed));
+        return Line::styled(panes::fit(&format!(" {} {words}", sign(Lamp::Failed)), room), colors.lamp(Lamp::Failed));
     }
     if let Some(words) = &state.said {
-        return Line::from(format!(" {words}"));
+        return Line::from(panes::fit(&format!(" {words}"), room));
     }
     if let Some(seconds) = state.testing_s {
         return Line::from(format!(" trying the way to the hub, {seconds} s …"));

@@ -97,6 +97,18 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// `text` in at most `width` columns; `…` says where something is cut.
+pub fn fit(text: &str, width: usize) -> String {
+    let mut lines = wrapped(text, width).into_iter();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_none() {
+        return first;
+    }
+    let mut short: String = wrapped(text, width.saturating_sub(1)).into_iter().next().unwrap_or_default();
+    short.push('…');
+    short
+}
+
 fn bar(share: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10")]
     let full = (share.clamp(0.0, 1.0) * BAR as f64).round() as usize;

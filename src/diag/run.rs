@@ -136,7 +136,7 @@ impl Shown {
                 });
             }
             Inner::Bundled(Ok(path)) => {
-                self.state.said = Some(format!("{} is written; read it before you send it", path.display()));
+                self.state.said = Some(format!("wrote {}; read it before you send it", path.display()));
             }
             Inner::Bundled(Err(words)) => self.state.said = Some(words),
         }

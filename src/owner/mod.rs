@@ -30,6 +30,8 @@ mod publisher;
 mod rates;
 #[cfg(feature = "_ground")]
 pub mod rehearsal;
+#[cfg(feature = "console")]
+pub mod remote;
 #[cfg(feature = "local")]
 mod rivals;
 #[cfg(feature = "_ground")]

@@ -166,6 +166,7 @@ pub const KEYS: &[Key] = &[
     key("console.wind_unit", Takes::OneOf(&["m/s", "km/h", "kn"])),
     key("console.keymap", Takes::Path),
     key("console.export_dir", Takes::Path),
+    key("console.ssh_config", Takes::Path),
     key("console.read_only", Takes::Flag),
     key(
         "log.filter",

@@ -550,6 +550,8 @@ pub struct ConsoleSettings {
     pub keymap: Option<PathBuf>,
     /// Folder that exports are written to; absent is the folder skydeck was started in.
     pub export_dir: Option<PathBuf>,
+    /// The SSH configuration by which devices are reached; the user's own where absent.
+    pub ssh_config: Option<PathBuf>,
     /// Whether the console only looks: commands that change something are off.
     pub read_only: bool,
 }
@@ -567,6 +569,7 @@ impl Default for ConsoleSettings {
             wind_unit: WindUnit::MetreASecond,
             keymap: None,
             export_dir: None,
+            ssh_config: None,
             read_only: false,
         }
     }

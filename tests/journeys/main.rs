@@ -5,6 +5,7 @@
 //! - `walk` – the first start, every screen, keys, exports
 //! - `failed_file` – a file that can't be loaded, from its alarm to its line
 //! - `devices` – a device asked from the console; one that runs alone and is led from here
+//! - `diag` – what a technician sees on the device, and over SSH
 //! - `approving` – a plan read, denied, corrected, approved by name, applied; a secret revealed
 //! - `endings` – quit, signals, panics: the terminal is given back
 //! - `viewers` – several at one owner; one that only looks
@@ -17,6 +18,8 @@
 
 mod approving;
 mod devices;
+#[cfg(feature = "diag")]
+mod diag;
 mod endings;
 mod failed_file;
 mod place;

@@ -80,7 +80,7 @@ async fn bundle(desk: &DeviceDesk, out: Option<PathBuf>, output: Output) -> Resu
     if output.json {
         output.json_line(&serde_json::json!({ "file": path }))?;
     } else {
-        output.line(&format!("{} is written; read it before you send it", path.display()))?;
+        output.line(&format!("wrote {}; read it before you send it", path.display()))?;
     }
     Ok(Exit::Done)
 }

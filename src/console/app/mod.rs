@@ -22,6 +22,7 @@ use super::pictures::Shown;
 use super::popup::{Popup, Verdict};
 use super::screens::{self, Context, Effect, Outcome, Screen, ScreenName};
 use super::theme::Theme;
+use crate::owner::remote::RemoteState;
 use crate::owner::{Answer, AskError, Request, Snapshot};
 use crate::station::Variable;
 
@@ -174,6 +175,11 @@ impl App {
         }
         let context = self.view.context(screen);
         self.screens[screen.index()].receive(request, answer, &context);
+    }
+
+    /// Tells the screen Devices what was heard of a device over SSH.
+    pub fn hear_remote(&mut self, state: RemoteState) {
+        self.screens[ScreenName::Devices.index()].hear_remote(state);
     }
 
     /// Takes an action; answers with what is left to the runner, in order.

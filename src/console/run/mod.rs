@@ -45,6 +45,7 @@ use super::setup;
 pub use super::setup::RunOptions;
 use super::theme::ColorDepth;
 use crate::clock::second_hand::SecondHand;
+use crate::owner::remote::{RemoteLook, RemotePlace, RemoteState};
 use crate::owner::{Answer, AskError, OwnerClient, Request};
 use crate::settings::ConsoleSettings;
 
@@ -67,6 +68,8 @@ enum Inner {
     RoundOver(u64),
     /// What was made of a picture, for a terminal that can this.
     Made { shown: Box<Shown>, graphics: Graphics, tile: Result<Tile, String> },
+    /// A device that is looked at over SSH was heard of; the number is the look's.
+    Remote(u64, RemoteState),
     /// To be said in the footer.
     Said(String),
     /// To be copied by the terminal.
@@ -115,6 +118,8 @@ pub async fn run(client: OwnerClient, settings: ConsoleSettings, options: RunOpt
         is_making: false,
         next_ink: rand::random(),
         late: Late::default(),
+        remote: None,
+        looks: 0,
     };
     let ended = console.run(&client, signals, received, drawn, is_asked).await;
     drop(hook);
@@ -146,6 +151,9 @@ struct Console {
     is_making: bool,
     next_ink: u32,
     late: Late,
+    /// The device that is looked at over SSH, and how many were before it.
+    remote: Option<RemoteLook>,
+    looks: u64,
 }
 
 /// Whether the loop goes on.
@@ -320,6 +328,8 @@ impl Console {
                     self.app.view.pictures.take(&shown, tile);
                 }
             }
+            Inner::Remote(look, _) if look != self.looks || self.remote.is_none() => return true,
+            Inner::Remote(_, state) => panic::inside(|| self.app.hear_remote(state)),
             Inner::Said(text) => self.app.notify(&text),
             Inner::CopyByTerminal(text) => {
                 let characters = text.chars().count();
@@ -350,6 +360,7 @@ impl Console {
             Effect::Copy(text) => self.clipboard.copy(text, self.inner.clone()),
             Effect::Ask(request) => self.asker.once(self.app.up(), request),
             Effect::Write(item, format) => self.write(*item, format),
+            Effect::LookOverSsh(destination) => self.look_over_ssh(destination),
             Effect::Theme(name) => match setup::theme(&name, self.options.themes().as_deref(), self.depth) {
                 Ok(theme) => {
                     let graphics = *self.app.view.pictures.graphics();
@@ -362,6 +373,23 @@ impl Console {
             Effect::Goto(_) | Effect::Export(_) | Effect::Notify(_) | Effect::SwitchUnit(_) => {}
         }
         true
+    }
+
+    /// Looks at a device over SSH, or ends that.
+    fn look_over_ssh(&mut self, destination: Option<String>) {
+        self.looks += 1;
+        let config = self.settings.ssh_config.clone();
+        self.remote = destination.map(|destination| RemoteLook::begin(RemotePlace { destination, config }));
+        let Some(look) = &self.remote else { return };
+        let (mut state, inner, number) = (look.state(), self.inner.clone(), self.looks);
+        tokio::spawn(async move {
+            while state.changed().await.is_ok() {
+                let heard = state.borrow_and_update().clone();
+                if inner.send(Inner::Remote(number, heard)).is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Writes an export on a thread that may block, and says what came of it. A plan is asked for whole before.

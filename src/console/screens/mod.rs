@@ -32,6 +32,7 @@ use super::pictures::{Pictures, Shown};
 use super::theme::Theme;
 use super::units::Units;
 use crate::clock::ClockReading;
+use crate::owner::remote::RemoteState;
 use crate::owner::{Answer, AskError, Request, Snapshot};
 use crate::station::Variable;
 
@@ -257,6 +258,9 @@ pub enum Effect {
     Redraw,
     /// Turn the mouse on or off.
     Mouse(bool),
+    /// Look at this destination over SSH, instead of another one; end looking where absent. What is heard comes by
+    /// [`Screen::hear_remote`].
+    LookOverSsh(Option<String>),
     /// Show a variable in its next unit, on every screen.
     SwitchUnit(Variable),
     /// End the console.
@@ -282,6 +286,9 @@ pub trait Screen: Send {
     fn said(&mut self, _request: &Request, _answer: Result<&Answer, &AskError>) -> Option<String> {
         None
     }
+
+    /// Takes what was heard of a device over SSH.
+    fn hear_remote(&mut self, _state: RemoteState) {}
 
     /// Draws into `area`, which may be of any size, also empty.
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>);

@@ -82,6 +82,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{alone, whole};
+    use crate::owner::agent::Diagnosis;
     use crate::owner::agent::fixture::report;
     use crate::owner::log_buffer::LogLine;
 
@@ -91,8 +92,20 @@ mod tests {
 
     #[test]
     fn a_build_for_a_device_speaks_as_the_whole_does() {
-        let asked = [alone::Request::Agent, alone::Request::Logs { after: 7, limit: 50 }];
-        let same = [whole::Request::Agent, whole::Request::Logs { after: 7, limit: 50 }];
+        let asked = [
+            alone::Request::Agent,
+            alone::Request::Logs { after: 7, limit: 50 },
+            alone::Request::Diagnose { wait: true },
+            alone::Request::TestLink,
+            alone::Request::Preview { max_px: 64 },
+        ];
+        let same = [
+            whole::Request::Agent,
+            whole::Request::Logs { after: 7, limit: 50 },
+            whole::Request::Diagnose { wait: true },
+            whole::Request::TestLink,
+            whole::Request::Preview { max_px: 64 },
+        ];
         assert_eq!(asked.each_ref().map(json), same.each_ref().map(json));
         for (request, whole) in asked.iter().zip(&same) {
             assert_eq!(&serde_json::from_value::<alone::Request>(json(whole)).expect("understood"), request);
@@ -108,9 +121,30 @@ mod tests {
             message: "down".into(),
         };
         let report = Arc::new(report());
-        let answered =
-            [alone::Answer::Agent { report: report.clone() }, alone::Answer::Logs { lines: vec![line.clone()] }];
-        let same = [whole::Answer::Agent { report }, whole::Answer::Logs { lines: vec![line] }];
+        let diagnosis = Arc::new(Diagnosis {
+            at: line.at,
+            version: "0.1.0".into(),
+            environment: "roof".into(),
+            agent: Some(report.clone()),
+            machine: None,
+            findings: Vec::new(),
+            link_test: None,
+            errors: vec![line.clone()],
+        });
+        let answered = [
+            alone::Answer::Agent { report: report.clone() },
+            alone::Answer::Logs { lines: vec![line.clone()] },
+            alone::Answer::Diagnosis { diagnosis: diagnosis.clone() },
+            alone::Answer::LinkTest { test: None },
+            alone::Answer::Preview { picture: None },
+        ];
+        let same = [
+            whole::Answer::Agent { report },
+            whole::Answer::Logs { lines: vec![line] },
+            whole::Answer::Diagnosis { diagnosis },
+            whole::Answer::LinkTest { test: None },
+            whole::Answer::Preview { picture: None },
+        ];
         assert_eq!(answered.each_ref().map(json), same.each_ref().map(json));
         for (answer, whole) in answered.iter().zip(&same) {
             assert_eq!(&serde_json::from_value::<alone::Answer>(json(whole)).expect("understood"), answer);

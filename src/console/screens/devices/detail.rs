@@ -43,7 +43,8 @@ pub fn scrollable(row: Row<'_>, twin: Option<&HubTwin>, ctx: &Context<'_>) -> us
     facts(row, ctx).len() + twin.map(twin_lines).unwrap_or_default().len()
 }
 
-fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
+/// Facts one a line in a pane, their bars beneath them.
+pub fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
     // Wrapped first, so that what has no room can be counted.
     let room = usize::from(area.width.saturating_sub(LABEL + 5));
     let mut lines: Vec<(String, String, Style, Option<f64>)> = Vec::new();

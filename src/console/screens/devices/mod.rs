@@ -1,20 +1,24 @@
 //! Devices: the fleet, and what is known of the selected one.
 //!
-//! `fleet` – a row a device · `detail` – the selected one, with its twin · `dialog` – methods: asked, answered.
+//! `fleet` – a row a device · `detail` – the selected one, with its twin · `dialog` – methods: asked, answered ·
+//! `ssh` – a device looked at over SSH.
 
 mod detail;
 mod dialog;
 mod fleet;
+mod ssh;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
 use self::dialog::Open;
 pub(super) use self::dialog::call;
+use self::ssh::Ssh;
 use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::Exportable;
 use crate::console::widgets::table::Selection;
+use crate::owner::remote::RemoteState;
 use crate::owner::{Answer, AskError, Device, HubAnswer, HubAsk, HubDevice, HubTwin, Request};
 
 /// The methods that have keys.
@@ -38,6 +42,7 @@ pub struct Devices {
     registered: Vec<HubDevice>,
     twin: Option<HubTwin>,
     open: Option<Open>,
+    ssh: Option<Ssh>,
 }
 
 fn split(area: Rect, devices: usize) -> [Rect; 2] {
@@ -139,8 +144,17 @@ impl Screen for Devices {
             (self.open, outcome) = open.update(action);
             return outcome;
         }
+        if let Some(ssh) = self.ssh.take() {
+            let outcome;
+            (self.ssh, outcome) = ssh.update(action, ctx.area.height.saturating_sub(2));
+            return outcome;
+        }
         if METHODS.contains(&action) {
             return self.call(action, ctx);
+        }
+        if action == Action::LookOverSsh {
+            self.ssh = self.selected(ctx).map(|row| Ssh::ask(row.id()));
+            return Outcome::done();
         }
         if self.moved(action, ctx) { Outcome::done() } else { Outcome::Ignored }
     }
@@ -174,6 +188,15 @@ impl Screen for Devices {
         if let Some(open) = &self.open {
             open.render(buffer, area, ctx);
         }
+        if let Some(ssh) = &self.ssh {
+            ssh.render(buffer, area, ctx);
+        }
+    }
+
+    fn hear_remote(&mut self, state: RemoteState) {
+        if let Some(ssh) = &mut self.ssh {
+            ssh.hear(state);
+        }
     }
 
     fn exports(&self, ctx: &Context<'_>) -> Vec<Exportable> {
@@ -187,13 +210,16 @@ impl Screen for Devices {
     }
 
     fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
-        if self.open.is_some() {
+        if self.open.is_some() || self.ssh.is_some() {
             return vec![Action::Open, Action::Back];
         }
-        METHODS.into_iter().chain([Action::FocusNext, Action::Export]).collect()
+        METHODS.into_iter().chain([Action::LookOverSsh, Action::FocusNext, Action::Export]).collect()
     }
 
     fn disabled(&self, action: Action, ctx: &Context<'_>) -> Option<String> {
+        if action == Action::LookOverSsh && self.selected(ctx).is_none() {
+            return Some("no device is there to be looked at".to_owned());
+        }
         if !METHODS.contains(&action) {
             return None;
         }
@@ -219,11 +245,11 @@ impl Screen for Devices {
     }
 
     fn takes_text(&self) -> bool {
-        self.open.as_ref().is_some_and(Open::takes_text)
+        self.open.as_ref().is_some_and(Open::takes_text) || self.ssh.as_ref().is_some_and(Ssh::takes_text)
     }
 
     fn modal(&self) -> bool {
-        self.open.is_some()
+        self.open.is_some() || self.ssh.is_some()
     }
 }
 
