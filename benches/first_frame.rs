@@ -1,5 +1,5 @@
 //! Time from starting the program to its first frame on a terminal, on a fresh data folder and on one that is in
-//! use; and from the key that opens Plans to the first frame that shows a plan of 10,000 changes, made by Terraform.
+//! use; the same of `skydeck diag` beside a demo that runs; and from the key that opens Plans to the first frame that shows a plan of 10,000 changes, made by Terraform.
 //!
 //! `cargo bench --bench first_frame`; the figures are in `docs/src/performance.md`.
 
@@ -68,6 +68,16 @@ fn first_frame(folder: &Path) -> Duration {
     elapsed
 }
 
+/// Starts `skydeck diag` beside the demo in `folder`, and waits for what the agent says.
+fn first_diagnosis(folder: &Path) -> Duration {
+    let started = Instant::now();
+    let mut screen = Console::start(folder, &["diag"]);
+    screen.wait_for("skydeck diag  roof-01");
+    let elapsed = started.elapsed();
+    screen.end();
+    elapsed
+}
+
 /// A data folder whose demo has a plan of 10,000 changes, and the settings for it; none without Terraform.
 fn large_plan() -> Option<(tempfile::TempDir, String)> {
     let folder = tempfile::tempdir().expect("temporary folder");
@@ -112,6 +122,17 @@ fn benches(criterion: &mut Criterion) {
     let used = tempfile::tempdir().expect("temporary folder");
     first_frame(used.path());
     group.bench_function("used_folder", |b| b.iter_custom(|n| (0..n).map(|_| first_frame(used.path())).sum()));
+    let mut owner = Command::new(env!("CARGO_BIN_EXE_skydeck"))
+        .args(["run", "demo", "--data-dir", &used.path().to_string_lossy()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    // Its first line comes once it listens.
+    let mut said = std::io::BufReader::new(owner.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut said, &mut String::new()).expect("says something");
+    group.bench_function("diag", |b| b.iter_custom(|n| (0..n).map(|_| first_diagnosis(used.path())).sum()));
+    owner.kill().expect("killed");
+    owner.wait().expect("reaped");
     if let Some((folder, config)) = large_plan() {
         group.bench_function("plan_of_10000_changes", |b| {
             b.iter_custom(|n| (0..n).map(|_| plan_opens(folder.path(), &config)).sum());

@@ -172,10 +172,13 @@ fn tab_line(state: &State) -> Line<'static> {
 fn foot_line(state: &State, colors: Colors, width: u16) -> Line<'static> {
     let room = usize::from(width).saturating_sub(1);
     if let Some(words) = &state.failed {
-        return Line::styled(panes::fit(&format!(" {} {words}", sign(Lamp::Failed)), room), colors.lamp(Lamp::Failed));
+        return Line::styled(
+            format!(" {}", panes::fit(&format!("{} {words}", sign(Lamp::Failed)), room)),
+            colors.lamp(Lamp::Failed),
+        );
     }
     if let Some(words) = &state.said {
-        return Line::from(panes::fit(&format!(" {words}"), room));
+        return Line::from(format!(" {}", panes::fit(words, room)));
     }
     if let Some(seconds) = state.testing_s {
         return Line::from(format!(" trying the way to the hub, {seconds} s …"));

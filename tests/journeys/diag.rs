@@ -36,7 +36,7 @@ fn the_screen_shows_the_device_tries_its_link_and_writes_a_bundle() {
     for step in ["DNS", "TCP", "TLS", "clock", "credential", "sign-in", "publish"] {
         assert!(text.contains(step), "{step}: {text}");
     }
-    terminal.press("w", "is written; read it before you send it");
+    terminal.press("w", "; read it before you send");
     terminal.press("?", "draw everything anew");
     terminal.keys("x");
     terminal.wait_without("draw everything anew");
