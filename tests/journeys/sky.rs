@@ -108,19 +108,24 @@ impl Command {
     }
 }
 
-/// The commands in what was sent, the parts of one put together.
+/// The commands in what was sent, the parts of one put together; without one that isn't whole yet.
 fn kitty_commands(bytes: &[u8]) -> Vec<Command> {
     let text = String::from_utf8_lossy(bytes);
     let mut commands: Vec<Command> = Vec::new();
     let mut goes_on = false;
     for part in text.split("\x1b_G").skip(1) {
-        let body = part.split("\x1b\\").next().expect("an end");
+        let Some((body, _)) = part.split_once("\x1b\\") else {
+            break;
+        };
         let (keys, payload) = body.split_once(';').unwrap_or((body, ""));
         match commands.last_mut() {
             Some(last) if goes_on => last.payload.push_str(payload),
             _ => commands.push(Command { keys: keys.to_owned(), payload: payload.to_owned() }),
         }
         goes_on = keys.split(',').any(|pair| pair == "m=1");
+    }
+    if goes_on {
+        commands.pop();
     }
     commands
 }
