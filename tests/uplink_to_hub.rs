@@ -29,12 +29,20 @@ use tokio_util::sync::CancellationToken;
 
 #[path = "uplink_to_hub/asked.rs"]
 mod asked;
+#[path = "peers/azurite.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+mod azurite;
+#[path = "uplink_to_hub/azurite_store.rs"]
+mod azurite_store;
 #[path = "uplink_to_hub/limits.rs"]
 mod limits;
 #[path = "uplink_to_hub/pictures.rs"]
 mod pictures;
 #[path = "uplink_to_hub/plain_hub.rs"]
 mod plain_hub;
+#[path = "peers/proxy.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+mod proxy;
 #[path = "uplink_to_hub/ways.rs"]
 mod ways;
 

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::filter::Filter;
 use super::pictures::{Graphics, Pictures, Shown, Tile};
@@ -517,12 +518,22 @@ pub fn with_pictures<T>(
     pictures: &Pictures,
     then: impl FnOnce(&Context<'_>) -> T,
 ) -> T {
-    let theme = Theme::midnight();
+    with_theme(snapshot, (columns, rows), pictures, &Theme::midnight(), then)
+}
+
+/// The same, in a theme.
+pub fn with_theme<T>(
+    snapshot: &Snapshot,
+    (columns, rows): (u16, u16),
+    pictures: &Pictures,
+    theme: &Theme,
+    then: impl FnOnce(&Context<'_>) -> T,
+) -> T {
     let zone = TimeZone::get(&snapshot.time_zone).expect("a zone that is there");
     let filter = Filter::default();
     then(&Context {
         snapshot,
-        theme: &theme,
+        theme,
         zone: &zone,
         filter: &filter,
         area: Rect::new(0, 2, columns, rows.saturating_sub(3)),
@@ -560,6 +571,30 @@ pub fn text_of(buffer: &Buffer) -> String {
     (area.top()..area.bottom()).map(row).collect::<Vec<_>>().join("\n")
 }
 
+/// The cells' colours and attributes, a letter for each style in the order they come in, and what each stands for.
+pub fn styles_of(buffer: &Buffer) -> String {
+    let mut styles: Vec<Style> = Vec::new();
+    let area = buffer.area;
+    let mut rows = Vec::new();
+    for y in area.top()..area.bottom() {
+        let mut row = String::new();
+        for x in area.left()..area.right() {
+            let style = buffer[(x, y)].style();
+            let at = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
+                styles.push(style);
+                styles.len() - 1
+            });
+            row.push(char::from_u32(u32::try_from(at).expect("few") + 0x61).expect("a letter"));
+        }
+        rows.push(row);
+    }
+    let named = styles.iter().enumerate().map(|(at, style)| {
+        let letter = char::from_u32(u32::try_from(at).expect("few") + 0x61).expect("a letter");
+        format!("{letter}: {:?} on {:?} {:?}", style.fg, style.bg, style.add_modifier)
+    });
+    rows.into_iter().chain(named).collect::<Vec<_>>().join("\n")
+}
+
 /// A screen's body as text on a terminal of `columns` × `rows`, fed by the fixture.
 pub fn body(screen: &mut dyn Screen, snapshot: &Snapshot, columns: u16, rows: u16) -> String {
     text_of(&drawn(screen, snapshot, (columns, rows), Graphics::default()))
@@ -567,13 +602,24 @@ pub fn body(screen: &mut dyn Screen, snapshot: &Snapshot, columns: u16, rows: u1
 
 /// A screen's body with its pictures as a terminal with these graphics has them, fed by the fixture.
 pub fn drawn(screen: &mut dyn Screen, snapshot: &Snapshot, size: (u16, u16), graphics: Graphics) -> Buffer {
+    drawn_in(&Theme::midnight(), screen, snapshot, size, graphics)
+}
+
+/// The same, in a theme.
+pub fn drawn_in(
+    theme: &Theme,
+    screen: &mut dyn Screen,
+    snapshot: &Snapshot,
+    size: (u16, u16),
+    graphics: Graphics,
+) -> Buffer {
     let mut pictures = Pictures::new(graphics);
-    let shown = with_pictures(snapshot, size, &pictures, |ctx| {
+    let shown = with_theme(snapshot, size, &pictures, theme, |ctx| {
         feed(screen, ctx);
         screen.pictures(ctx)
     });
     make(&mut pictures, &shown);
-    with_pictures(snapshot, size, &pictures, |ctx| {
+    with_theme(snapshot, size, &pictures, theme, |ctx| {
         let mut buffer = Buffer::empty(ctx.area);
         screen.render(&mut buffer, ctx.area, ctx);
         pictures.placements(&mut buffer, &shown);

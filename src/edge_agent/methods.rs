@@ -166,8 +166,9 @@ impl Methods {
     }
 
     async fn capture(&self) -> Result<Answer, Answer> {
-        let none =
-            || Answer::new(404, "there is no camera; set camera.command, camera.folder or camera.url on the device");
+        let none = || {
+            Answer::new(404, "there is no camera; set camera.command, camera.device, camera.folder or camera.url on it")
+        };
         let camera = self.camera.as_ref().ok_or_else(none)?;
         let (reply, answered) = oneshot::channel();
         camera.send(CaptureAsk { reply: Some(reply) }).await.map_err(|_| none())?;

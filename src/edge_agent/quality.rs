@@ -6,12 +6,13 @@
 //! consistency); level 3, the comparison with neighbours, needs neighbours. A value bears the first flag that it gets.
 //!
 //! Defaults and rules: *Guidelines on quality control procedures for data from automatic weather stations* (WMO,
-//! CBS/OPAG-IOS/ET-AWS-3, Zahumenský 2004; taken over into WMO-No. 8, volume V, and WMO-No. 488). What it knows of before
-//! is lost at a restart: the first value is compared with nothing.
+//! CBS/OPAG-IOS/ET-AWS-3, Zahumenský 2004; taken over into WMO-No. 8, volume V, and WMO-No. 488). What it knows of the values
+//! before is kept with the measurements, so that a restart neither hides a step nor begins a standstill anew.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::nowcast::solar;
 use crate::settings::QualitySettings;
@@ -55,7 +56,7 @@ pub struct Quality {
     before: BTreeMap<Variable, Before>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Before {
     at: Timestamp,
     value: f64,
@@ -70,6 +71,19 @@ impl Quality {
     #[must_use]
     pub const fn new(limits: QualitySettings, latitude_deg: f64, longitude_deg: f64) -> Self {
         Self { limits, latitude_deg, longitude_deg, before: BTreeMap::new() }
+    }
+
+    /// The same, with what [`Self::kept`] of an earlier start has told; what can't be read is as nothing.
+    #[must_use]
+    pub fn resumed(self, kept: Option<&str>) -> Self {
+        let before = kept.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        Self { before, ..self }
+    }
+
+    /// What the next start has to know, as JSON: some 150 bytes a variable.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        serde_json::to_string(&self.before).unwrap_or_default()
     }
 
     /// Flags what is suspect in `measurement`. Where its time isn't known, the sun isn't asked.

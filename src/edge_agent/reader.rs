@@ -38,6 +38,7 @@ pub(super) const POSITION: &str = "source.position";
 const OPEN_BIN: &str = "means.open";
 const LAST_ISSUE: &str = "nowcast.last";
 const LAST_MEAN: &str = "means.last";
+const BEFORE: &str = "quality.before";
 
 /// The part of the agent that reads.
 pub(super) struct Reader {
@@ -92,6 +93,8 @@ impl Reader {
         let last_issue: Option<Timestamp> = outbox.state(LAST_ISSUE).await?.and_then(|text| text.parse().ok());
         let model = taught(&shared, &slot, last_mean).await?;
         let offset_ns = outbox.boot_offset(&shared.boot.boot_id).await?;
+        let quality = Quality::new(shared.quality.clone(), shared.station.latitude_deg, shared.station.longitude_deg);
+        let quality = quality.resumed(outbox.state(BEFORE).await?.as_deref());
         let reader = Self {
             keeper: Timekeeper::resume(offset_ns),
             unset_offset_ns: None,
@@ -102,7 +105,7 @@ impl Reader {
             last_mean,
             last_issue,
             pace: Pace::default(),
-            quality: Quality::new(shared.quality.clone(), shared.station.latitude_deg, shared.station.longitude_deg),
+            quality,
             source,
             trouble: None,
             paces_itself: false,
@@ -333,6 +336,7 @@ impl Reader {
     fn state(&self, position: Option<String>) -> Vec<(String, String)> {
         let mut state = vec![(OPEN_BIN.to_owned(), serde_json::to_string(&self.means).unwrap_or_default())];
         state.push((LAST_MEAN.to_owned(), self.last_mean.to_string()));
+        state.push((BEFORE.to_owned(), self.quality.kept()));
         state.extend(position.map(|position| (POSITION.to_owned(), position)));
         state.extend(self.last_issue.map(|at| (LAST_ISSUE.to_owned(), at.to_string())));
         state

@@ -150,7 +150,8 @@ impl KeptTwin {
             }
             let judged = judge(name, value).and_then(|accepted| match name.as_str() {
                 "captureEveryMin" if !abilities.camera => {
-                    Err("there is no camera; set camera.command, camera.folder or camera.url on the device".to_owned())
+                    Err("there is no camera; set camera.command, camera.device, camera.folder or camera.url on it"
+                        .to_owned())
                 }
                 "logFilter" if !abilities.log_filter => {
                     Err("this agent's log keeps the filter that it started with".to_owned())

@@ -94,6 +94,7 @@ pub const KEYS: &[Key] = &[
     key("agent.health_every_min", Takes::Whole(1, 1440)),
     key("agent.max_backoff_s", Takes::Whole(1, 3600)),
     key("camera.command", Takes::Text(is_line, "a program and its arguments, one of them {file}")),
+    key("camera.device", Takes::Path),
     key("camera.folder", Takes::Path),
     key("camera.url", Takes::Text(is_camera_url, CAMERA_URL)),
     key("camera.user", Takes::Text(is_user, "1 to 100 characters, none of them a colon or a control character")),

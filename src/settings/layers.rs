@@ -179,10 +179,10 @@ pub fn load(environment: &EnvironmentName, layers: &Layers) -> Result<Loaded, Se
         ));
     }
     let camera = &settings.camera;
-    if [camera.command.is_some(), camera.folder.is_some(), camera.url.is_some()].iter().filter(|set| **set).count() > 1
-    {
+    let named = [camera.command.is_some(), camera.device.is_some(), camera.folder.is_some(), camera.url.is_some()];
+    if named.iter().filter(|set| **set).count() > 1 {
         return Err(SettingsError::Together(
-            "more than one of camera.command, camera.folder and camera.url is set; a station has one camera: keep one",
+            "more than one of camera.command, camera.device, camera.folder and camera.url is set; a station has one camera: keep one",
         ));
     }
     // What is there isn't repeated: it is a secret.

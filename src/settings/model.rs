@@ -168,6 +168,8 @@ impl Default for AgentSettings {
 pub struct CameraSettings {
     /// A program and its arguments that takes one picture and writes it, a JPEG or PNG, to `{file}`.
     pub command: Option<String>,
+    /// A USB camera's device (V4L2), whose pictures one of the system's programs takes: `/dev/video0`.
+    pub device: Option<PathBuf>,
     /// A folder into which something else puts pictures; the newest whole one is taken.
     pub folder: Option<PathBuf>,
     /// Where a camera in the network answers a GET with one picture, `http` or `https`.
@@ -191,6 +193,7 @@ impl Default for CameraSettings {
     fn default() -> Self {
         Self {
             command: None,
+            device: None,
             folder: None,
             url: None,
             user: None,

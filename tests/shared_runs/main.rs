@@ -8,5 +8,7 @@ mod azure;
 mod azurite;
 mod folder;
 mod homes;
+#[path = "../peers/proxy.rs"]
+#[allow(dead_code, reason = "shared with the tests of uploads")]
 mod proxy;
 mod scenarios;

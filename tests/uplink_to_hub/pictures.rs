@@ -13,14 +13,14 @@ use skydeck::settings::{
 use super::ways::{certify, register, with_https};
 use super::*;
 
-struct RunningAgent {
-    handles: AgentHandles,
+pub(super) struct RunningAgent {
+    pub(super) handles: AgentHandles,
     shutdown: CancellationToken,
     task: JoinHandle<AgentEnd>,
 }
 
 impl RunningAgent {
-    async fn start(data: &Path, camera: String, link: UplinkSettings) -> Self {
+    pub(super) async fn start(data: &Path, camera: String, link: UplinkSettings) -> Self {
         let setup = AgentSetup {
             data,
             station: &StationSettings::default(),
@@ -42,13 +42,13 @@ impl RunningAgent {
         Self { handles, shutdown, task }
     }
 
-    async fn camera(&self, mut wanted: impl FnMut(&CameraReport) -> bool) {
+    pub(super) async fn camera(&self, mut wanted: impl FnMut(&CameraReport) -> bool) {
         let mut report = self.handles.report.clone();
         let seen = report.wait_for(|report| report.camera.as_ref().is_some_and(&mut wanted));
         tokio::time::timeout(SOON, seen).await.expect("in time").expect("running");
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.shutdown.cancel();
         let end = tokio::time::timeout(SOON, self.task).await.expect("ends in time").expect("ends well");
         assert_eq!(end, AgentEnd::Shutdown);
@@ -56,10 +56,19 @@ impl RunningAgent {
 }
 
 /// Has a picture taken through the hub; answers the name of its blob.
-async fn capture(hub: &RunningHub) -> String {
+pub(super) async fn capture(hub: &RunningHub) -> String {
     let answer = hub.hub.invoke(DEVICE, "capture", &serde_json::Value::Null, SOON, SOON).await.expect("answers");
     assert_eq!(answer.status, 200, "{}", answer.payload);
     answer.payload["blobName"].as_str().expect("a name").to_owned()
+}
+
+/// A picture of so many bytes, large enough for blocks: one with something behind its end.
+pub(super) fn jpeg_of_bytes(bytes: usize) -> Vec<u8> {
+    let pixels = (0..320u32 * 240).flat_map(|at| [(at % 320) as u8, (at / 320) as u8, 200]).collect();
+    let drawn = RgbPicture::new(320, 240, pixels).expect("fits");
+    let mut jpeg = encode::jpeg(&drawn, 80, None).expect("encodes");
+    jpeg.resize(bytes.max(jpeg.len()), 7);
+    jpeg
 }
 
 #[tokio::test]
@@ -69,10 +78,7 @@ async fn a_picture_lies_in_the_hubs_storage_by_key_by_certificate_and_after_a_42
     let https_port = with_https(&hub, folder.path()).await;
     let containers = Containers::open(&folder.path().join("containers")).expect("opens");
     let sky = folder.path().join("sky.jpg");
-    // Large enough for blocks: a picture with something behind its end.
-    let pixels = (0..320u32 * 240).flat_map(|at| [(at % 320) as u8, (at / 320) as u8, 200]).collect();
-    let drawn = RgbPicture::new(320, 240, pixels).expect("fits");
-    let bytes = [encode::jpeg(&drawn, 80, None).expect("encodes"), vec![7; 600_000]].concat();
+    let bytes = jpeg_of_bytes(600_000);
     std::fs::write(&sky, &bytes).expect("written");
     let camera = format!("cp {} {{file}}", sky.display());
     let mut names = Vec::new();

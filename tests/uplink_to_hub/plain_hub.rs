@@ -29,8 +29,8 @@ struct Seen {
     keep_alive_s: u16,
 }
 
-/// Serves so many connections. `acknowledges` so many messages of each, and then leaves the rest unanswered.
-async fn plain_hub(connections: usize, acknowledges: usize) -> PlainHub {
+/// A server's TLS with a certificate for 127.0.0.1 of its own, and that certificate, PEM.
+pub(super) fn certified() -> (rustls::ServerConfig, Vec<u8>) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
     let certificate = params.self_signed(&key).expect("a certificate");
@@ -40,6 +40,12 @@ async fn plain_hub(connections: usize, acknowledges: usize) -> PlainHub {
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key))
         .expect("a configuration");
+    (config, certificate.pem().into_bytes())
+}
+
+/// Serves so many connections. `acknowledges` so many messages of each, and then leaves the rest unanswered.
+async fn plain_hub(connections: usize, acknowledges: usize) -> PlainHub {
+    let (config, ca_pem) = certified();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("listens");
     let port = listener.local_addr().expect("an address").port();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -51,7 +57,7 @@ async fn plain_hub(connections: usize, acknowledges: usize) -> PlainHub {
         }
         seen
     });
-    PlainHub { port, ca_pem: certificate.pem().into_bytes(), served }
+    PlainHub { port, ca_pem, served }
 }
 
 async fn serve(mut stream: TlsStream<TcpStream>, acknowledges: usize) -> Seen {

@@ -3,6 +3,7 @@
 //! - `painter` – the thread that owns the terminal
 //! - `asker` – asks the owner for what the screens want
 //! - `input` – from what the terminal tells to actions
+//! - `late` – hears what the terminal answers later, and asks the one around tmux again
 //! - `clipboard` – the desktop's, or the terminal's own
 //! - `panic` – what a panic does to the terminal
 //! - `query` – asks the terminal what it can show pictures by
@@ -12,6 +13,7 @@
 mod asker;
 mod clipboard;
 mod input;
+mod late;
 mod painter;
 mod panic;
 mod query;
@@ -33,8 +35,9 @@ use tokio::time::Instant;
 
 use self::asker::Asker;
 use self::clipboard::Clipboard;
+use self::late::Late;
 use self::painter::{Paint, Painted, Painter};
-use self::query::{Heard, Late};
+use self::query::Heard;
 use self::signals::{Signals, Told};
 use super::app::App;
 use super::export;
@@ -210,6 +213,10 @@ impl Console {
                     self.ask();
                     true
                 }
+                () = sleep_until(self.late.due()) => {
+                    self.ask_around();
+                    true
+                }
                 () = sleep_until(self.asker.due()) => {
                     panic::inside(|| self.asker.ask_again(self.app.up(), self.app.wants()));
                     true
@@ -235,14 +242,19 @@ impl Console {
 
     /// The terminal has said what it can, or nothing; what was typed meanwhile is acted on.
     fn heard(&mut self, heard: Heard) -> GoesOn {
-        self.late = Late::new(!heard.complete);
-        let told = heard.told;
-        self.choose_graphics(told);
+        self.late = Late::new(heard.told, heard.complete, self.around.tmux, Instant::now());
+        self.choose_graphics(heard.told);
         // A terminal that doesn't know a question may have written it over the frame.
         self.shown = None;
         self.painter.order(Paint::Clear);
         self.changed = true;
         heard.typed.iter().all(|event| self.event(event))
+    }
+
+    /// Asks the terminal around tmux again.
+    fn ask_around(&mut self) {
+        self.late.ask(Instant::now());
+        self.painter.order(Paint::Ask(query::question_around()));
     }
 
     fn choose_graphics(&mut self, told: Abilities) {
@@ -254,7 +266,14 @@ impl Console {
     fn event(&mut self, event: &Event) -> GoesOn {
         self.app.tick(Timestamp::now());
         if self.late.is_answer(event) {
+            if let Some(told) = self.late.news() {
+                self.choose_graphics(told);
+                self.changed = true;
+            }
             return true;
+        }
+        if self.late.is_due_by_sign(Instant::now()) {
+            self.ask_around();
         }
         let mut goes_on = true;
         for action in input::actions(event, &self.app) {
@@ -276,6 +295,9 @@ impl Console {
         let graphics = *self.app.view.pictures.graphics();
         if let Some(cell) = pixels_of_a_cell() {
             self.app.view.pictures.set_graphics(Graphics { cell, ..graphics });
+        }
+        if self.late.is_due_by_sign(Instant::now()) {
+            self.ask_around();
         }
         self.changed = true;
         Ok(true)

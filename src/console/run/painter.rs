@@ -33,6 +33,8 @@ pub(super) enum Paint {
     Clear,
     /// Turn the mouse on or off.
     Mouse(bool),
+    /// Ask the terminal something; the answer comes among the keys.
+    Ask(String),
     /// Put text on the terminal's own clipboard (OSC 52).
     Clipboard(String),
     /// Give the terminal back, stop the process, and take the terminal again when it goes on.
@@ -146,6 +148,7 @@ fn paint(
                 mouse = on;
                 write(&mut screen, if on { MOUSE_ON } else { MOUSE_OFF })?;
             }
+            Paint::Ask(question) => write(&mut screen, question.as_bytes())?,
             Paint::Clipboard(text) => {
                 use base64::Engine as _;
                 let encoded = base64::engine::general_purpose::STANDARD.encode(text);

@@ -2,7 +2,7 @@
 //!
 //! The question goes out before the first frame, and the answers come in among what is typed: whatever is none of them is
 //! typed, and is acted on afterwards. A terminal that doesn't answer is waited for two seconds at most, while the first
-//! frame is shown; what it says later than that is left out of the keys ([`Late`]).
+//! frame is shown; what it says later than that is heard by [`Late`](super::late::Late).
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -18,8 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AROUND: Duration = Duration::from_secs(1);
 /// Bytes that an answer has at most: what is longer is none.
 const LONGEST: usize = 256;
-/// Keys that a late answer is taken for at most.
-const LATE_KEYS: u32 = 128;
 
 /// Kitty's graphics: one pixel, and the same deflated. Nothing is kept of either.
 const KITTY: &str =
@@ -33,8 +31,22 @@ pub(super) fn question(tmux: bool) -> String {
         // A terminal that doesn't know the first writes it on the screen; the frame comes over it.
         return format!("\x1b[H{KITTY}{REST}\x1b[H\x1b[2J");
     }
+    format!("{}{REST}", question_around())
+}
+
+/// The question that tmux passes through to the terminal around it.
+pub(super) fn question_around() -> String {
     let passed = format!("{KITTY}\x1b[16t\x1b[5n").replace('\x1b', "\x1b\x1b");
-    format!("\x1bPtmux;{passed}\x1b\\{REST}")
+    format!("\x1bPtmux;{passed}\x1b\\")
+}
+
+impl Abilities {
+    /// Takes what kitty's graphics answer, less its frame: `i=31;OK`, or why not.
+    pub(super) fn hear_kitty(&mut self, answer: &str) {
+        let is = |number: &str| answer.starts_with(&format!("i={number};OK"));
+        self.kitty |= is("31");
+        self.deflate |= is("32");
+    }
 }
 
 /// What was told, and what was typed meanwhile.
@@ -126,9 +138,7 @@ impl Listener {
     fn answer(&mut self, sequence: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(sequence) else { return false };
         if let Some(kitty) = text.strip_prefix("\x1b_G") {
-            let is = |number: &str| kitty.starts_with(&format!("i={number};OK"));
-            self.told.kitty |= is("31");
-            self.told.deflate |= is("32");
+            self.told.hear_kitty(kitty);
             return true;
         }
         let Some(rest) = text.strip_prefix("\x1b[") else { return false };
@@ -208,52 +218,6 @@ fn sequence_length(rest: &[u8]) -> usize {
     rest.iter().skip(1).position(|byte| (0x40..=0x7e).contains(byte)).map_or(rest.len(), |at| at + 2)
 }
 
-/// Leaves out of the keys what a terminal answers after nobody waits any more: kitty's answer would be taken for keys,
-/// from `Alt-_` and `G` to `Alt-\`.
-#[derive(Debug, Default)]
-pub(super) struct Late {
-    expected: bool,
-    inside: u32,
-}
-
-impl Late {
-    /// One that leaves out something where not everybody has answered.
-    pub const fn new(expected: bool) -> Self {
-        Self { expected, inside: 0 }
-    }
-
-    /// Whether the event is a part of an answer.
-    pub fn is_answer(&mut self, event: &Event) -> bool {
-        let Event::Key(KeyEvent { code, modifiers, .. }) = event else { return false };
-        let alt = modifiers.contains(KeyModifiers::ALT);
-        match (self.expected, self.inside, code) {
-            (false, ..) => false,
-            (_, 0, KeyCode::Char('_')) if alt => {
-                self.inside = 1;
-                true
-            }
-            (_, 0, _) => false,
-            (_, 1, KeyCode::Char('G')) => {
-                self.inside = 2;
-                true
-            }
-            // Somebody has pressed Alt-_, which is no key of ours.
-            (_, 1, _) => {
-                self.inside = 0;
-                false
-            }
-            (_, _, KeyCode::Char('\\')) if alt => {
-                self.inside = 0;
-                true
-            }
-            (_, inside, _) => {
-                self.inside = if inside < LATE_KEYS { inside + 1 } else { 0 };
-                true
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,20 +263,6 @@ mod tests {
             key(KeyCode::Esc, KeyModifiers::NONE),
         ];
         assert_eq!(keys(typed), expected);
-    }
-
-    #[test]
-    fn a_late_answer_is_no_key() {
-        let mut late = Late::new(true);
-        let mut key = |c, modifiers| late.is_answer(&Event::Key(KeyEvent::new(KeyCode::Char(c), modifiers)));
-        assert!(!key('q', KeyModifiers::NONE));
-        assert!(key('_', KeyModifiers::ALT));
-        for c in "Gi=31;OK".chars() {
-            assert!(key(c, KeyModifiers::NONE), "{c}");
-        }
-        assert!(key('\\', KeyModifiers::ALT));
-        assert!(!key('G', KeyModifiers::NONE));
-        assert!(key('_', KeyModifiers::ALT) && !key('q', KeyModifiers::NONE), "a key is swallowed at most");
     }
 
     #[test]

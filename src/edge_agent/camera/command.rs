@@ -37,6 +37,12 @@ impl Program {
         words(line).map(|words| Self { words })
     }
 
+    /// A program that was found, with its arguments, one of them with `{file}`.
+    pub fn found(program: &Path, arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let program = program.to_str()?.to_owned();
+        Some(Self { words: std::iter::once(program).chain(arguments).collect() })
+    }
+
     /// The program's name, printable.
     pub fn name(&self) -> String {
         printable(self.words.first().map_or("", String::as_str))
@@ -44,6 +50,10 @@ impl Program {
 
     /// Runs the program, without a shell.
     pub async fn take(&self, draft: &Path) -> Result<(), String> {
+        self.take_within(draft, TIMEOUT).await
+    }
+
+    async fn take_within(&self, draft: &Path, timeout: Duration) -> Result<(), String> {
         let file = draft.to_str().ok_or("the data folder's path isn't UTF-8; put it elsewhere")?;
         let mut words = self.words.iter().map(|word| word.replace(FILE, file));
         let program = words.next().ok_or("camera.command is empty")?;
@@ -66,7 +76,7 @@ impl Program {
             child.wait().await
         };
         let outcome = tokio::select! {
-            ended = tokio::time::timeout(TIMEOUT, run) => ended,
+            ended = tokio::time::timeout(timeout, run) => ended,
             () = outgrown(draft) => {
                 end_group(group);
                 return Err(format!("{shown} wrote more than {MAX_BYTES} bytes and was ended"));
@@ -75,7 +85,7 @@ impl Program {
         // What it left running is ended with it, and so is what took too long.
         end_group(group);
         let Ok(ended) = outcome else {
-            return Err(format!("{shown} took longer than {} s and was ended", TIMEOUT.as_secs()));
+            return Err(format!("{shown} took longer than {} s and was ended", timeout.as_secs()));
         };
         let status = ended.map_err(|error| format!("{shown}: {error}"))?;
         // What it started may have come to the bound, and it not know of it.
@@ -156,6 +166,23 @@ mod tests {
         let through = Program::new("sh -c 'yes >{file} & wait'").expect("a command");
         let words = through.take(&draft).await.expect_err("too much");
         assert_eq!(words, "sh wrote more than 33554432 bytes and was ended");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let draft = folder.path().join("draft");
+        // It writes down who it started, and waits for it for good.
+        let hanging = Program::new("sh -c 'sleep 1000 & echo $! >{file}; wait'").expect("a command");
+        let words = hanging.take_within(&draft, Duration::from_secs(2)).await.expect_err("hangs");
+        assert_eq!(words, "sh took longer than 2 s and was ended");
+        let started = std::fs::read_to_string(&draft).expect("written");
+        let started = started.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        // Killed with its group; whoever inherits it may not have looked yet.
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", started.as_raw_nonzero())).unwrap_or_default();
+        while state().rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z")) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

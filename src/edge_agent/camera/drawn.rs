@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use crate::edge_agent::sky::{Lens, Projection, SkyScene, cover_of_clearness, encode, render};
+use crate::edge_agent::sky::{Lens, Projection, SkyScene, cover_of_clearness, render_jpeg};
 use crate::station::StationMetadata;
 
 /// Pixels of a drawn picture: enough for the analysis, which looks at 512.
@@ -40,7 +40,6 @@ pub(super) fn draw(
         seed: u64::from(Offset::UTC.to_datetime(at).date().day_of_year().unsigned_abs()),
         lens,
     };
-    let jpeg =
-        encode::jpeg(&render(&scene, SIZE.0, SIZE.1).picture, QUALITY, None).map_err(|error| error.to_string())?;
+    let jpeg = render_jpeg(&scene, SIZE.0, SIZE.1, QUALITY).map_err(|error| error.to_string())?;
     std::fs::write(draft, jpeg).map_err(|error| format!("the drawn sky can't be written: {error}; check the disk"))
 }

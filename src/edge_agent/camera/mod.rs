@@ -1,12 +1,13 @@
 //! The camera: from a source to a picture in the spool, and what was seen on it.
 //!
-//! - [`source`]: which camera the settings name; [`command`], [`folder`], [`snapshot`], [`drawn`]: one a file
+//! - [`source`]: which camera the settings name; [`command`], [`device`], [`folder`], [`snapshot`], [`drawn`]: one a file
 //! - [`judge`]: decoded within limits, time and place written by [`exif`], analysed, made small
 //! - [`newest`]: the newest features, for measurements, and the light, for pictures
 //!
 //! A picture that can't be used is kept aside with its reason; the next goes on.
 
 mod command;
+mod device;
 mod drawn;
 mod exif;
 mod folder;
@@ -229,6 +230,7 @@ impl Camera {
     async fn take(&mut self, draft: &Path, moment: &mut Moment) -> Result<(), String> {
         match &self.source {
             CameraSource::Command(program) => program.take(draft).await,
+            CameraSource::Device(device) => device.take(draft).await,
             CameraSource::Url(snapshot) => snapshot.take(draft).await,
             CameraSource::Folder(path) => {
                 let found = folder::take(path, self.mark.as_deref(), draft).await?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::command::Program;
+use super::device::Device;
 use super::drawn;
 use super::snapshot::Snapshot;
 use crate::edge_agent::agent::AgentError;
@@ -18,6 +19,8 @@ const DRAWN_EVERY_MIN: u32 = 10;
 pub(in crate::edge_agent) enum CameraSource {
     /// A program.
     Command(Program),
+    /// A USB camera.
+    Device(Device),
     /// A folder.
     Folder(PathBuf),
     /// A camera in the network.
@@ -37,6 +40,12 @@ impl CameraSource {
         if let Some(line) = &settings.command {
             let program = Program::new(line).ok_or_else(|| AgentError::Camera(line.clone()))?;
             return Ok(Some(Self::Command(program)));
+        }
+        if let Some(path) = &settings.device {
+            let words = || {
+                format!("camera.device {} isn't a whole path; write /dev/video0", printable(&path.to_string_lossy()))
+            };
+            return Ok(Some(Self::Device(Device::new(path).ok_or_else(|| AgentError::Sky(words()))?)));
         }
         if let Some(folder) = &settings.folder {
             return Ok(Some(Self::Folder(folder.clone())));
@@ -59,6 +68,7 @@ impl CameraSource {
     pub fn words(&self) -> String {
         match self {
             Self::Command(program) => format!("command {}", program.name()),
+            Self::Device(device) => format!("device {}", device.name()),
             Self::Folder(folder) => format!("folder {}", printable(&folder.to_string_lossy())),
             Self::Url(snapshot) => format!("camera {}", snapshot.host()),
             Self::Drawn(_) => "rendered: a drawn sky".to_owned(),
@@ -88,6 +98,10 @@ mod tests {
         let program =
             open(CameraSettings { command: Some("shot -o {file}".into()), ..none() }, true).expect("a camera");
         assert_eq!((program.words().as_str(), program.own_every_min()), ("command shot", None));
+        let device = |path: &str| CameraSettings { device: Some(path.into()), ..none() };
+        assert_eq!(open(device("/dev/video0"), false).expect("a camera").words(), "device /dev/video0");
+        let words = CameraSource::new(&device("video0"), None, false).expect_err("half a path").to_string();
+        assert!(words.contains("camera.device video0 isn't a whole path"), "{words}");
         let (user, password) = (Some("ada".to_owned()), Some("file:/etc/skydeck/p".to_owned()));
         let url = Some("http://cam/s.jpg?pwd=x".to_owned());
         let camera = open(CameraSettings { url, user, password, ..none() }, false).expect("a camera");

@@ -161,6 +161,24 @@ fn what_contradicts_another_value_is_inconsistent() {
 }
 
 #[test]
+fn a_restart_hides_no_step_and_begins_no_standstill_anew() {
+    let mut first = quality();
+    for minute in 0..40 {
+        assert_eq!(flag(&mut first, at(12, 60 * minute), Temperature, 20.0), None, "{minute}");
+    }
+    let restarted = || quality().resumed(Some(&first.kept()));
+    assert_eq!(flag(&mut restarted(), at(12, 60 * 40), Temperature, 24.0), Some(Step));
+    assert_eq!(flag(&mut quality(), at(12, 60 * 40), Temperature, 24.0), None, "it wouldn't be known");
+    let mut still = restarted();
+    let flags: Vec<_> = (40..70).map(|minute| flag(&mut still, at(12, 60 * minute), Temperature, 20.0)).collect();
+    let expected = |minute: i64| (minute >= 60).then_some(Frozen);
+    assert_eq!(flags, (40..70).map(expected).collect::<Vec<_>>(), "of the hour 40 minutes were before");
+    for broken in ["", "{", "[]", r#"{"colour":1}"#] {
+        assert_eq!(flag(&mut quality().resumed(Some(broken)), at(12, 0), Temperature, 20.0), None, "{broken}");
+    }
+}
+
+#[test]
 fn a_recorded_series_is_not_asked_for_its_steps() {
     let mut quality = quality();
     for minute in 0..200 {

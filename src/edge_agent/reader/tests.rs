@@ -11,7 +11,7 @@ use super::super::twin::Effective;
 use super::*;
 use crate::clock::Clock;
 use crate::settings::{AgentSettings, CameraSettings, LinkSettings, StationSettings};
-use crate::station::{ClockFlag, ClockNote, MessageKind, Variable};
+use crate::station::{ClockFlag, ClockNote, MessageKind, QcFlag, Variable};
 
 const S: i64 = 1_000_000_000;
 
@@ -132,6 +132,27 @@ async fn what_is_read_before_the_clock_is_set_is_held_and_dated_then() {
     assert_eq!(all[0], (at("1970-01-01T01:00:00Z"), None));
     assert_eq!(all[4], (at("2026-06-01T11:59:00Z"), desk.note(240.0)));
     assert_eq!(all[5], (later.wall, None));
+}
+
+#[tokio::test]
+async fn a_step_across_a_restart_is_flagged() {
+    let mut desk = Desk::open(async |_| ()).await;
+    let first = moment("2026-06-01T12:00:00Z", 300);
+    desk.store(first, vec![item(first.wall, Stamped::Here)]).await;
+    let (_, asks) = mpsc::channel(1);
+    desk.reader = Reader::open(Arc::clone(&desk.shared), None, asks).await.expect("opens");
+    let next = moment("2026-06-01T12:01:00Z", 360);
+    let mut stepped = item(next.wall, Stamped::Here);
+    if let Ok(reading) = &mut stepped.outcome {
+        reading.values = vec![(Variable::Temperature, 24.5)];
+    }
+    desk.store(next, vec![stepped]).await;
+    let rows = desk.shared.outbox.peek(0, 10).await.expect("peeks");
+    let flagged = rows.iter().map(|row| match Message::from_json(row.body.as_bytes()).expect("a message") {
+        Message::WeatherMeasurement(measurement) => measurement.qc.get(&Variable::Temperature).copied(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(flagged.collect::<Vec<_>>(), [None, Some(QcFlag::Step)]);
 }
 
 #[tokio::test]

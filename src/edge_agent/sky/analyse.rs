@@ -243,18 +243,17 @@ impl<'a> Scene<'a> {
 
     /// The sky's colours in 32 × 32 parts, and how many jumps are between its pixels.
     fn observation(&self, usable: bool) -> Observation {
-        let width = self.grid.width() as usize;
-        let ratios: Vec<Option<f64>> = pixels(self.grid)
-            .enumerate()
-            .map(|(at, pixel)| (self.region.sky[at] && !is_white(pixel)).then(|| red_blue(pixel)))
-            .collect();
+        let (width, all) = (self.grid.width() as usize, self.region.sky.len());
+        let pixel = |at: usize| self.grid.pixel((at % width) as u32, (at / width) as u32);
+        // Asked twice rather than kept: a megabyte of them would be.
+        let ratio = |at: usize| Some(pixel(at)).filter(|pixel| self.region.sky[at] && !is_white(*pixel)).map(red_blue);
         let (mut pairs, mut jumps) = (0u32, 0u32);
-        for at in 0..ratios.len() {
+        for at in 0..all {
             // Around the sun a clear sky has steps too.
-            let here = ratios[at].filter(|_| self.is_sky(at));
-            let beside =
-                (at % width + 1 < width).then(|| at + 1).filter(|at| self.is_sky(*at)).and_then(|at| ratios[at]);
-            if let (Some(here), Some(beside)) = (here, beside) {
+            let known = |at: usize| ratio(at).filter(|_| self.is_sky(at));
+            if let (Some(here), Some(beside)) =
+                (known(at), Some(at + 1).filter(|_| at % width + 1 < width).and_then(known))
+            {
                 pairs += 1;
                 jumps += u32::from((here - beside).abs() > library::JUMP);
             }
@@ -265,8 +264,8 @@ impl<'a> Scene<'a> {
             for x in 0..side {
                 let (rows, columns) = (span(y, side, self.grid.height()), span(x, side, self.grid.width()));
                 let inside = rows.flat_map(|row| columns.clone().map(move |column| row * width + column));
-                let known: Vec<f64> = inside.filter_map(|at| ratios[at]).collect();
-                cells.push((!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64));
+                let (sum, count) = inside.filter_map(ratio).fold((0.0, 0u32), |(sum, n), ratio| (sum + ratio, n + 1));
+                cells.push((count > 0).then(|| sum / f64::from(count)));
             }
         }
         Observation::new(self.sun, &cells, f64::from(jumps) / f64::from(pairs.max(1)), usable && pairs > 0)

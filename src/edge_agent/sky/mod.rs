@@ -37,6 +37,6 @@ pub use library::{ClearSky, Learnt, LibraryError, Observation};
 pub use mask::{Cell, CloudMask, HorizonMask};
 pub use overlay::overlay;
 pub use picture::RgbPicture;
-pub use render::{Rendered, SkyScene, cover_of_clearness, render};
+pub use render::{Rendered, SkyScene, cover_of_clearness, render, render_jpeg};
 pub use rules::Rule;
 pub use setup::SkySetup;

@@ -56,14 +56,6 @@ impl RgbPicture {
         &self.pixels
     }
 
-    /// Changes a pixel; one outside the picture isn't.
-    pub(super) fn set(&mut self, x: u32, y: u32, color: [u8; 3]) {
-        if x < self.width && y < self.height {
-            let at = (y as usize * self.width as usize + x as usize) * 3;
-            self.pixels[at..at + 3].copy_from_slice(&color);
-        }
-    }
-
     /// Red, green and blue of a pixel; black outside the picture.
     #[must_use]
     pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {

@@ -9,6 +9,7 @@ mod label;
 use jiff::Timestamp;
 
 use self::clouds::Clouds;
+use super::encode::{self, EncodeError};
 use super::lens::{Direction, Lens, angle_deg, direction};
 use super::mask::Cell;
 use super::picture::RgbPicture;
@@ -19,6 +20,8 @@ const SUN_RADIUS_DEG: f64 = 2.0;
 /// A clear sky's R/B at the zenith and at the horizon.
 const ZENITH_RATIO: f64 = 0.50;
 const HORIZON_RATIO: f64 = 0.68;
+/// Pixels along the longer side, from which on not every one is looked at for how much of the sky is cloud.
+const SAMPLES_PX: u32 = 256;
 /// A cloud's R/B: a little blue, from the sky's own light.
 const CLOUD_RATIO: f64 = 0.95;
 
@@ -62,29 +65,61 @@ pub fn cover_of_clearness(clearness: f64) -> f64 {
     ((1.0 - clearness) / 0.75).clamp(0.0, 1.0).powf(1.0 / 3.4)
 }
 
-/// Draws a scene at `width` × `height`, each 16 to 4096 (a side outside is taken at its nearer end).
+/// Draws a scene at `width` × `height`, each 16 to 4096 (a side outside is taken at its nearer end), with what is on it.
 #[must_use]
 pub fn render(scene: &SkyScene, width: u32, height: u32) -> Rendered {
-    let (width, height) = (width.clamp(16, 4096), height.clamp(16, 4096));
-    let sun = solar::position(scene.at, scene.latitude_deg, scene.longitude_deg);
-    let directions: Vec<Option<Direction>> = (0..height)
-        .flat_map(|y| (0..width).map(move |x| [f64::from(x) + 0.5, f64::from(y) + 0.5]))
-        .map(|place| scene.lens.direction(place, f64::from(width), f64::from(height)))
-        .collect();
-    let clouds = Clouds::new(scene, &directions);
-    let light = Light::of(sun);
-    let mut truth = Vec::with_capacity(directions.len());
-    let mut picture = RgbPicture::drawn(width, height, |x, y| {
-        let (color, cell) = match directions[y as usize * width as usize + x as usize] {
-            Some(seen) if seen[2] > skyline(seen) => light.sky(seen, clouds.opacity(seen)),
-            Some(seen) if seen[2] > 0.0 => ([38, 36, 34], Cell::Outside),
-            _ => ([0; 3], Cell::Outside),
-        };
+    let drawing = Drawing::new(scene, width, height);
+    let mut truth = Vec::with_capacity(drawing.width as usize * drawing.height as usize);
+    let picture = RgbPicture::drawn(drawing.width, drawing.height, |x, y| {
+        let (color, cell) = drawing.at(x, y);
         truth.push(cell);
         color
     });
-    label::draw(&mut picture, &mut truth);
-    Rendered { picture, truth, sun }
+    Rendered { picture, truth, sun: drawing.light.sun }
+}
+
+/// The same scene as a JPEG of `quality` 1 to 100, drawn while it is encoded: no more than sixteen rows are held at once.
+pub fn render_jpeg(scene: &SkyScene, width: u32, height: u32, quality: u8) -> Result<Vec<u8>, EncodeError> {
+    let drawing = Drawing::new(scene, width, height);
+    encode::jpeg_of(drawing.width, drawing.height, quality, |x, y| drawing.at(x, y).0)
+}
+
+/// A scene at a size: what each of its pixels is.
+struct Drawing {
+    width: u32,
+    height: u32,
+    lens: Lens,
+    clouds: Clouds,
+    light: Light,
+}
+
+impl Drawing {
+    fn new(scene: &SkyScene, width: u32, height: u32) -> Self {
+        let (width, height) = (width.clamp(16, 4096), height.clamp(16, 4096));
+        let light = Light::of(solar::position(scene.at, scene.latitude_deg, scene.longitude_deg));
+        let apart = (width.max(height) / SAMPLES_PX).max(1) as usize;
+        let places = (0..height).step_by(apart).flat_map(|y| (0..width).step_by(apart).map(move |x| (x, y)));
+        let seen = places.filter_map(|(x, y)| seen(&scene.lens, (x, y), (width, height)));
+        let clouds = Clouds::new(scene, seen.filter(|seen| seen[2] > skyline(*seen)));
+        Self { width, height, lens: scene.lens, clouds, light }
+    }
+
+    /// The colour of a pixel, and what it is.
+    fn at(&self, x: u32, y: u32) -> ([u8; 3], Cell) {
+        if let Some(color) = label::at((x, y), (self.width, self.height)) {
+            return (color, Cell::Outside);
+        }
+        match seen(&self.lens, (x, y), (self.width, self.height)) {
+            Some(seen) if seen[2] > skyline(seen) => self.light.sky(seen, self.clouds.opacity(seen)),
+            Some(seen) if seen[2] > 0.0 => ([38, 36, 34], Cell::Outside),
+            _ => ([0; 3], Cell::Outside),
+        }
+    }
+}
+
+/// The direction of a pixel.
+fn seen(lens: &Lens, (x, y): (u32, u32), (width, height): (u32, u32)) -> Option<Direction> {
+    lens.direction([f64::from(x) + 0.5, f64::from(y) + 0.5], f64::from(width), f64::from(height))
 }
 
 impl Rendered {

@@ -252,7 +252,10 @@ fn model(report: &AgentReport) -> Fact {
 
 fn pictures(camera: Option<&CameraReport>) -> Fact {
     let Some(camera) = camera else {
-        return Fact::plain("pictures", "no camera: none of camera.command, camera.folder and camera.url is set");
+        return Fact::plain(
+            "pictures",
+            "no camera: none of camera.command, camera.device, camera.folder and camera.url is set",
+        );
     };
     let newest = camera.last_taken_at.map(|at| format!(", the newest {}", minute(at))).unwrap_or_default();
     let source = if camera.source.is_empty() { String::new() } else { format!("{}: ", camera.source) };

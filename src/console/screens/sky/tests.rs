@@ -4,10 +4,10 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::console::fixture::{
-    answer, body, drawn, empty_snapshot, feed, snapshot, text_of, with_context, with_pictures,
+    answer, body, drawn, drawn_in, empty_snapshot, feed, snapshot, styles_of, text_of, with_context, with_pictures,
 };
 use crate::console::pictures::{Graphics, Pictures, Way};
-use crate::console::theme::ColorDepth;
+use crate::console::theme::{ColorDepth, Theme};
 use crate::owner::{AgentReport, Snapshot};
 
 /// The fixture's state with the screen fed, on 100×30.
@@ -32,6 +32,15 @@ fn without_colours_it_is_shades_and_words() {
     let plain = Graphics::cells(ColorDepth::None, false);
     let buffer = drawn(&mut Sky::default(), &snapshot(), (100, 30), plain);
     insta::assert_snapshot!("sky_shades", text_of(&buffer));
+}
+
+#[test]
+fn in_a_light_theme_what_is_dark_is_ink() {
+    let daylight = Theme::load("daylight", None, ColorDepth::True).expect("it is carried");
+    // In shades: half blocks have more colours than a snapshot can name.
+    let shades = Graphics::cells(ColorDepth::None, daylight.light);
+    let buffer = drawn_in(&daylight, &mut Sky::default(), &snapshot(), (100, 30), shades);
+    insta::assert_snapshot!("sky_daylight", format!("{}\n{}", text_of(&buffer), styles_of(&buffer)));
 }
 
 #[test]

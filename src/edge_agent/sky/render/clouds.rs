@@ -9,6 +9,8 @@ const OCTAVES: u32 = 5;
 /// Width of a cloud's edge, in the noise's spread.
 const EDGE: f64 = 0.015;
 
+/// Bins of the noise's histogram: far finer than a cloud's edge.
+const BINS: usize = 1 << 13;
 /// Minutes that a threshold is kept: the clouds drift and neither grow nor shrink.
 const KEPT_MIN: f64 = 15.0;
 
@@ -22,8 +24,8 @@ pub(super) struct Clouds {
 
 impl Clouds {
     /// The field of a scene, its threshold set so that at the beginning of its quarter of an hour the scene's share of the
-    /// `directions` is cloud.
-    pub fn new(scene: &SkyScene, directions: &[Option<Direction>]) -> Self {
+    /// `sky`'s directions is cloud.
+    pub fn new(scene: &SkyScene, sky: impl Iterator<Item = Direction>) -> Self {
         let minutes = scene.at.as_millisecond() as f64 / 60_000.0;
         let (sin, cos) = scene.drift_to_deg.to_radians().sin_cos();
         let drifted = |minutes: f64| {
@@ -35,13 +37,7 @@ impl Clouds {
         clouds.threshold = match scene.cover {
             cover if cover <= 0.0 => f64::INFINITY,
             cover if cover >= 1.0 => f64::NEG_INFINITY,
-            cover => {
-                let sky = directions.iter().flatten().filter(|seen| seen[2] > super::skyline(**seen));
-                let mut values: Vec<f64> = sky.map(|seen| clouds.noise(*seen)).collect();
-                values.sort_unstable_by(f64::total_cmp);
-                let at = ((1.0 - cover) * values.len() as f64) as usize;
-                values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
-            }
+            cover => Histogram::of(sky.map(|seen| clouds.noise(seen))).above(cover),
         };
         clouds.drifted = drifted(minutes);
         clouds
@@ -64,6 +60,34 @@ impl Clouds {
             value_noise(east * scale, north * scale, self.seed.wrapping_add(u64::from(octave))) / f64::from(1 << octave)
         };
         (0..OCTAVES).map(octave).sum::<f64>() / 2.0
+    }
+}
+
+/// How many values of 0 to 1 fall where.
+struct Histogram {
+    counts: Vec<u32>,
+    all: u32,
+}
+
+impl Histogram {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let (mut counts, mut all) = (vec![0; BINS], 0);
+        for value in values {
+            counts[((value * BINS as f64) as usize).min(BINS - 1)] += 1;
+            all += 1;
+        }
+        Self { counts, all }
+    }
+
+    /// The value that a share of the values is at or above, to a bin.
+    fn above(&self, share: f64) -> f64 {
+        let mut left = (share * f64::from(self.all)) as u32;
+        let bin = self.counts.iter().enumerate().rev().find(|(_, count)| {
+            let is_here = left < **count;
+            left = left.saturating_sub(**count);
+            is_here
+        });
+        bin.map_or(f64::INFINITY, |(bin, _)| bin as f64 / BINS as f64)
     }
 }
 

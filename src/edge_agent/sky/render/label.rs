@@ -1,8 +1,5 @@
 //! The word RENDERED, in pixels.
 
-use super::super::mask::Cell;
-use super::super::picture::RgbPicture;
-
 const WORD: &str = "RENDERED";
 const ROWS: u32 = 7;
 const COLUMNS: u32 = 5;
@@ -26,18 +23,12 @@ fn is_lit(column: u32, row: u32) -> bool {
     within < COLUMNS && row < ROWS && bits[row as usize] >> (COLUMNS - 1 - within) & 1 == 1
 }
 
-/// Writes the word into the bottom left corner, white on black, some quarter of the width wide.
-pub(super) fn draw(picture: &mut RgbPicture, truth: &mut [Cell]) {
+/// The word's colour at a pixel of a picture of a size, and `None` beside it: it stands in the bottom left corner, white
+/// on black, some quarter of the width wide.
+pub(super) fn at((x, y): (u32, u32), (width, height): (u32, u32)) -> Option<[u8; 3]> {
     let (columns, rows) = (WORD.len() as u32 * (COLUMNS + 1) + 1, ROWS + 2);
-    let scale = (picture.width() / (4 * columns)).max(1);
-    let top = picture.height().saturating_sub(rows * scale);
-    for y in top..picture.height() {
-        for x in 0..(columns * scale).min(picture.width()) {
-            let lit = is_lit(x / scale, (y - top) / scale);
-            picture.set(x, y, if lit { [255; 3] } else { [0; 3] });
-            if let Some(cell) = truth.get_mut((y * picture.width() + x) as usize) {
-                *cell = Cell::Outside;
-            }
-        }
-    }
+    let scale = (width / (4 * columns)).max(1);
+    let row = y.checked_sub(height.saturating_sub(rows * scale))?;
+    let is_lit = || if is_lit(x / scale, row / scale) { [255; 3] } else { [0; 3] };
+    (x < columns * scale).then(is_lit)
 }

@@ -198,6 +198,25 @@ fn a_cloudy_sky_teaches_nothing() {
 }
 
 #[test]
+fn a_sky_drawn_while_it_is_encoded_is_the_sky_that_is_drawn_first() {
+    for (width, height) in [(640, 480), (101, 77)] {
+        let scene = scene(NOON, 0.6, 3, FISHEYE);
+        let encoded = encode::jpeg(&render(&scene, width, height).picture, 75, None).expect("encoded");
+        assert!(render_jpeg(&scene, width, height, 75).expect("encoded") == encoded, "{width} × {height}");
+    }
+}
+
+#[test]
+fn as_much_is_cloud_as_was_asked_for() {
+    // At the beginning of a quarter of an hour, of the sky without the sun's disc.
+    for (size, cover) in [((640, 480), 0.25), ((640, 480), 0.75), ((160, 120), 0.5)] {
+        let drawn = render(&scene("2016-06-09T11:30:00Z", cover, 5, FISHEYE), size.0, size.1);
+        let found = drawn.cover().expect("sky");
+        assert!((found - cover).abs() < 0.02, "{found}, not {cover}");
+    }
+}
+
+#[test]
 fn a_drawn_sky_is_the_same_each_time_and_says_that_it_is_drawn() {
     let one = scene(NOON, 0.4, 8, FISHEYE);
     let drawn = render(&one, 640, 480);
