@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::edge_agent::report::AgentReport;
 use crate::owner::hub::{HubAnswer, HubAsk};
 use crate::owner::log_buffer::LogLine;
+use crate::owner::models::{ModelAnswer, ModelAsk};
 use crate::owner::views::{
     CloudCover, Extremes, LoadedFile, NowcastView, PictureView, ReceivedMessage, Series, ShownPicture, Trace,
 };
@@ -297,6 +298,8 @@ pub enum Request {
     },
     /// Something of the environment's local hub.
     Hub(HubAsk),
+    /// Something of the environment's models.
+    Models(ModelAsk),
     /// How the agent of this process stands.
     Agent,
 }
@@ -306,6 +309,9 @@ impl Request {
     #[must_use]
     pub const fn is_command(&self) -> bool {
         if let Self::Hub(ask) = self {
+            return ask.is_command();
+        }
+        if let Self::Models(ask) = self {
             return ask.is_command();
         }
         matches!(
@@ -444,6 +450,8 @@ pub enum Answer {
     },
     /// To [`Request::Hub`].
     Hub(HubAnswer),
+    /// To [`Request::Models`].
+    Models(ModelAnswer),
     /// To [`Request::Agent`].
     Agent {
         /// What it says of itself.
