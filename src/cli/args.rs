@@ -7,6 +7,8 @@ mod diag;
 mod exits;
 #[cfg(feature = "local")]
 mod hub;
+#[cfg(feature = "local")]
+mod nowcast;
 #[cfg(feature = "_ground")]
 mod plans;
 #[cfg(feature = "_ground")]
@@ -30,6 +32,8 @@ pub use diag::{Diag, DiagAction};
 pub use exits::EXIT_CODES;
 #[cfg(feature = "local")]
 pub use hub::{FaultCommand, HubCommand};
+#[cfg(feature = "local")]
+pub use nowcast::Nowcast;
 #[cfg(feature = "_ground")]
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 #[cfg(feature = "_ground")]
@@ -299,6 +303,10 @@ pub enum Command {
     /// For demo and local, while somebody runs them.
     #[command(subcommand)]
     Hub(HubCommand),
+    #[cfg(feature = "local")]
+    /// Models of nowcasts: packages, and which of them devices have at work
+    #[command(subcommand)]
+    Nowcast(Nowcast),
     #[cfg(feature = "local")]
     /// Set the replay's speed while it runs
     #[command(after_help = "Examples:\n  skydeck speed 1\n  skydeck speed 600")]

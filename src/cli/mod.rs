@@ -31,6 +31,8 @@ mod info;
 #[cfg(any(feature = "agent", feature = "local"))]
 mod logging;
 mod man;
+#[cfg(feature = "local")]
+mod nowcast;
 mod output;
 #[cfg(feature = "_ground")]
 mod plans;
@@ -168,6 +170,8 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
         #[cfg(feature = "local")]
         Command::Hub(command) => block_on(hub::run(&context()?, command)),
+        #[cfg(feature = "local")]
+        Command::Nowcast(command) => block_on(nowcast::run(&context()?, command)),
         #[cfg(feature = "local")]
         Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
         #[cfg(feature = "local")]

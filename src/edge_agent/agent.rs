@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -24,6 +25,7 @@ use super::report::{AgentReport, AgentStatus};
 use super::sensors::{SensorError, SensorSource, Source};
 use super::shared::{Host, Parts, Shared};
 use super::sky::SkySetup;
+use super::slot::{Deployer, Loader, Store};
 use super::spool::Spool;
 use super::timekeeping::MachineClock;
 use super::twin::Effective;
@@ -35,7 +37,8 @@ use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::settings::sensors::model::SensorSettings;
 use crate::settings::{
-    AgentSettings, CameraSettings, LinkSettings, QualitySettings, SkySettings, SourceSettings, StationSettings,
+    AgentSettings, CameraSettings, LinkSettings, ModelSettings, QualitySettings, SkySettings, SourceSettings,
+    StationSettings,
 };
 
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
@@ -56,6 +59,12 @@ pub enum AgentError {
          `rpicam-jpeg -n -o {{file}}`"
     )]
     Camera(String),
+    /// The model can't begin.
+    #[error("model: {0}; start the agent again")]
+    Model(String),
+    /// It has no thread.
+    #[error("model: no thread: {0}; end something else and start the agent again")]
+    Thread(std::io::Error),
     /// What is known of the camera and its sky doesn't hold.
     #[error("{0}")]
     Sky(String),
@@ -88,6 +97,8 @@ pub struct AgentSetup<'a> {
     pub camera: &'a CameraSettings,
     /// How it sees the sky.
     pub sky: &'a SkySettings,
+    /// The model slot.
+    pub model: &'a ModelSettings,
     /// The link, for the values that the twin may overrule.
     pub link: &'a LinkSettings,
     /// The log's filter that the process started with.
@@ -151,6 +162,10 @@ impl Agent {
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         let outbox = Outbox::open(&folder.join("outbox.db"), setup.agent.outbox_max_rows)?;
         let history = History::open(&folder.join("history.db"))?;
+        let models = folder.join("models");
+        let store = Store::open(models.clone(), usize::from(setup.model.keep)).map_err(|error| failed(&models, error))?;
+        let trusted_keys = setup.model.trusted_keys.clone();
+        let loader = Loader { store, trusted_keys, station: setup.station.metadata() };
         let (source, clock) = open_source(setup.source, setup.sensors, &outbox, &folder, setup.not_before).await?;
         let machine = MachineClock::new();
         let boot = outbox.enter_boot(machine.boot_id()).await?;
@@ -183,6 +198,8 @@ impl Agent {
             quality: setup.quality.clone(),
             has_camera: camera.is_some(),
             history,
+            loader,
+            max_run: Duration::from_secs(u64::from(setup.model.max_run_s)),
             machine,
             boot,
             clock: clock.clone(),
@@ -272,7 +289,8 @@ impl Agent {
                 opened.await?.0
             }
         };
-        let (slot, slot_asks) = mpsc::channel(4);
+        let (slot, orders) = mpsc::channel(4);
+        let (asks, slot_asks) = mpsc::channel(4);
         let reader = Reader::open(Arc::clone(&shared), source, slot_asks).await?;
         let (captures, capture_asks) = mpsc::channel(4);
         let methods =
@@ -296,6 +314,7 @@ impl Agent {
                 shutdown: link_ends.clone(),
             })
         });
+        let deployer = Deployer { shared: Arc::clone(&shared), asks, link: link.as_ref().map(watch::Sender::subscribe) };
         let camera = match &self.camera {
             None => None,
             Some((source, sky, spool)) => {
@@ -315,6 +334,7 @@ impl Agent {
         let parts = async {
             tokio::join!(
                 reader.run(ledger),
+                deployer.run(orders),
                 health::run(Arc::clone(&shared)),
                 pictures,
                 requests::serve(methods, asked, restart.clone()),

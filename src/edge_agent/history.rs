@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use crate::database::{Database, DatabaseError, Migration};
-use crate::nowcast::{Mean, Model};
+use crate::nowcast::Mean;
 
 /// Means kept: 30 days.
 const KEPT: i64 = 30 * 144;
@@ -44,8 +44,8 @@ impl History {
             .await
     }
 
-    /// Shows `model` every mean kept that ends at or before `until`.
-    pub async fn teach(&self, model: &mut Model, until: Timestamp) -> Result<(), DatabaseError> {
+    /// Every mean kept that ends at or before `until`, in order of time.
+    pub async fn means(&self, until: Timestamp) -> Result<Vec<Mean>, DatabaseError> {
         let rows: Vec<(i64, String)> = self
             .0
             .read(move |connection| {
@@ -55,12 +55,10 @@ impl History {
                 rows.collect()
             })
             .await?;
-        for (ends_at, values) in rows {
-            if let (Ok(ends_at), Ok(values)) = (Timestamp::from_second(ends_at), serde_json::from_str(&values)) {
-                model.observe(&Mean { ends_at, values });
-            }
-        }
-        Ok(())
+        let mean = |(ends_at, values): (i64, String)| {
+            Some(Mean { ends_at: Timestamp::from_second(ends_at).ok()?, values: serde_json::from_str(&values).ok()? })
+        };
+        Ok(rows.into_iter().filter_map(mean).collect())
     }
 
     /// Forgets the means that end after `at`: made while the clock was ahead.

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::camera::CaptureAsk;
 use super::report::MethodReport;
 use super::shared::Shared;
-use super::slot::{SlotAsk, SlotChange};
+use super::slot::{Order, Wish};
 use super::twin;
 use super::uplink::control::MethodReply;
 use crate::station::Message;
@@ -65,7 +65,7 @@ impl From<Answer> for MethodReply {
 #[derive(Clone)]
 pub(super) struct Methods {
     pub shared: Arc<Shared>,
-    pub slot: mpsc::Sender<SlotAsk>,
+    pub slot: mpsc::Sender<Order>,
     /// Absent without a camera.
     pub camera: Option<mpsc::Sender<CaptureAsk>>,
 }
@@ -99,12 +99,6 @@ impl Default for Flush {
     fn default() -> Self {
         Self { timeout_s: FLUSH_S }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeployModel {
-    model: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -152,12 +146,12 @@ impl Methods {
                 Ok(asked) => self.flush(asked).await,
                 Err(answer) => Err(answer),
             },
-            "deploy_model" => match read::<DeployModel>(payload) {
-                Ok(asked) => self.change_slot(SlotChange::Deploy(asked.model)).await,
+            "deploy_model" => match Wish::read(payload) {
+                Ok(wish) => self.order(wish).await,
                 Err(answer) => Err(answer),
             },
             "rollback_model" => match read::<Nothing>(payload) {
-                Ok(_) => self.change_slot(SlotChange::Rollback).await,
+                Ok(_) => self.order(Wish::Rollback).await,
                 Err(answer) => Err(answer),
             },
             other => Err(Answer::new(501, format!("no method {:?}; there are {}", printable(other), NAMES.join(", ")))),
@@ -258,11 +252,10 @@ impl Methods {
         Ok(Answer::ok(json!({ "left": left, "held": outbox.status().borrow().held })))
     }
 
-    async fn change_slot(&self, change: SlotChange) -> Result<Answer, Answer> {
-        let ended = || Answer::new(500, "the agent is ending");
+    async fn order(&self, wish: Wish) -> Result<Answer, Answer> {
         let (reply, answered) = oneshot::channel();
-        self.slot.send(SlotAsk { change, reply }).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())
+        self.slot.send(Order { wish, reply }).await.map_err(|_| Answer::new(500, "the agent is ending"))?;
+        answered.await.map_err(|_| Answer::new(409, "another model was asked for before this one was put to work"))
     }
 }
 

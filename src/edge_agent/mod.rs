@@ -7,7 +7,8 @@
 //! - [`uplink`]: the IoT Hub device client that drains it
 //! - [`link_test`]: the way to the hub, tried on request
 //! - [`timekeeping`], `redating`: the machine's clock, and what is measured before it is set
-//! - [`history`]: ten-minute means of the last weeks, from which the model is rebuilt; `slot`: which model it is
+//! - [`history`]: ten-minute means of the last weeks, from which a model is rebuilt; `slot`: which model it is, how another
+//!   one comes into it
 //! - `health`: the device's own figures
 //! - [`twin`], [`methods`], `received`, `requests`: what the hub wants
 //! - `camera`: pictures from their source into the `spool`; `upload`, `files`: from there into the hub's storage; [`sky`]:

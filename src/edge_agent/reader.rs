@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::agent::AgentError;
 use super::camera::features_last;
-use super::methods::Answer;
 use super::outbox::Dated;
 use super::pace::{Pace, Taken};
 use super::quality::{self, Quality, Timed};
@@ -21,11 +20,13 @@ use super::timekeeping::{Moment, Timekeeper};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::clock::wall::SetAlarm;
 use crate::database::DatabaseError;
-use crate::nowcast::{Mean, Model, TenMinuteMeans};
-use crate::station::{Message, MessageId, Prediction, Reading, SCHEMA_VERSION, WeatherMeasurement};
+use crate::nowcast::{Mean, TenMinuteMeans};
+use crate::station::{Message, MessageId, Reading, WeatherMeasurement};
 use clock::Dating;
+use model::{AtWork, Word};
 
 mod clock;
+mod model;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,8 @@ const TELL_SENSORS: Duration = Duration::from_secs(60);
 pub(super) const POSITION: &str = "source.position";
 const OPEN_BIN: &str = "means.open";
 const LAST_ISSUE: &str = "nowcast.last";
+/// Issue time of a nowcast whose readings are durable and that isn't there yet; empty without one.
+const DUE: &str = "nowcast.due";
 const LAST_MEAN: &str = "means.last";
 const BEFORE: &str = "quality.before";
 
@@ -55,7 +58,7 @@ pub(super) struct Reader {
     unset_offset_ns: Option<i64>,
     slot: Slot,
     asks: mpsc::Receiver<SlotAsk>,
-    model: Model,
+    at_work: AtWork,
     means: TenMinuteMeans,
     /// End of the newest mean the model has seen.
     last_mean: Timestamp,
@@ -83,7 +86,7 @@ impl Reader {
         asks: mpsc::Receiver<SlotAsk>,
     ) -> Result<Self, AgentError> {
         let outbox = &shared.outbox;
-        let slot = Slot::read(outbox.state(SLOT).await?.as_deref());
+        let kept = Slot::read(outbox.state(SLOT).await?.as_deref());
         let known = outbox.state(LAST_MEAN).await?.and_then(|text| text.parse().ok());
         // Without a note: an outbox of before, whose history counts, or a first start that was cut short. Means of later
         // readings may be in the history: stored just before a crash, they come again with their readings.
@@ -91,16 +94,19 @@ impl Reader {
         let last_mean = known.unwrap_or(if has_begun { Timestamp::MAX } else { Timestamp::MIN });
         let means = outbox.state(OPEN_BIN).await?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let last_issue: Option<Timestamp> = outbox.state(LAST_ISSUE).await?.and_then(|text| text.parse().ok());
-        let model = taught(&shared, &slot, last_mean).await?;
+        let due: Option<Timestamp> = outbox.state(DUE).await?.and_then(|text| text.parse().ok());
+        let mut slot = kept.clone();
+        let blank = model::first(&shared.loader, &mut slot, shared.clock.now()).await;
+        let at_work = AtWork::new(blank).map_err(AgentError::Thread)?;
         let offset_ns = outbox.boot_offset(&shared.boot.boot_id).await?;
         let quality = Quality::new(shared.quality.clone(), shared.station.latitude_deg, shared.station.longitude_deg);
         let quality = quality.resumed(outbox.state(BEFORE).await?.as_deref());
-        let reader = Self {
+        let mut reader = Self {
             keeper: Timekeeper::resume(offset_ns),
             unset_offset_ns: None,
             slot,
             asks,
-            model,
+            at_work,
             means,
             last_mean,
             last_issue,
@@ -112,7 +118,13 @@ impl Reader {
             told_sensors: None,
             shared,
         };
-        reader.say_slot();
+        reader.begin_anew().await.map_err(AgentError::Model)?;
+        if reader.slot == kept {
+            reader.say_slot();
+        } else {
+            reader.keep_slot(reader.slot.clone()).await;
+        }
+        reader.catch_up(due);
         reader.shared.status.send_modify(|status| status.last_issue_at = last_issue);
         if reader.shared.is_wall {
             reader.give_up_earlier_boots().await?;
@@ -130,12 +142,14 @@ impl Reader {
             let every = effective.borrow_and_update().measure_every_s;
             self.paces_itself = self.source.as_mut().is_some_and(|source| source.pace(every));
             self.follow_clock(self.shared.machine.now()).await;
+            self.listen().await;
             let mut items = self.source.as_mut().map_or_else(Vec::new, |source| source.drain_until(clock.now(), CHUNK));
             if items.is_empty() {
                 let is_wall = self.shared.is_wall;
                 tokio::select! {
                     biased;
-                    Some(ask) = self.asks.recv() => self.change_slot(ask).await,
+                    Some(ask) = self.asks.recv() => self.prime(ask).await,
+                    word = self.at_work.word(self.shared.max_run) => self.heard(word).await,
                     () = alarm.rung(), if is_wall => {}
                     () = changed(&mut troubles) => {}
                     // Its sender lives as long as what is shared.
@@ -153,6 +167,29 @@ impl Reader {
                 self.store(items, moment, ledger).await;
             }
             self.say_source();
+        }
+    }
+
+    /// What the models have to say by now.
+    async fn listen(&mut self) {
+        use futures_util::FutureExt as _;
+        while let Ok(ask) = self.asks.try_recv() {
+            self.prime(ask).await;
+        }
+        while let Some(word) = self.at_work.word(self.shared.max_run).now_or_never() {
+            self.heard(word).await;
+        }
+    }
+
+    async fn heard(&mut self, word: Word) {
+        match word {
+            Word::Primed(primed) => self.primed(primed).await,
+            Word::Nowcast(ran) => {
+                let mut chunk = Chunk::default();
+                self.ran(ran, &mut chunk).await;
+                self.persist(&chunk).await;
+                self.shared.status.send_modify(|status| status.last_issue_at = self.last_issue);
+            }
         }
     }
 
@@ -199,12 +236,6 @@ impl Reader {
         }
     }
 
-    fn say_slot(&self) {
-        self.shared.status.send_modify(|status| status.model_id = Some(self.slot.current.clone()));
-        self.shared.report.send_modify(|report| report.model = self.slot.report());
-        self.shared.publish_reported();
-    }
-
     // Readings.
 
     /// Makes a chunk of readings durable, with the nowcasts that fall due within it. Tries again for as long
@@ -229,7 +260,7 @@ impl Reader {
                                 (_, true) => Timed::Now,
                                 (_, false) => Timed::Unset,
                             };
-                            self.take(&reading, item.id, (dating, timed), &mut chunk);
+                            self.take(&reading, item.id, (dating, timed), &mut chunk).await;
                         }
                     }
                 }
@@ -254,7 +285,13 @@ impl Reader {
     }
 
     /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.
-    fn take(&mut self, reading: &Reading, id: Option<MessageId>, (dating, timed): (Dating, Timed), chunk: &mut Chunk) {
+    async fn take(
+        &mut self,
+        reading: &Reading,
+        id: Option<MessageId>,
+        (dating, timed): (Dating, Timed),
+        chunk: &mut Chunk,
+    ) {
         let (mut measurement, rejected) = WeatherMeasurement::from_reading(&self.shared.device_id, reading);
         if let Some(id) = id {
             measurement.message_id = id;
@@ -276,42 +313,19 @@ impl Reader {
         chunk.measured += 1;
         chunk.last_measured_at = Some(measurement.measured_at);
         if dating.is_known
-            && let Some(mean) = self.learn(&measurement)
+            && let Some(mean) = self.means.push(&quality::trusted(&measurement))
         {
-            chunk.means.push(mean);
-            chunk.messages.extend(self.nowcast(mean.ends_at).map(|nowcast| Message::Prediction(nowcast).into()));
+            self.nowcast(mean, chunk).await;
         }
         chunk.messages.push(Dated { message: Message::WeatherMeasurement(measurement), stamp: dating.stamp });
     }
 
+    /// Takes in a measurement without a nowcast of it: of a time that is over.
     fn learn(&mut self, measurement: &WeatherMeasurement) -> Option<Mean> {
         let mean = self.means.push(&quality::trusted(measurement))?;
-        self.model.observe(&mean);
+        self.at_work.observe(mean);
         self.last_mean = mean.ends_at;
         Some(mean)
-    }
-
-    fn nowcast(&mut self, issued_at: Timestamp) -> Option<Prediction> {
-        let every = SignedDuration::from_mins(i64::from(self.shared.effective.borrow().nowcast_every_min));
-        if self.last_issue.is_some_and(|last| issued_at.duration_since(last) < every) {
-            return None;
-        }
-        let forecasts = self.model.forecast(issued_at);
-        if forecasts.is_empty() {
-            return None;
-        }
-        self.last_issue = Some(issued_at);
-        Some(Prediction {
-            device_id: self.shared.device_id.clone(),
-            message_id: MessageId::new(issued_at),
-            measured_at: issued_at,
-            schema: SCHEMA_VERSION,
-            clock: None,
-            model_id: self.model.id().to_owned(),
-            forecasts,
-            rain_probability: None,
-            cloud_probability: Vec::new(),
-        })
     }
 
     async fn persist(&self, chunk: &Chunk) {
@@ -339,6 +353,7 @@ impl Reader {
         state.push((BEFORE.to_owned(), self.quality.kept()));
         state.extend(position.map(|position| (POSITION.to_owned(), position)));
         state.extend(self.last_issue.map(|at| (LAST_ISSUE.to_owned(), at.to_string())));
+        state.push((DUE.to_owned(), self.at_work.due_at().map(|at| at.to_string()).unwrap_or_default()));
         state
     }
 
@@ -350,37 +365,6 @@ impl Reader {
         }
         tokio::time::sleep(RETRY).await;
     }
-
-    // The slot.
-
-    async fn change_slot(&mut self, ask: SlotAsk) {
-        let answer = self.changed_slot(&ask.change).await.unwrap_or_else(|answer| answer);
-        // Whoever asked may have gone.
-        drop(ask.reply.send(answer));
-    }
-
-    async fn changed_slot(&mut self, change: &super::slot::SlotChange) -> Result<Answer, Answer> {
-        let slot = self.slot.after(change, self.shared.clock.now())?;
-        if slot != self.slot {
-            let failed = |error: DatabaseError| Answer::new(500, error.to_string());
-            let model = taught(&self.shared, &slot, self.last_mean).await.map_err(failed)?;
-            let kept = serde_json::to_string(&slot).unwrap_or_default();
-            self.shared.outbox.put_state(vec![(SLOT.to_owned(), kept)]).await.map_err(failed)?;
-            tracing::info!(target: "agent", "the model {} makes the nowcasts now", slot.current);
-            (self.model, self.slot) = (model, slot);
-            self.say_slot();
-        }
-        Ok(Answer::ok(serde_json::json!(self.slot.report())))
-    }
-}
-
-/// The slot's model, with all it can have learnt until `until`.
-async fn taught(shared: &Shared, slot: &Slot, until: Timestamp) -> Result<Model, DatabaseError> {
-    let (latitude, longitude) = (shared.station.latitude_deg, shared.station.longitude_deg);
-    let fallback = || Model::AnomalyPersistence(Box::new(crate::nowcast::AnomalyPersistence::new(latitude, longitude)));
-    let mut model = Model::new(&slot.current, latitude, longitude).unwrap_or_else(fallback);
-    shared.history.teach(&mut model, until).await?;
-    Ok(model)
 }
 
 /// The next item; sleeps for ever without a source.

@@ -20,6 +20,9 @@ use crate::station::text::printable;
 const KEPT: usize = 50;
 /// Characters of a body that are kept.
 const MAX_BODY: usize = 400;
+/// The command whose body may hold a link, which is a secret, and what is kept in the body's stead.
+const DEPLOY: &str = "deploy_model";
+const WITH_LINK: &str = "(not kept: it may hold a link)";
 /// Properties that are kept, and characters of each name and value.
 const MAX_PROPERTIES: usize = 8;
 const MAX_PROPERTY: usize = 64;
@@ -105,12 +108,18 @@ fn entry(message: &DeviceBound) -> Received {
         .take(MAX_PROPERTIES)
         .map(|(name, value)| (short(name, MAX_PROPERTY), short(value, MAX_PROPERTY)))
         .collect();
+    let command = message.properties.get("command");
+    let body = if command.is_some_and(|command| command == DEPLOY) {
+        WITH_LINK.to_owned()
+    } else {
+        short(&String::from_utf8_lossy(&message.body), MAX_BODY)
+    };
     Received {
         at: None,
         message_id: message.message_id.clone(),
-        command: message.properties.get("command").map(|command| short(command, MAX_PROPERTY)),
+        command: command.map(|command| short(command, MAX_PROPERTY)),
         properties,
-        body: short(&String::from_utf8_lossy(&message.body), MAX_BODY),
+        body,
         outcome: String::new(),
     }
 }

@@ -168,6 +168,8 @@ pub enum VerdictStatus {
     Refused,
     /// It was taken; the method `set_interval` was called after it.
     Overruled,
+    /// It would be taken, and something else has to happen first.
+    Waiting,
 }
 
 /// The model slot.
@@ -176,10 +178,71 @@ pub enum VerdictStatus {
 pub struct ModelReport {
     /// The model in it.
     pub current: String,
+    /// Digest of its package, hexadecimal; absent for one that comes with skydeck.
+    pub sha256: Option<String>,
     /// The one before, for a rollback.
     pub previous: Option<String>,
-    /// When it was deployed; absent for the one it came with.
+    /// When it was put to work; absent for the one it came with.
     pub deployed_at: Option<Timestamp>,
+    /// Why the one before was given up, until something is deployed.
+    pub fallback: Option<FallbackReport>,
+    /// A package that is on its way into the slot, or that failed on it.
+    pub deploying: Option<DeployReport>,
+    /// Nowcasts it made since the start.
+    pub runs: u64,
+    /// Milliseconds that the newest took.
+    pub last_run_ms: Option<f64>,
+    /// The longest since the start.
+    pub longest_run_ms: Option<f64>,
+    /// Nowcasts of the last seven days that the agent has verified.
+    pub verified: u64,
+    /// Their skill beside persistence: 1 is perfect, 0 no better; absent with fewer than two days of them.
+    pub skill: Option<f64>,
+}
+
+/// A model that was given up by the agent itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FallbackReport {
+    /// Which.
+    pub from: String,
+    /// Why, printable.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A package on its way into the slot. The link it is fetched by isn't kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeployReport {
+    /// Its model.
+    pub model: String,
+    /// Its digest, hexadecimal.
+    pub sha256: String,
+    /// How far it is.
+    pub state: DeployState,
+    /// Bytes fetched.
+    pub done_bytes: u64,
+    /// Of how many, once that is known.
+    pub total_bytes: Option<u64>,
+    /// Why it failed, printable.
+    pub error: Option<String>,
+}
+
+/// How far a deployment is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeployState {
+    /// It is fetched.
+    #[default]
+    Fetching,
+    /// Its digest, signature and self-test are checked.
+    Checking,
+    /// It takes in the history.
+    Priming,
+    /// It isn't put to work.
+    Failed,
 }
 
 /// The camera and its pictures.

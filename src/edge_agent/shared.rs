@@ -12,9 +12,10 @@ use super::camera::newest::Newest;
 use super::camera::preview::NewestPicture;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
-use super::report::{AgentReport, AgentStatus, Received, SensorReport, SensorState};
+use super::report::{AgentReport, AgentStatus, ModelReport, Received, SensorReport, SensorState, Verdict};
+use super::slot::{Loader, SLOT, Slot, wish};
 use super::timekeeping::{MachineClock, Moment};
-use super::twin::{Abilities, Effective, KeptTwin, reported_settings};
+use super::twin::{self, Abilities, Effective, KeptTwin, reported_settings};
 use super::uplink::meter::Meter;
 use super::uplink::{UplinkSettings, UplinkStatus};
 use crate::clock::Clock;
@@ -80,6 +81,11 @@ pub(super) struct Shared {
     pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
+    pub loader: Loader,
+    /// Longest time that a nowcast may take.
+    pub max_run: Duration,
+    /// Which model makes the nowcasts; the reader changes it.
+    pub slot: watch::Sender<Slot>,
     pub machine: MachineClock,
     pub boot: Boot,
     pub clock: Clock,
@@ -117,6 +123,8 @@ pub(super) struct Parts {
     pub has_camera: bool,
     pub outbox: Outbox,
     pub history: History,
+    pub loader: Loader,
+    pub max_run: Duration,
     pub machine: MachineClock,
     pub boot: Boot,
     pub clock: Clock,
@@ -129,6 +137,7 @@ pub(super) struct Parts {
 impl Shared {
     pub(super) async fn new(parts: Parts) -> Result<Self, DatabaseError> {
         let Parts { device_id, folder, station, quality, has_camera, outbox, history, machine, boot, .. } = parts;
+        let slot = Slot::read(outbox.state(SLOT).await?.as_deref());
         let kept = outbox.state(TWIN).await?;
         let twin: KeptTwin = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let received: Vec<Received> =
@@ -152,6 +161,9 @@ impl Shared {
             has_camera,
             outbox,
             history,
+            loader: parts.loader,
+            max_run: parts.max_run,
+            slot: watch::Sender::new(slot),
             machine,
             boot,
             clock: parts.clock,
@@ -242,9 +254,13 @@ impl Shared {
         self.twin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply_twin(&self) {
+    /// Applies the twin as it is kept, under the slot as it is.
+    pub(super) fn apply_twin(&self) {
         let twin = self.twin().clone();
         let (effective, mut verdicts) = twin.apply(&self.own, self.abilities());
+        if let Some(desired) = twin.desired.get(twin::MODEL) {
+            verdicts.insert(twin::MODEL.to_owned(), self.judge_model(desired, &twin));
+        }
         let filter_before = self.effective.borrow().log_filter.clone();
         if let Some(set) = &self.host.set_log_filter
             && effective.log_filter != filter_before
@@ -265,6 +281,15 @@ impl Shared {
             is_new
         });
         self.publish_reported();
+    }
+
+    fn judge_model(&self, desired: &Value, twin: &KeptTwin) -> Verdict {
+        let slot = self.slot.borrow().clone();
+        let is_kept = desired["sha256"].as_str().is_some_and(|sha256| self.loader.store.has(sha256));
+        let (status, error) = wish::verdict(desired, &slot, is_kept);
+        // What it is instead: by that the hub sees that it isn't what is desired.
+        let value = slot.current.package().map_or_else(|| json!(slot.current.id()), |package| json!(package));
+        Verdict { value, version: twin.since.get(twin::MODEL).copied().unwrap_or(twin.version), status, error }
     }
 
     /// The sensors as the hub is told of them: what changes with every reading is left out. `None` where there are none.
@@ -292,6 +317,7 @@ impl Shared {
                     "bootId": report.clock.boot_id,
                     "model": report.model.current,
                 },
+                "model": reported_model(&report.model),
                 "settings": reported_settings(&report.twin.verdicts),
             })
         };
@@ -307,6 +333,30 @@ impl Shared {
             self.report.send_modify(|report| report.twin.reported = document);
         }
     }
+}
+
+/// The slot as the hub is told of it: what changes with every nowcast, and every piece that is fetched, is left out.
+fn reported_model(model: &ModelReport) -> Value {
+    let short = |words: &str| words.chars().take(MAX_ERROR).collect::<String>();
+    let deploying = model.deploying.as_ref().map(|deploying| {
+        let percent = deploying.total_bytes.filter(|total| *total > 0).map(|total| deploying.done_bytes * 10 / total * 10);
+        json!({
+            "model": deploying.model,
+            "sha256": deploying.sha256,
+            "state": deploying.state,
+            "percent": percent,
+            "error": deploying.error.as_deref().map(short),
+        })
+    });
+    let fallback = model.fallback.as_ref();
+    json!({
+        "current": model.current,
+        "sha256": model.sha256,
+        "previous": model.previous,
+        "deployedAt": model.deployed_at,
+        "fallback": fallback.map(|f| json!({ "from": f.from, "reason": short(&f.reason), "at": f.at })),
+        "deploying": deploying,
+    })
 }
 
 /// Where the newest messages to the device are kept.

@@ -30,6 +30,9 @@ pub const KEYS: [(&str, &str); 7] = [
     ("logFilter", "log.filter"),
 ];
 
+/// The desired property that says which model should make the nowcasts: no setting, and judged by the slot.
+pub const MODEL: &str = "model";
+
 /// What the agent goes by: the settings, under the twin's desired properties.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Effective {
@@ -140,7 +143,7 @@ impl KeptTwin {
         let mut effective = own.clone();
         let mut verdicts = BTreeMap::new();
         let mut unknown = 0;
-        for (name, value) in &self.desired {
+        for (name, value) in self.desired.iter().filter(|(name, _)| *name != MODEL) {
             let known = KEYS.iter().any(|(key, _)| key == name);
             if !known {
                 unknown += 1;
@@ -192,7 +195,7 @@ pub fn reported_settings(verdicts: &BTreeMap<String, Verdict>) -> Value {
 pub fn judge(name: &str, value: &Value) -> Result<toml::Value, String> {
     let Some((_, path)) = KEYS.iter().find(|(key, _)| *key == name) else {
         let known: Vec<_> = KEYS.iter().map(|(key, _)| *key).collect();
-        return Err(format!("no such setting; there are {}", known.join(", ")));
+        return Err(format!("no such setting; there are {}, {MODEL}", known.join(", ")));
     };
     let Some(setting) = settings::KEYS.iter().find(|key| key.path == *path) else {
         return Err(format!("{path} isn't a setting of this version"));

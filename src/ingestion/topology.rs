@@ -17,6 +17,8 @@ use super::routing::{Condition, UNROUTED};
 pub const MESSAGE_CONTAINERS: [&str; 3] = ["json-blob-messages", "json-blob-predictions", "json-blob-health"];
 /// The container that devices' pictures are uploaded to.
 pub const PICTURES: &str = "pictures";
+/// The container that models lie in, for devices to fetch.
+pub const MODELS: &str = "models";
 /// The queue that announces new blobs.
 pub const QUEUE: &str = "snowpipe-event-sub";
 /// IoT Hub's own file name format, with the tokens in the pipeline's order.
@@ -184,7 +186,7 @@ impl Topology {
                 fallback: None,
                 uploads: Some(PICTURES.to_owned()),
             }),
-            containers: MESSAGE_CONTAINERS.into_iter().chain([PICTURES]).map(|name| (name.to_owned(), None)).collect(),
+            containers: MESSAGE_CONTAINERS.into_iter().chain([PICTURES, MODELS]).map(|name| (name.to_owned(), None)).collect(),
             announcement: Some(Announcement {
                 queue: QUEUE.to_owned(),
                 containers: MESSAGE_CONTAINERS.map(str::to_owned).into(),

@@ -1,6 +1,7 @@
 //! The model that needs no training: anomaly persistence on the station's own diurnal cycle.
 //!
-//! For each variable with data, on ten-minute means:
+//! For each variable with data, on ten-minute means (figures as they come with skydeck; a package's weights may give
+//! others, see [`super::parameters`]):
 //!
 //! 1. **Cycle.** `C(t)`: the mean over the last seven days (as many as there are) of all values whose time of
 //!    day (UTC) is within half an hour of `t`'s.
@@ -27,11 +28,14 @@
 //!
 //! Rain and wind direction aren't forecast: neither has an anomaly that persists in this sense.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::light::Light;
 use super::means::Mean;
-use super::series::{AnomalySeries, LEADS};
+use super::parameters::{AnomalyParameters, LEADS, range};
+use super::series::AnomalySeries;
 use crate::station::{LeadForecast, Quantiles, Variable, VariableForecast};
 
 /// Names the model in each prediction.
@@ -39,19 +43,15 @@ pub const MODEL_ID: &str = "anomaly-persistence-1";
 
 /// Minutes between leads.
 pub(super) const LEAD_STEP_MINUTES: u16 = 10;
-/// Bins on either side over which a cycle is smoothed: half an hour.
-const CYCLE_REACH: i32 = 3;
-/// Variables forecast by their own cycle.
-const CYCLIC: [Variable; 5] =
-    [Variable::Temperature, Variable::Humidity, Variable::Pressure, Variable::Sound, Variable::WindSpeed];
 
 /// The model with all it has learnt. About 0.6 MiB a variable with data, once seven days are known.
 #[derive(Debug, Clone)]
 pub struct AnomalyPersistence {
     latitude_deg: f64,
     longitude_deg: f64,
+    parameters: AnomalyParameters,
     newest: Option<Mean>,
-    cyclic: [Option<AnomalySeries>; CYCLIC.len()],
+    cyclic: BTreeMap<Variable, AnomalySeries>,
     light: Option<Light>,
 }
 
@@ -59,7 +59,13 @@ impl AnomalyPersistence {
     /// A model that knows nothing yet, for a station at degrees north and east.
     #[must_use]
     pub fn new(latitude_deg: f64, longitude_deg: f64) -> Self {
-        Self { latitude_deg, longitude_deg, newest: None, cyclic: [const { None }; CYCLIC.len()], light: None }
+        Self::with(AnomalyParameters::default(), latitude_deg, longitude_deg)
+    }
+
+    /// The same, going by `parameters`.
+    #[must_use]
+    pub fn with(parameters: AnomalyParameters, latitude_deg: f64, longitude_deg: f64) -> Self {
+        Self { latitude_deg, longitude_deg, parameters, newest: None, cyclic: BTreeMap::new(), light: None }
     }
 
     /// Takes in the means of a bin and learns from what was forecast for it. Bins come in order of time; one
@@ -67,16 +73,20 @@ impl AnomalyPersistence {
     /// forecasts as one that never stopped.
     pub fn observe(&mut self, mean: &Mean) {
         let Some(bin) = self.newer_bin(mean) else { return };
-        for (variable, series) in CYCLIC.into_iter().zip(&mut self.cyclic) {
-            let value = mean.get(variable);
-            if value.is_some() || series.is_some() {
-                series.get_or_insert_with(|| AnomalySeries::new(CYCLE_REACH)).observe(bin, value);
+        for (variable, parameters) in &self.parameters.variables {
+            let value = mean.get(*variable);
+            if value.is_some() || self.cyclic.contains_key(variable) {
+                let series = self.cyclic.entry(*variable).or_insert_with(|| AnomalySeries::new(parameters));
+                series.observe(bin, value);
             }
         }
         let lux = mean.get(Variable::Light);
-        if lux.is_some() || self.light.is_some() {
+        if let Some(parameters) = &self.parameters.light
+            && (lux.is_some() || self.light.is_some())
+        {
             let (latitude, longitude) = (self.latitude_deg, self.longitude_deg);
-            self.light.get_or_insert_with(|| Light::new(latitude, longitude)).observe(bin, mean.ends_at, lux);
+            let light = self.light.get_or_insert_with(|| Light::new(latitude, longitude, parameters));
+            light.observe(bin, mean.ends_at, lux);
         }
         self.newest = Some(*mean);
     }
@@ -98,13 +108,10 @@ impl AnomalyPersistence {
     fn forecast_one(&self, variable: Variable, mean: &Mean) -> Option<VariableForecast> {
         let persistence = rounded(variable, mean.get(variable)?);
         let bin = i32::try_from(mean.bin()).ok()?;
-        let (low, high) = variable.range();
+        let (low, high) = range(&self.parameters.bounds, variable);
         let quantiles = |lead: usize| match variable {
             Variable::Light => self.light.as_ref()?.quantiles(bin, mean.ends_at, lead),
-            _ => {
-                let place = CYCLIC.iter().position(|&v| v == variable)?;
-                self.cyclic[place].as_ref()?.quantiles(lead)
-            }
+            _ => self.cyclic.get(&variable)?.quantiles(lead),
         };
         let leads: Vec<LeadForecast> = (1..=LEADS)
             .filter_map(|lead| {

@@ -2,14 +2,15 @@
 
 use super::means::BINS_PER_DAY;
 
-/// Days a history goes back.
-pub(super) const DAYS: usize = 7;
-/// Bins of a history: a window of this length also bounds everything learnt from it.
-pub(super) const WINDOW: i32 = (DAYS * BINS_PER_DAY) as i32;
+/// Bins that `days` have.
+pub(super) fn window(days: u8) -> i32 {
+    i32::from(days) * BINS_PER_DAY as i32
+}
 
-/// A ring of seven days' values, one a bin; NaN where there is none.
+/// A ring of some days' values, one a bin; NaN where there is none.
 #[derive(Debug, Clone)]
 pub(super) struct History {
+    /// Whole days: places of one time of day lie a day apart.
     values: Vec<f32>,
     newest: Option<i32>,
     /// First bin with a value since the history was last empty.
@@ -17,8 +18,9 @@ pub(super) struct History {
 }
 
 impl History {
-    pub fn new() -> Self {
-        Self { values: vec![f32::NAN; WINDOW as usize], newest: None, first: None }
+    /// One that goes back `days`, at least one.
+    pub fn new(days: u8) -> Self {
+        Self { values: vec![f32::NAN; window(days.max(1)) as usize], newest: None, first: None }
     }
 
     /// Puts the value of `bin`; bins skipped since the newest hold none. `false` if `bin` isn't newer than the
@@ -28,15 +30,15 @@ impl History {
             return false;
         }
         let skipped_from = self.newest.map_or(bin, |newest| newest + 1);
-        if bin - skipped_from >= WINDOW {
+        if bin - skipped_from >= self.values.len() as i32 {
             self.values.fill(f32::NAN);
             self.first = None;
         } else {
             for skipped in skipped_from..bin {
-                self.values[slot(skipped)] = f32::NAN;
+                *self.place(skipped) = f32::NAN;
             }
         }
-        self.values[slot(bin)] = value.unwrap_or(f32::NAN);
+        *self.place(bin) = value.unwrap_or(f32::NAN);
         self.newest = Some(bin);
         if value.is_some() {
             self.first.get_or_insert(bin);
@@ -63,11 +65,11 @@ impl History {
         }
         (count > 0).then(|| sum / f64::from(count))
     }
-}
 
-/// A bin's place in the ring. A day's bins divide the ring's length, so places of one time of day lie a day apart.
-const fn slot(bin: i32) -> usize {
-    bin.rem_euclid(WINDOW) as usize
+    fn place(&mut self, bin: i32) -> &mut f32 {
+        let place = bin.rem_euclid(self.values.len() as i32) as usize;
+        &mut self.values[place]
+    }
 }
 
 #[cfg(test)]
@@ -75,10 +77,11 @@ mod tests {
     use super::*;
 
     const DAY: i32 = BINS_PER_DAY as i32;
+    const WINDOW: i32 = 7 * DAY;
 
     #[test]
     fn a_time_of_day_is_the_mean_of_its_days_and_neighbours() {
-        let mut history = History::new();
+        let mut history = History::new(7);
         for bin in 1000..1000 + 2 * DAY {
             assert!(history.put(bin, Some(if bin < 1000 + DAY { 1.0 } else { 3.0 })));
         }
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_value_leaves_after_seven_days_and_a_longer_gap_empties_the_history() {
-        let mut history = History::new();
+        let mut history = History::new(7);
         history.put(0, Some(5.0));
         history.put(WINDOW - 1, Some(7.0));
         assert_eq!(history.mean_at_time_of_day(0, 0), Some(5.0));

@@ -13,29 +13,22 @@ use jiff::Timestamp;
 
 use super::anomaly_persistence::{LEAD_STEP_MINUTES, rounded};
 use super::errors::ErrorWindow;
-use super::history::WINDOW;
+use super::history::window;
 use super::means::Mean;
-use super::series::{LEADS, band};
+use super::parameters::{LEADS, PersistenceParameters, range};
+use super::series::band;
 use crate::station::{LeadForecast, Quantiles, Variable, VariableForecast};
 
 /// Names the model in each prediction.
 pub const PERSISTENCE_ID: &str = "persistence-1";
 
-/// Variables forecast.
-const FORECAST: [Variable; 6] = [
-    Variable::Temperature,
-    Variable::Humidity,
-    Variable::Pressure,
-    Variable::Light,
-    Variable::Sound,
-    Variable::WindSpeed,
-];
-
 /// The model with the errors it has made. About 0.3 MiB a variable with data, once seven days are known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Persistence {
+    parameters: PersistenceParameters,
     newest: Option<Mean>,
-    series: [Series; FORECAST.len()],
+    /// By the place of its variable in the parameters.
+    series: Vec<Series>,
 }
 
 /// One variable: its last four hours, and the errors at each lead.
@@ -45,11 +38,24 @@ struct Series {
     errors: Vec<ErrorWindow>,
 }
 
+impl Default for Persistence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Persistence {
     /// A model that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with(PersistenceParameters::default())
+    }
+
+    /// The same, going by `parameters`.
+    #[must_use]
+    pub fn with(parameters: PersistenceParameters) -> Self {
+        let series = vec![Series::default(); parameters.variables.len()];
+        Self { parameters, newest: None, series }
     }
 
     /// Takes in the means of a bin and learns from what was forecast for it. One that isn't newer than the newest is
@@ -59,8 +65,9 @@ impl Persistence {
             return;
         }
         let Ok(bin) = i32::try_from(mean.bin()) else { return };
-        for (variable, series) in FORECAST.into_iter().zip(&mut self.series) {
-            series.observe(bin, mean.get(variable));
+        let first = bin - window(self.parameters.error_days);
+        for (variable, series) in self.parameters.variables.iter().zip(&mut self.series) {
+            series.observe(bin, first, mean.get(*variable));
         }
         self.newest = Some(*mean);
     }
@@ -76,13 +83,14 @@ impl Persistence {
     #[must_use]
     pub fn forecast(&self, issued_at: Timestamp) -> Vec<VariableForecast> {
         let Some(mean) = self.newest.filter(|mean| mean.ends_at == issued_at) else { return Vec::new() };
-        let one = |(variable, series): (Variable, &Series)| {
+        let Self { parameters, series, .. } = self;
+        let one = |(&variable, series): (&Variable, &Series)| {
             let value = mean.get(variable)?;
-            let (low, high) = variable.range();
+            let (low, high) = range(&parameters.bounds, variable);
             let leads: Vec<LeadForecast> = (1..=LEADS)
                 .zip(&series.errors)
                 .filter_map(|(lead, errors)| {
-                    let quantiles = band(errors)?.map(|error| rounded(variable, value + error));
+                    let quantiles = band(errors, parameters.min_errors)?.map(|error| rounded(variable, value + error));
                     let quantiles = Quantiles::ordered(quantiles).clamped(low, high);
                     Some(LeadForecast { lead_minutes: LEAD_STEP_MINUTES * lead as u16, quantiles })
                 })
@@ -90,17 +98,18 @@ impl Persistence {
             let persistence = rounded(variable, value);
             (!leads.is_empty()).then_some(VariableForecast { variable, persistence, leads })
         };
-        FORECAST.into_iter().zip(&self.series).filter_map(one).collect()
+        parameters.variables.iter().zip(series).filter_map(one).collect()
     }
 }
 
 impl Series {
-    fn observe(&mut self, bin: i32, value: Option<f64>) {
+    /// `first` is the bin before which errors are forgotten.
+    fn observe(&mut self, bin: i32, first: i32, value: Option<f64>) {
         while self.recent.front().is_some_and(|(issued, _)| bin - issued > LEADS as i32) {
             self.recent.pop_front();
         }
         for errors in &mut self.errors {
-            errors.forget_before(bin - WINDOW);
+            errors.forget_before(first);
         }
         let Some(value) = value.map(|value| value as f32) else { return };
         self.errors.resize_with(LEADS, ErrorWindow::default);

@@ -3,25 +3,20 @@
 use std::collections::VecDeque;
 
 use super::errors::ErrorWindow;
-use super::history::{History, WINDOW};
+use super::history::{History, window};
+use super::means::BINS_PER_DAY;
+use super::parameters::{LEADS, SeriesParameters};
 
-/// Leads of a nowcast: 10, 20, … 240 minutes.
-pub(super) const LEADS: usize = 24;
-/// Past errors below which a lead isn't forecast.
-pub(super) const MIN_ERRORS: usize = 24;
-/// Pairs of issue and outcome below which the stated fades are used instead of fitted ones: half a day's.
-const MIN_PAIRS: usize = 72;
-/// Bins in which an anomaly fades to 1/e as long as its fade can't be fitted: four hours.
-const DEFAULT_FADE_BINS: f64 = 24.0;
+/// Pairs after which the sums are made anew: a week's.
+const REBUILD: i32 = 7 * BINS_PER_DAY as i32;
 /// Probabilities of the quantiles beside the median.
 const BAND_EDGES: [f64; 4] = [0.05, 0.25, 0.75, 0.95];
 
 /// One quantity with its cycle, fades and errors.
 #[derive(Debug, Clone)]
 pub(super) struct AnomalySeries {
+    parameters: SeriesParameters,
     history: History,
-    /// Bins on either side over which the cycle is smoothed.
-    reach: i32,
     leads: Vec<LeadFit>,
     /// Errors of forecasts made without a present value, from the cycle alone, over all leads.
     blind: ErrorWindow,
@@ -40,10 +35,10 @@ struct Issue {
 }
 
 impl AnomalySeries {
-    pub fn new(reach: i32) -> Self {
+    pub fn new(parameters: &SeriesParameters) -> Self {
         Self {
-            history: History::new(),
-            reach,
+            history: History::new(parameters.cycle_days),
+            parameters: parameters.clone(),
             leads: vec![LeadFit::default(); LEADS],
             blind: ErrorWindow::default(),
             issues: VecDeque::with_capacity(LEADS + 1),
@@ -63,9 +58,10 @@ impl AnomalySeries {
         if let Some(outcome) = value {
             self.learn(bin, outcome);
         }
-        self.blind.forget_before(bin - WINDOW);
+        let first = bin - window(self.parameters.error_days);
+        self.blind.forget_before(first);
         for lead in &mut self.leads {
-            lead.forget_before(bin - WINDOW);
+            lead.forget_before(first);
         }
         let issue = self.issue(bin, value);
         self.issues.push_back(issue);
@@ -80,7 +76,7 @@ impl AnomalySeries {
         if point.is_nan() {
             return None;
         }
-        band(errors).map(|around| around.map(|error| point + error))
+        band(errors, self.parameters.min_errors).map(|around| around.map(|error| point + error))
     }
 
     fn learn(&mut self, bin: i32, outcome: f32) {
@@ -105,7 +101,7 @@ impl AnomalySeries {
         let none = [f32::NAN; LEADS];
         let mut issue = Issue { bin, value: f32::NAN, anomaly: f32::NAN, cycle_change: none, point: none };
         let cycle_known = self.history.spans_a_day();
-        let cycle = |bin| if cycle_known { self.history.mean_at_time_of_day(bin, self.reach) } else { None };
+        let cycle = |bin| if cycle_known { self.history.mean_at_time_of_day(bin, self.parameters.cycle_reach_bins()) } else { None };
         let now = cycle(bin);
         if let Some(value) = value {
             issue.value = value;
@@ -116,7 +112,7 @@ impl AnomalySeries {
             issue.point[index] = match (value, now, then) {
                 (Some(value), Some(now), Some(then)) => {
                     issue.cycle_change[index] = (then - now) as f32;
-                    let fade = fit.fades(index + 1);
+                    let fade = self.fades(fit, index);
                     let value = f64::from(value);
                     (value + fade.cycle * (then - now) - fade.anomaly * (value - now)) as f32
                 }
@@ -127,18 +123,27 @@ impl AnomalySeries {
         }
         issue
     }
+
+    /// Fitted ones where they may be and there are pairs enough, else the stated ones.
+    fn fades(&self, fit: &LeadFit, index: usize) -> Fades {
+        let parameters = &self.parameters;
+        if parameters.fit_from_pairs.is_some_and(|least| fit.pairs.len() >= usize::from(least)) {
+            return fit.sums.least_squares();
+        }
+        Fades { cycle: parameters.cycle_fades[index], anomaly: parameters.anomaly_fades[index] }
+    }
 }
 
-/// The errors' quantiles around a forecast, with 0 as the median; absent with too few errors.
-pub(super) fn band(errors: &ErrorWindow) -> Option<[f64; 5]> {
-    if errors.len() < MIN_ERRORS {
+/// The errors' quantiles around a forecast, with 0 as the median; absent with fewer than `least` errors.
+pub(super) fn band(errors: &ErrorWindow, least: u16) -> Option<[f64; 5]> {
+    if errors.len() < usize::from(least).max(1) {
         return None;
     }
     let [low90, low50, high50, high90] = BAND_EDGES.map(|p| errors.quantile(p).unwrap_or(0.0));
     Some([low90.min(0.0), low50.min(0.0), 0.0, high50.max(0.0), high90.max(0.0)])
 }
 
-/// What is learnt at one lead: the pairs of the last seven days with their sums, and the errors.
+/// What is learnt at one lead: the pairs of the last days with their sums, and the errors.
 #[derive(Debug, Clone, Default)]
 struct LeadFit {
     pairs: VecDeque<Pair>,
@@ -172,7 +177,7 @@ impl LeadFit {
         self.pairs.push_back(pair);
         self.sums.add(&pair, 1.0);
         self.added_since_rebuild += 1;
-        if self.added_since_rebuild >= WINDOW {
+        if self.added_since_rebuild >= REBUILD {
             // Sums that are only added to and taken from drift by rounding.
             self.added_since_rebuild = 0;
             self.sums = Sums::default();
@@ -190,13 +195,6 @@ impl LeadFit {
             self.sums.add(pair, -1.0);
             self.pairs.pop_front();
         }
-    }
-
-    fn fades(&self, lead: usize) -> Fades {
-        if self.pairs.len() < MIN_PAIRS {
-            return Fades { cycle: 1.0, anomaly: 1.0 - (-(lead as f64) / DEFAULT_FADE_BINS).exp() };
-        }
-        self.sums.least_squares()
     }
 }
 
@@ -252,7 +250,12 @@ impl Sums {
 mod tests {
     use super::*;
 
-    const DAY: i32 = super::super::means::BINS_PER_DAY as i32;
+    const DAY: i32 = BINS_PER_DAY as i32;
+
+    /// One whose cycle isn't smoothed.
+    fn series() -> AnomalySeries {
+        AnomalySeries::new(&SeriesParameters { cycle_reach_min: 0, ..SeriesParameters::default() })
+    }
 
     fn cycle(bin: i32) -> f64 {
         15.0 + 5.0 * (std::f64::consts::TAU * f64::from(bin % DAY) / f64::from(DAY)).sin()
@@ -284,7 +287,7 @@ mod tests {
 
     #[test]
     fn before_a_day_is_known_it_persists_and_a_lead_waits_for_its_errors() {
-        let mut series = AnomalySeries::new(0);
+        let mut series = series();
         for bin in 0..30 {
             series.observe(bin, Some(f64::from(bin)));
         }
@@ -298,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_pure_cycle_is_forecast_to_rounding() {
-        let mut series = AnomalySeries::new(0);
+        let mut series = series();
         for bin in 0..12 * DAY {
             series.observe(bin, Some(cycle(bin)));
         }
@@ -312,7 +315,7 @@ mod tests {
 
     #[test]
     fn without_a_present_value_the_cycle_alone_is_forecast() {
-        let mut series = AnomalySeries::new(0);
+        let mut series = series();
         for bin in 0..5 * DAY {
             // Values for the first half of each day only, as the clear-sky index has.
             series.observe(bin, (bin % DAY < DAY / 2).then(|| cycle(bin)));
@@ -323,11 +326,46 @@ mod tests {
 
     #[test]
     fn a_gap_of_weeks_forgets_everything() {
-        let mut series = AnomalySeries::new(0);
+        let mut series = series();
         for bin in 0..3 * DAY {
             series.observe(bin, Some(cycle(bin)));
         }
         series.observe(30 * DAY, Some(1.0));
         assert_eq!(series.quantiles(1), None);
+    }
+
+    #[test]
+    fn stated_fades_hold_where_none_may_be_fitted() {
+        let mut fixed = AnomalySeries::new(&SeriesParameters {
+            cycle_reach_min: 0,
+            fit_from_pairs: None,
+            cycle_fades: [0.0; LEADS],
+            anomaly_fades: [0.5; LEADS],
+            ..SeriesParameters::default()
+        });
+        for bin in 0..5 * DAY {
+            fixed.observe(bin, Some(cycle(bin)));
+        }
+        fixed.observe(5 * DAY, Some(cycle(5 * DAY) + 2.0));
+        let [_, _, median, _, _] = fixed.quantiles(1).expect("days of errors");
+        // The cycle counts the value itself in: a sixth of the 2 K. Half of the rest is left.
+        let mean = cycle(5 * DAY) + 2.0 / 6.0;
+        assert!((median - (cycle(5 * DAY) + 2.0 - 0.5 * (cycle(5 * DAY) + 2.0 - mean))).abs() < 1e-4, "{median}");
+    }
+
+    #[test]
+    fn errors_and_cycle_go_back_as_far_as_is_stated() {
+        let parameters = SeriesParameters { cycle_days: 2, error_days: 1, min_errors: 100, ..SeriesParameters::default() };
+        let mut short = AnomalySeries::new(&parameters);
+        for bin in 0..4 * DAY {
+            short.observe(bin, Some(1.0));
+        }
+        assert_eq!(short.quantiles(1), Some([1.0; 5]));
+        // A day without values leaves neither errors nor, after two, a cycle.
+        for bin in 4 * DAY..5 * DAY + 1 {
+            short.observe(bin, None);
+        }
+        short.observe(5 * DAY + 1, Some(1.0));
+        assert_eq!(short.quantiles(1), None);
     }
 }

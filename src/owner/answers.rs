@@ -144,6 +144,16 @@ impl Desk {
                 }
                 carried.answer
             }
+            Request::Models(ask) => {
+                let (containers, ground) = (&self.loader.containers, &self.loader.ground);
+                let means = super::models::Means { hub: &self.hub, containers, ground };
+                let carried = super::models::carry_out(means, ask).await?;
+                if let Some(words) = carried.done {
+                    self.tell(&words);
+                    self.changed.ring();
+                }
+                Ok(carried.answer)
+            }
             runs => match &self.provisioner {
                 Some(provisioner) => provisioner.answer(runs).await,
                 None => Err(AskError::Refused("runs: this owner was started without them".into())),

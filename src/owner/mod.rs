@@ -17,6 +17,8 @@ pub mod hub;
 mod lamp;
 mod lock;
 mod log_buffer;
+#[cfg(feature = "_ground")]
+pub mod models;
 #[cfg(feature = "local")]
 mod pictures;
 #[cfg(feature = "_ground")]

@@ -227,6 +227,7 @@ async fn bring_up(
         agent: &settings.agent,
         camera: &settings.camera,
         sky: &settings.sky,
+        model: &settings.model,
         link: &settings.link,
         log_filter: &settings.log.filter,
         not_before: newest,

@@ -30,6 +30,7 @@ impl RunningAgent {
             agent: &AgentSettings::default(),
             camera: &CameraSettings { command: Some(camera), ..CameraSettings::default() },
             sky: &SkySettings::default(),
+            model: &skydeck::settings::ModelSettings::default(),
             link: &LinkSettings::default(),
             log_filter: "info",
             not_before: None,

@@ -117,6 +117,7 @@ pub fn twin_text(twin: &HubTwin, output: Output) -> String {
             let (mark, words) = match &line.standing {
                 Standing::Same => ("=", String::new()),
                 Standing::Waits => ("≠", "the device reports something else".to_owned()),
+                Standing::WaitsFor(why) => ("≠", why.clone()),
                 Standing::Refused(why) => ("!", format!("refused: {why}")),
                 Standing::Overruled(why) => ("≠", format!("overruled: {why}")),
                 Standing::Own => (" ", String::new()),
@@ -131,7 +132,7 @@ pub fn twin_text(twin: &HubTwin, output: Output) -> String {
         .collect();
     let columns = [("", Left), ("property", Left), ("desired", Left), ("reported", Left), ("", Left)];
     let paints = std::iter::once(None).chain(lines.iter().map(|line| match line.standing {
-        Standing::Waits | Standing::Overruled(_) => Some(Paint::Warn),
+        Standing::Waits | Standing::WaitsFor(_) | Standing::Overruled(_) => Some(Paint::Warn),
         Standing::Refused(_) => Some(Paint::Fail),
         Standing::Same | Standing::Own => None,
     }));

@@ -6,7 +6,7 @@ use super::super::outbox::Stamp;
 use super::super::redating;
 use super::super::sensors::Stamped;
 use super::super::timekeeping::{self, Change, Moment, SET_FROM, dated, note};
-use super::{Reader, nanoseconds, taught};
+use super::{Reader, nanoseconds};
 use crate::database::DatabaseError;
 use crate::nowcast::{Mean, TenMinuteMeans};
 use crate::station::{ClockFlag, ClockNote, Reading};
@@ -127,9 +127,8 @@ impl Reader {
             }
             self.last_mean = now;
             self.last_issue = self.last_issue.filter(|issue| *issue <= now);
-            match taught(&self.shared, &self.slot, now).await {
-                Ok(model) => self.model = model,
-                Err(error) => tracing::error!(target: "agent", "the model keeps what it learnt ahead of time: {error}"),
+            if let Err(error) = self.begin_anew().await {
+                tracing::error!(target: "agent", "the model keeps what it learnt ahead of time: {error}");
             }
         }
     }

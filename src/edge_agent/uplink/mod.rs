@@ -57,7 +57,7 @@ use meter::Meter;
 pub use probe::{LinkStep, LinkTest, StepName, StepOutcome};
 pub use settings::{Credentials, LinkError, Roots, UplinkSettings};
 pub use status::{Metered, Quota, Transport, UplinkStatus};
-pub(in crate::edge_agent) use tls::{client_config, outside_config};
+pub(in crate::edge_agent) use tls::{client_config, hubs_config, outside_config};
 
 /// Places for requests that the agent hasn't taken yet.
 pub const REQUESTS: usize = 64;

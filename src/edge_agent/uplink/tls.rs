@@ -80,6 +80,11 @@ pub(in crate::edge_agent) fn client_config(settings: &UplinkSettings) -> Result<
     make(&settings.roots, identity(&settings.credentials)?.as_ref())
 }
 
+/// For who fetches from the hub's own host with a link: trusts whom the link trusts, and shows no certificate.
+pub(in crate::edge_agent) fn hubs_config(settings: &UplinkSettings) -> Result<ClientConfig, String> {
+    make(&settings.roots, None)
+}
+
 /// For who speaks to others than the hub: trusts whom the system trusts, and shows no certificate. One that is never asked for
 /// TLS trusts nobody.
 pub(in crate::edge_agent) fn outside_config(is_tls: bool) -> Result<ClientConfig, String> {

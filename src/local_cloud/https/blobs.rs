@@ -1,4 +1,4 @@
-//! The blob endpoint: what a device puts with the token it was given, and reads back with it.
+//! The blob endpoint: what a device puts with the token it was given, and reads back with it; what it may read by a link.
 //!
 //! As storage's REST: Put Blob, Put Block, Put Block List, Get Blob (with a range) and Get Blob Properties. A blob
 //! appears under its name whole, and is durable before the 201. Bodies are at most 64 MiB, a blob 256 MiB.
@@ -22,7 +22,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Front;
 use super::errors::{ApiError, BlobError};
-use super::uploads::Place;
+use super::uploads::{Permission, Place};
 use crate::ingestion::storage::BlobMeta;
 
 /// Bytes of a body.
@@ -57,13 +57,17 @@ async fn blob(
     request: Request<Body>,
 ) -> Result<Response, BlobError> {
     let denied = |why| BlobError::new(StatusCode::FORBIDDEN, "AuthenticationFailed", why);
-    front.uploads.check(&place, query, front.now()).map_err(denied)?;
+    let permission = front.uploads.check(&place, query, front.now()).map_err(denied)?;
     if !front.has_container(&place.container) {
         let message = format!("container {} isn't applied any more", place.container);
         return Err(BlobError::new(StatusCode::NOT_FOUND, "ContainerNotFound", message));
     }
     let component = query.get("comp").map(String::as_str);
     let (head, body) = request.into_parts();
+    if permission == Permission::Read && head.method == Method::PUT {
+        let message = "the token is for reading";
+        return Err(BlobError::new(StatusCode::FORBIDDEN, "AuthorizationPermissionMismatch", message));
+    }
     match (head.method, component) {
         (Method::PUT, None) => put_blob(front, &place, &head.headers, body).await,
         (Method::PUT, Some("block")) => {

@@ -31,6 +31,7 @@ use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
@@ -44,7 +45,7 @@ use crate::ingestion::topology::Ground;
 use blocks::Blocks;
 use errors::ApiError;
 use policies::Policies;
-use uploads::Uploads;
+use uploads::{Permission, Place, Uploads};
 
 /// Bytes of a JSON body: a method's payload of 128 KiB, with room for escapes.
 const MAX_JSON: usize = 256 * 1024;
@@ -83,6 +84,21 @@ impl Keys {
     pub(super) fn connection_string(&self, policy: Policy, address: SocketAddr) -> SecretString {
         let host = if address.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { address.ip() };
         self.0.connection_string(policy, &authority(SocketAddr::new(host, address.port())))
+    }
+
+    /// A link to read one blob of a hub that is found at `address`, until `ends`.
+    pub(super) fn read_link(
+        &self,
+        address: SocketAddr,
+        container: &str,
+        blob: &str,
+        ends: Timestamp,
+    ) -> Option<SecretString> {
+        let place = Place::of(&format!("{container}/{blob}"))?;
+        let path: Vec<_> =
+            blob.split('/').map(|part| utf8_percent_encode(part, NON_ALPHANUMERIC).to_string()).collect();
+        let token = uploads::token(&self.0, &place, Permission::Read, ends)?;
+        Some(format!("https://{}/{container}/{}{token}", authority(address), path.join("/")).into())
     }
 }
 

@@ -23,8 +23,25 @@ pub(super) const TOKEN_LIFE_S: i64 = 3600;
 /// Version and resource (a blob) as they stand in a token.
 const VERSION: &str = "2023-11-03";
 const RESOURCE: &str = "b";
-/// What a token permits: read and write.
-const PERMISSIONS: &str = "rw";
+
+/// What a token permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// To read: what is handed out.
+    Read,
+    /// To read and write: what is uploaded.
+    ReadWrite,
+}
+
+impl Permission {
+    /// As it stands in a token.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Read => "r",
+            Self::ReadWrite => "rw",
+        }
+    }
+}
 
 /// A blob in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +104,7 @@ impl Uploads {
             return None;
         }
         let ends = now.saturating_add(SignedDuration::from_secs(TOKEN_LIFE_S)).ok()?;
-        let token = self.token(&place, ends);
+        let token = token(&self.policies, &place, Permission::ReadWrite, ends)?;
         let correlation_id = uuid::Uuid::now_v7().to_string();
         open.insert(correlation_id.clone(), Open { device_id: device_id.to_owned(), place, ends });
         Some(Begun { correlation_id, token })
@@ -100,42 +117,51 @@ impl Uploads {
         open.remove(correlation_id).map(|upload| upload.place)
     }
 
-    fn token(&self, place: &Place, ends: Timestamp) -> String {
-        let ends = ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let signature = self.mac(place, VERSION, &ends).map(|mac| STANDARD.encode(mac.finalize().into_bytes()));
-        let [signature, ends] =
-            [signature.unwrap_or_default(), ends].map(|text| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string());
-        format!("?sv={VERSION}&sr={RESOURCE}&sig={signature}&se={ends}&sp={PERMISSIONS}")
-    }
-
-    fn mac(&self, place: &Place, version: &str, ends: &str) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.policies.upload_key()).ok()?;
-        let Place { container, blob } = place;
-        mac.update(format!("{PERMISSIONS}\n{ends}\n/blob/{container}/{blob}\n{version}\n{RESOURCE}").as_bytes());
-        Some(mac)
-    }
-
-    /// Whether the token in a URL's query lets one read and write `place`, or why not. `now` is wall time.
+    /// What the token in a URL's query lets one do with `place`, or why nothing. `now` is wall time.
     pub(super) fn check(
         &self,
         place: &Place,
         query: &HashMap<String, String>,
         now: Timestamp,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Permission, &'static str> {
         let get = |name: &str| query.get(name).map_or("", String::as_str);
-        if get("sr") != RESOURCE || get("sp") != PERMISSIONS {
+        let permission = [Permission::Read, Permission::ReadWrite].into_iter().find(|known| known.text() == get("sp"));
+        let Some(permission) = permission.filter(|_| get("sr") == RESOURCE) else {
             return Err("the token isn't one of this hub's");
-        }
+        };
         let signature = STANDARD.decode(get("sig")).map_err(|_| "the token has no signature")?;
-        let mac = self.mac(place, get("sv"), get("se")).ok_or("the key of tokens is unusable")?;
+        let mac = mac(&self.policies, place, permission, [get("sv"), get("se")]);
+        let mac = mac.ok_or("the key of tokens is unusable")?;
         // In constant time.
         mac.verify_slice(&signature).map_err(|_| "the signature is wrong: the token is for another blob")?;
         let ends: Timestamp = get("se").parse().map_err(|_| "the token has no end")?;
         if ends <= now {
             return Err("the token has ended; ask for another");
         }
-        Ok(())
+        Ok(permission)
     }
+}
+
+/// What is put behind a blob's address, with its question mark, to be let at it until `ends`. Absent where the key can't be
+/// used.
+pub(super) fn token(policies: &Policies, place: &Place, permission: Permission, ends: Timestamp) -> Option<String> {
+    let ends = ends.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let signature = STANDARD.encode(mac(policies, place, permission, [VERSION, &ends])?.finalize().into_bytes());
+    let [signature, ends] = [signature, ends].map(|text| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string());
+    Some(format!("?sv={VERSION}&sr={RESOURCE}&sig={signature}&se={ends}&sp={}", permission.text()))
+}
+
+fn mac(
+    policies: &Policies,
+    place: &Place,
+    permission: Permission,
+    [version, ends]: [&str; 2],
+) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(policies.upload_key()).ok()?;
+    let Place { container, blob } = place;
+    let permission = permission.text();
+    mac.update(format!("{permission}\n{ends}\n/blob/{container}/{blob}\n{version}\n{RESOURCE}").as_bytes());
+    Some(mac)
 }
 
 #[cfg(test)]
@@ -170,17 +196,29 @@ mod tests {
         let token = uploads.begin("d", place("d/a.jpg"), now).expect("room").token;
         let query = query(&token);
         assert_eq!(query["se"], "2026-05-01T13:00:00Z");
-        uploads.check(&place("d/a.jpg"), &query, now).expect("good");
+        assert_eq!(uploads.check(&place("d/a.jpg"), &query, now), Ok(Permission::ReadWrite));
         uploads.check(&place("d/b.jpg"), &query, now).expect_err("another blob");
         let elsewhere = Place { container: "models".into(), blob: "d/a.jpg".into() };
         uploads.check(&elsewhere, &query, now).expect_err("another container");
         let end = "2026-05-01T13:00:00Z".parse().expect("a timestamp");
         assert!(uploads.check(&place("d/a.jpg"), &query, end).expect_err("ended").contains("ended"));
-        for (name, value) in [("se", "2036-05-01T13:00:00Z"), ("sp", "rwd"), ("sr", "c"), ("sig", ""), ("sv", "1")] {
+        for (name, value) in [("se", "2036-05-01T13:00:00Z"), ("sp", "rwd"), ("sp", "r"), ("sr", "c"), ("sig", ""), ("sv", "1")] {
             let mut changed = query.clone();
             changed.insert(name.to_owned(), value.to_owned());
             uploads.check(&place("d/a.jpg"), &changed, now).expect_err(name);
         }
+    }
+
+    #[test]
+    fn a_token_for_reading_is_none_for_writing() {
+        let (uploads, _folder) = uploads();
+        let now: Timestamp = "2026-05-01T12:00:00Z".parse().expect("a timestamp");
+        let ends = now + SignedDuration::from_secs(60);
+        let made = token(&uploads.policies, &place("d/a"), Permission::Read, ends).expect("made");
+        let mut query = query(&made);
+        assert_eq!(uploads.check(&place("d/a"), &query, now), Ok(Permission::Read));
+        query.insert("sp".to_owned(), "rw".to_owned());
+        uploads.check(&place("d/a"), &query, now).expect_err("its permission was changed");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Front;
 use super::errors::ApiError;
 use super::server::Caller;
+use crate::local_cloud::hub::Ends;
 
 /// The subprotocol.
 const PROTOCOL: &str = "mqtt";
@@ -40,7 +41,8 @@ pub(super) async fn upgrade(
     }
     Ok(upgrade.on_upgrade(move |socket| async move {
         let stream = Bytestream { socket, rest: Bytes::new(), ended: false };
-        front.hub.serve_stream(stream, caller.certificates.to_vec(), caller.peer, &front.shutdown).await;
+        let ends = Ends { peer: caller.peer, reached: caller.reached.ip() };
+        front.hub.serve_stream(stream, caller.certificates.to_vec(), ends, &front.shutdown).await;
         drop(caller.share);
     }))
 }

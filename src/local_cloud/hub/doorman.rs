@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::session::{self, Fault};
+use super::session::{self, Ends, Fault};
 use super::shared::Shared;
 use super::{Faults, Hub};
 use crate::ingestion::topology::Ground;
@@ -121,6 +121,7 @@ impl Doorman {
         async move {
             // Small answers shouldn't wait for more; a socket that can't is served all the same.
             drop(tcp.set_nodelay(true));
+            let reached = tcp.local_addr().map_or(peer.ip(), |address| address.ip());
             let stream = shared.faults.over(tcp);
             let begin = async move {
                 let tls = acceptor.accept(stream).await.map_err(Fault::Tls)?;
@@ -128,7 +129,7 @@ impl Doorman {
                 let certificates = certificates.into_iter().map(|certificate| certificate.into_owned()).collect();
                 Ok((tls, certificates))
             };
-            session::serve_or_turn_away(&shared, begin, peer, &shutdown).await;
+            session::serve_or_turn_away(&shared, begin, Ends { peer, reached }, &shutdown).await;
         }
     }
 
@@ -148,12 +149,12 @@ impl Hub {
         &self,
         stream: S,
         certificates: Vec<rustls::pki_types::CertificateDer<'static>>,
-        peer: SocketAddr,
+        ends: Ends,
         shutdown: &CancellationToken,
     ) where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin,
     {
-        session::serve_or_turn_away(&self.shared, async { Ok((stream, certificates)) }, peer, shutdown).await;
+        session::serve_or_turn_away(&self.shared, async { Ok((stream, certificates)) }, ends, shutdown).await;
     }
 
     /// Whether there is a hub that serves.

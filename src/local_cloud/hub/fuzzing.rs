@@ -76,8 +76,9 @@ impl Endpoint {
             let (mut read, mut write) = tokio::io::split(device);
             let shutdown = CancellationToken::new();
             let peer = self.hub.address();
+            let ends = session::Ends { peer, reached: peer.ip() };
             let begin = async { Ok((served, Vec::new())) };
-            let serve = session::serve_or_turn_away(&self.hub.shared, begin, peer, &shutdown);
+            let serve = session::serve_or_turn_away(&self.hub.shared, begin, ends, &shutdown);
             let send = async {
                 // A hub that has ended the connection takes no more.
                 drop(write.write_all(bytes).await);

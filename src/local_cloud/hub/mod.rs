@@ -40,7 +40,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -58,6 +58,7 @@ pub(in crate::local_cloud) use access::Signature;
 use doorman::Doorman;
 pub use faults::Faults;
 pub use service::{InvokeError, MAX_LIST, MethodAnswer, Statistics};
+pub(in crate::local_cloud) use session::Ends;
 use shared::{HttpsSide, Shared};
 
 /// Where the hub listens and what it is called.
@@ -245,6 +246,16 @@ impl Hub {
     #[must_use]
     pub fn service_connection_string(&self, policy: Policy) -> Option<SecretString> {
         self.shared.https.get().map(|https| https.keys.connection_string(policy, https.address))
+    }
+
+    /// A link by which a device may read one blob, and nothing else, for `life`: a secret. Its host is the address at which
+    /// the device has found the hub. Absent where HTTPS isn't served.
+    #[must_use]
+    pub fn read_link(&self, device_id: &str, container: &str, blob: &str, life: SignedDuration) -> Option<SecretString> {
+        let https = self.shared.https.get()?;
+        let reached = self.shared.line(device_id).map_or_else(|| self.address.ip(), |line| line.reached);
+        let ends = self.shared.faults.wall_now().saturating_add(life).ok()?;
+        https.keys.read_link(SocketAddr::new(reached, https.address.port()), container, blob, ends)
     }
 
     /// Answers once the hub has ended: the ports are free and every message that had come is in the log.

@@ -1,6 +1,6 @@
 //! One device's connection, from its first byte to its end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,9 +73,17 @@ impl Fault {
     }
 }
 
+/// Both ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::local_cloud) struct Ends {
+    pub(in crate::local_cloud) peer: SocketAddr,
+    /// The address at which the device found the hub.
+    pub(in crate::local_cloud) reached: IpAddr,
+}
+
 /// Serves a connection until it ends, or tells the device that there is no hub. `begin` answers with the stream and the
 /// certificates that the device showed.
-pub(super) async fn serve_or_turn_away<S, B>(shared: &Shared, begin: B, peer: SocketAddr, shutdown: &CancellationToken)
+pub(super) async fn serve_or_turn_away<S, B>(shared: &Shared, begin: B, ends: Ends, shutdown: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
     B: Future<Output = Result<(S, Vec<CertificateDer<'static>>), Fault>> + Send,
@@ -86,17 +94,17 @@ where
             () = entry::turn_away(shared, begin) => {}
             () = shutdown.cancelled() => {}
         }
-    } else if let Err(fault) = serve(shared, begin, &open).await {
+    } else if let Err(fault) = serve(shared, begin, ends.reached, &open).await {
         if fault.breaks_a_rule() {
-            shared.refused(peer, &fault.to_string());
+            shared.refused(ends.peer, &fault.to_string());
         } else {
-            tracing::debug!(%peer, "connection ended: {fault}");
+            tracing::debug!(peer = %ends.peer, "connection ended: {fault}");
         }
     }
 }
 
 /// Serves a connection until it ends. It is ended when `open` is cancelled.
-async fn serve<S, B>(shared: &Shared, begin: B, open: &CancellationToken) -> Result<(), Fault>
+async fn serve<S, B>(shared: &Shared, begin: B, reached: IpAddr, open: &CancellationToken) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
     B: Future<Output = Result<(S, Vec<CertificateDer<'static>>), Fault>> + Send,
@@ -116,7 +124,7 @@ where
     packets.set_max_bytes(MAX_PACKET);
     let device_id = connect.client_id.to_string();
     let subscriptions = Arc::new(Mutex::new(subscriptions));
-    let (line, down) = shared.enter(&device_id, &cancel, subscriptions);
+    let (line, down) = shared.enter(&device_id, reached, &cancel, subscriptions);
     let session = Session { shared, device_id: &device_id, admitted, line: &line, keeps: !connect.clean_session };
     session.note(true).await;
     session.check_still_known().await;

@@ -1,7 +1,7 @@
 //! What the connections share: who is connected, on which line the hub reaches a device, and how it all is.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -63,6 +63,8 @@ pub(super) struct HttpsSide {
 #[derive(Clone)]
 pub(super) struct Line {
     number: u64,
+    /// The address at which the device found the hub.
+    pub(super) reached: IpAddr,
     pub(super) cancel: CancellationToken,
     pub(super) down: mpsc::Sender<Down>,
     pub(super) subscriptions: Arc<Mutex<Subscriptions>>,
@@ -119,12 +121,13 @@ impl Shared {
     pub(super) fn enter(
         &self,
         device_id: &str,
+        reached: IpAddr,
         cancel: &CancellationToken,
         subscriptions: Arc<Mutex<Subscriptions>>,
     ) -> (Line, mpsc::Receiver<Down>) {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let (down, queue) = mpsc::channel(MAX_DOWN);
-        let line = Line { number, cancel: cancel.clone(), down, subscriptions, device_bound: Arc::default() };
+        let line = Line { number, reached, cancel: cancel.clone(), down, subscriptions, device_bound: Arc::default() };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is ending already isn't taken over.
         let older = lines.insert(device_id.to_owned(), line.clone()).filter(|older| !older.cancel.is_cancelled());

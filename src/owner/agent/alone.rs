@@ -158,6 +158,7 @@ pub async fn start(
         agent: &settings.agent,
         camera: &settings.camera,
         sky: &settings.sky,
+        model: &settings.model,
         link: &settings.link,
         log_filter: &settings.log.filter,
         not_before: None,

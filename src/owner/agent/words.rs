@@ -1,6 +1,8 @@
 //! An agent's report as people read it: the same facts on the screen Devices, in `status devices` and in
 //! `agent status`.
 
+mod model;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -64,7 +66,7 @@ pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     facts.push(outbox(report));
     facts.push(clock(report));
     facts.push(twin(report));
-    facts.push(model(report));
+    facts.push(model::fact(report));
     facts.push(pictures(report.camera.as_ref()));
     facts.push(methods(report));
     if let Some(newest) = report.received.last() {
@@ -234,20 +236,12 @@ fn twin(report: &AgentReport) -> Fact {
     let applied = format!("desired version {}: {} applied", twin.version, count(VerdictStatus::Applied));
     let overruled = count(VerdictStatus::Overruled);
     let overruled = if overruled > 0 { format!(", {overruled} overruled by a method") } else { String::new() };
+    let waiting = count(VerdictStatus::Waiting);
+    let overruled = if waiting > 0 { format!("{overruled}, {waiting} waiting") } else { overruled };
     if refused.is_empty() {
         return Fact::plain("twin", applied + &overruled);
     }
     Fact::lit("twin", Lamp::Warning, format!("{applied}{overruled}, refused: {}", refused.join(", ")))
-}
-
-fn model(report: &AgentReport) -> Fact {
-    let model = &report.model;
-    if model.current.is_empty() {
-        return Fact::plain("model", report.source.model_id.as_deref().unwrap_or("none"));
-    }
-    let deployed = model.deployed_at.map_or_else(|| ", built in".to_owned(), |at| format!(", deployed {}", minute(at)));
-    let before = model.previous.as_ref().map(|before| format!("; before it {before}")).unwrap_or_default();
-    Fact::plain("model", format!("{}{deployed}{before}", model.current))
 }
 
 fn pictures(camera: Option<&CameraReport>) -> Fact {

@@ -14,6 +14,8 @@ pub enum Standing {
     Same,
     /// It reports something else, or nothing yet.
     Waits,
+    /// It waits for something before it can do what is desired, in its words.
+    WaitsFor(String),
     /// It has refused what is desired, and why.
     Refused(String),
     /// Something else was asked for after it, in its words, and holds.
@@ -51,6 +53,9 @@ pub fn twin_lines(twin: &HubTwin) -> Vec<TwinLine> {
             Some(Answer { refused: Some(why), version: answered, .. }) if answered == version => {
                 Standing::Refused(printable(&why))
             }
+            Some(Answer { waits_for: Some(why), version: answered, .. }) if answered == version => {
+                Standing::WaitsFor(printable(&why))
+            }
             Some(Answer { overruled: Some(why), .. }) if value.as_ref() == Some(&wanted) => {
                 Standing::Overruled(printable(&why))
             }
@@ -81,6 +86,7 @@ struct Answer {
     value: Option<Value>,
     version: Option<u64>,
     refused: Option<String>,
+    waits_for: Option<String>,
     overruled: Option<String>,
 }
 
@@ -96,7 +102,6 @@ impl TwinProperties {
     fn of(twin: &HubTwin) -> Self {
         let (mut desired, mut reported, mut answers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let empty = Map::new();
-        flatten("", twin.properties.desired.as_object().unwrap_or(&empty), &mut desired);
         for (key, value) in own(twin.properties.reported.as_object().unwrap_or(&empty)) {
             match (key.as_str(), value) {
                 ("settings", Value::Object(settings)) if settings.values().all(is_answer) => {
@@ -106,6 +111,15 @@ impl TwinProperties {
                 _ => {
                     reported.insert(key.clone(), value.clone());
                 }
+            }
+        }
+        for (key, value) in own(twin.properties.desired.as_object().unwrap_or(&empty)) {
+            match value {
+                // What is answered as a whole is compared as a whole.
+                Value::Object(inner) if !inner.is_empty() && !answers.contains_key(key) => {
+                    flatten(key, inner, &mut desired);
+                }
+                _ => drop(desired.insert(key.clone(), value.clone())),
             }
         }
         let version = twin.properties.desired.get("$version").and_then(Value::as_u64);
@@ -124,6 +138,7 @@ fn answer(value: &Value) -> Answer {
         value: value.get("value").filter(|value| !value.is_null()).cloned(),
         version: value["version"].as_u64(),
         refused: said("refused"),
+        waits_for: said("waiting"),
         overruled: said("overruled"),
     }
 }
@@ -200,6 +215,18 @@ mod tests {
         let why = "the method set_interval asked for 7 s after it".to_owned();
         assert_eq!(found[0].3, Standing::Overruled(why));
         assert_eq!(lines(json!({"measureEveryS": 9, "$version": 8}), reported)[0].3, Standing::Waits);
+    }
+
+    #[test]
+    fn a_model_that_waits_for_its_link_says_so_as_a_whole() {
+        let desired = json!({"model": {"name": "roof", "version": "2", "sha256": "ab"}, "$version": 7});
+        let why = "waits for a link to fetch it";
+        let reported = json!({"settings": {"model": {"value": "anomaly-persistence-1", "version": 7, "status": "waiting",
+            "error": why}}});
+        let found = lines(desired, reported);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].0.as_str(), &found[0].3), ("model", &Standing::WaitsFor(why.to_owned())));
+        assert_eq!(found[0].2.as_deref(), Some("anomaly-persistence-1"));
     }
 
     #[test]

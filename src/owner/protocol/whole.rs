@@ -11,6 +11,7 @@ use crate::edge_agent::uplink::LinkTest;
 use crate::owner::agent::Diagnosis;
 use crate::owner::hub::{HubAnswer, HubAsk};
 use crate::owner::log_buffer::LogLine;
+use crate::owner::models::{ModelAnswer, ModelAsk};
 use crate::owner::views::{
     CloudCover, Extremes, LoadedFile, NowcastView, PictureView, ReceivedMessage, Series, ShownPicture, Trace,
 };
@@ -300,6 +301,8 @@ pub enum Request {
     },
     /// Something of the environment's local hub.
     Hub(HubAsk),
+    /// Something of the environment's models.
+    Models(ModelAsk),
     /// How the agent of this process stands.
     Agent,
     /// How the device of this process's agent is, with what to do.
@@ -321,6 +324,9 @@ impl Request {
     #[must_use]
     pub const fn is_command(&self) -> bool {
         if let Self::Hub(ask) = self {
+            return ask.is_command();
+        }
+        if let Self::Models(ask) = self {
             return ask.is_command();
         }
         matches!(
@@ -459,6 +465,8 @@ pub enum Answer {
     },
     /// To [`Request::Hub`].
     Hub(HubAnswer),
+    /// To [`Request::Models`].
+    Models(ModelAnswer),
     /// To [`Request::Agent`].
     Agent {
         /// What it says of itself.

@@ -108,7 +108,7 @@ const fn style_of(lit: Lamp, ctx: &Context<'_>) -> Style {
 fn mark(standing: &Standing) -> (&'static str, Lamp) {
     match standing {
         Standing::Same => ("=", Lamp::Ok),
-        Standing::Waits | Standing::Overruled(_) => ("≠", Lamp::Warning),
+        Standing::Waits | Standing::WaitsFor(_) | Standing::Overruled(_) => ("≠", Lamp::Warning),
         Standing::Refused(_) => ("!", Lamp::Failed),
         Standing::Own => (" ", Lamp::Unknown),
     }
@@ -134,6 +134,10 @@ fn line_words(line: &TwinLine) -> String {
                 shown(&line.desired),
                 shown(&line.reported)
             )
+        }
+        Standing::WaitsFor(why) => {
+            let (desired, reported) = (shown(&line.desired), shown(&line.reported));
+            format!("{mark} {} desired {desired}, reported {reported}; {why}", line.key)
         }
         Standing::Same | Standing::Waits => {
             format!("{mark} {} desired {}, reported {}", line.key, shown(&line.desired), shown(&line.reported))
@@ -169,6 +173,7 @@ fn render_twin(buffer: &mut Buffer, area: Rect, lines: &[TwinLine], ctx: &Contex
         let words = match &line.standing {
             Standing::Refused(why) => Some(format!("refused: {why}")),
             Standing::Overruled(why) => Some(format!("overruled: {why}")),
+            Standing::WaitsFor(why) => Some(why.clone()),
             Standing::Same | Standing::Waits | Standing::Own => None,
         };
         if let Some(words) = words {

@@ -26,6 +26,7 @@ async fn agent(data: &Path) -> Agent {
         agent: &AgentSettings { measure_every_s: Some(1), ..AgentSettings::default() },
         camera: &CameraSettings::default(),
         sky: &crate::settings::SkySettings::default(),
+        model: &crate::settings::ModelSettings::default(),
         link: &LinkSettings::default(),
         log_filter: "info",
         not_before: None,
