@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real programs that tests talk to, into target/peers. Needs python3 with venv, and npm. Others come from the
-# system: apt-get install jq mosquitto mosquitto-clients openssh-client.
+# system: apt-get install jq mosquitto mosquitto-clients openssh-client openssh-server.
 set -eu
 cd "$(dirname "$0")/../.."
 python3 -m venv target/peers
