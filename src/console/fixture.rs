@@ -1,5 +1,6 @@
 //! A realistic state of the demo environment and answers to go with it, for the tests of every screen.
 
+mod drawing;
 pub mod pictures;
 pub mod provisioning;
 
@@ -9,12 +10,11 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
+pub use self::drawing::{body, drawn, drawn_in, make, styles_of, text_of};
 use super::filter::Filter;
-use super::pictures::{Graphics, Pictures, Shown, Tile};
+use super::pictures::Pictures;
 use super::screens::{Context, Screen, SizeClass};
 use super::theme::Theme;
 use super::units::Units;
@@ -558,81 +558,5 @@ pub fn feed(screen: &mut dyn Screen, ctx: &Context<'_>) {
             screen.receive(request, Ok(&answer(request)), ctx);
         }
         wanted = wants;
-    }
-}
-
-/// The text of a buffer, one line a row, without trailing blanks.
-pub fn text_of(buffer: &Buffer) -> String {
-    let area = buffer.area;
-    let row = |y| {
-        let cells = (area.left()..area.right()).map(|x| buffer[(x, y)].symbol());
-        cells.collect::<String>().trim_end().to_owned()
-    };
-    (area.top()..area.bottom()).map(row).collect::<Vec<_>>().join("\n")
-}
-
-/// The cells' colours and attributes, a letter for each style in the order they come in, and what each stands for.
-pub fn styles_of(buffer: &Buffer) -> String {
-    let mut styles: Vec<Style> = Vec::new();
-    let area = buffer.area;
-    let mut rows = Vec::new();
-    for y in area.top()..area.bottom() {
-        let mut row = String::new();
-        for x in area.left()..area.right() {
-            let style = buffer[(x, y)].style();
-            let at = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
-                styles.push(style);
-                styles.len() - 1
-            });
-            row.push(char::from_u32(u32::try_from(at).expect("few") + 0x61).expect("a letter"));
-        }
-        rows.push(row);
-    }
-    let named = styles.iter().enumerate().map(|(at, style)| {
-        let letter = char::from_u32(u32::try_from(at).expect("few") + 0x61).expect("a letter");
-        format!("{letter}: {:?} on {:?} {:?}", style.fg, style.bg, style.add_modifier)
-    });
-    rows.into_iter().chain(named).collect::<Vec<_>>().join("\n")
-}
-
-/// A screen's body as text on a terminal of `columns` × `rows`, fed by the fixture.
-pub fn body(screen: &mut dyn Screen, snapshot: &Snapshot, columns: u16, rows: u16) -> String {
-    text_of(&drawn(screen, snapshot, (columns, rows), Graphics::default()))
-}
-
-/// A screen's body with its pictures as a terminal with these graphics has them, fed by the fixture.
-pub fn drawn(screen: &mut dyn Screen, snapshot: &Snapshot, size: (u16, u16), graphics: Graphics) -> Buffer {
-    drawn_in(&Theme::midnight(), screen, snapshot, size, graphics)
-}
-
-/// The same, in a theme.
-pub fn drawn_in(
-    theme: &Theme,
-    screen: &mut dyn Screen,
-    snapshot: &Snapshot,
-    size: (u16, u16),
-    graphics: Graphics,
-) -> Buffer {
-    let mut pictures = Pictures::new(graphics);
-    let shown = with_theme(snapshot, size, &pictures, theme, |ctx| {
-        feed(screen, ctx);
-        screen.pictures(ctx)
-    });
-    make(&mut pictures, &shown);
-    with_theme(snapshot, size, &pictures, theme, |ctx| {
-        let mut buffer = Buffer::empty(ctx.area);
-        screen.render(&mut buffer, ctx.area, ctx);
-        pictures.placements(&mut buffer, &shown);
-        buffer
-    })
-}
-
-/// Makes what is shown.
-pub fn make(pictures: &mut Pictures, shown: &[Shown]) {
-    let mut id = 0;
-    while let Some(next) = pictures.next(shown).cloned() {
-        id += 1;
-        let tile = Tile::make(&next.jpeg, next.area.as_size(), pictures.graphics(), id);
-        pictures.take(&next, tile);
     }
 }

@@ -162,9 +162,10 @@ impl Grey {
     }
 }
 
-/// What a picture looks like at a glance: the brightness of 32 × 32 parts.
+/// What a picture looks like at a glance: a difference hash and the brightness of 32 × 32 parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glance {
+    hash: u64,
     thumbnail: Vec<u8>,
 }
 
@@ -175,13 +176,19 @@ const SAME_LEVELS: u8 = 1;
 
 impl Glance {
     pub fn of(picture: &RgbPicture) -> Self {
-        Self { thumbnail: grey_parts(picture, THUMBNAIL, THUMBNAIL) }
+        let thumbnail = grey_parts(picture, THUMBNAIL, THUMBNAIL);
+        // Each of 8 × 8 parts is brighter than its right neighbour or not (N. Krawetz's dHash).
+        let parts = grey_parts(picture, 9, 8);
+        let bits = parts.chunks_exact(9).flat_map(|row| row.windows(2).map(|pair| pair[0] > pair[1]));
+        let hash = bits.fold(0, |hash, bit| hash << 1 | u64::from(bit));
+        Self { hash, thumbnail }
     }
 
-    /// Whether both are of one picture, perhaps encoded anew: that two skies are alike to a level all over doesn't happen
-    /// while the sun moves. A difference hash says nothing more: where parts are alike, an encoder's rounding decides its bits.
+    /// Whether both are of one picture, perhaps encoded anew. Skies of the same weather share their hash; that they are
+    /// alike to a level all over doesn't happen while the sun moves.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.thumbnail.iter().zip(&other.thumbnail).all(|(a, b)| a.abs_diff(*b) <= SAME_LEVELS)
+        (self.hash ^ other.hash).count_ones() <= 2
+            && self.thumbnail.iter().zip(&other.thumbnail).all(|(a, b)| a.abs_diff(*b) <= SAME_LEVELS)
     }
 }
 

@@ -181,7 +181,8 @@ fn the_same_picture_again_is_a_duplicate_and_the_next_is_not() {
     for cover in [0.0, 0.5] {
         let first = analyse(&through_jpeg(&drawn(NOON, cover)), &camera, instant(NOON), None, None);
         let later = "2016-06-09T11:40:00Z";
-        let again = encode::jpeg(&drawn(NOON, cover).picture, 80, None).expect("encoded");
+        // A camera that hangs on to a picture and encodes it anew each time.
+        let again = encode::jpeg(&through_jpeg(&drawn(NOON, cover)), 90, None).expect("encoded");
         let again = decode(&again, &Limits::default()).expect("decoded").picture;
         let frozen = analyse(&again, &camera, instant(later), Some(&first.next), None);
         assert!(frozen.features.warnings.contains(&SkyWarning::Duplicate), "{cover}");
