@@ -20,6 +20,7 @@ use super::history::History;
 use super::link_test::LinkTester;
 use super::methods::Methods;
 use super::outbox::{Outbox, OutboxStatus};
+use super::pulse::Pulse;
 use super::reader::{POSITION, Reader};
 use super::report::{AgentReport, AgentStatus};
 use super::sensors::{SensorError, SensorSource, Source};
@@ -135,6 +136,8 @@ pub struct AgentHandles {
     pub link_tester: LinkTester,
     /// The newest picture of its camera.
     pub preview: NewestPicture,
+    /// Whether its reader lives.
+    pub pulse: Arc<Pulse>,
 }
 
 /// The agent.
@@ -243,6 +246,7 @@ impl Agent {
             reported: self.shared.reported.subscribe(),
             link_tester: LinkTester { shared: Arc::clone(&self.shared) },
             preview: self.shared.preview.clone(),
+            pulse: Arc::clone(&self.shared.pulse),
         }
     }
 

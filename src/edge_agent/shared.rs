@@ -12,6 +12,7 @@ use super::camera::newest::Newest;
 use super::camera::preview::NewestPicture;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
+use super::pulse::Pulse;
 use super::report::{AgentReport, AgentStatus, ModelReport, Received, SensorReport, SensorState, Verdict};
 use super::slot::{Loader, SLOT, Slot, wish};
 use super::timekeeping::{MachineClock, Moment};
@@ -107,6 +108,8 @@ pub(super) struct Shared {
     pub try_link: Notify,
     /// Rung when there may be a picture to upload.
     pub pictures: Notify,
+    /// Whether the reader lives.
+    pub pulse: Arc<Pulse>,
     /// What camera and sensors tell each other.
     pub newest: Newest,
     /// The newest picture, small.
@@ -180,6 +183,7 @@ impl Shared {
             link: Mutex::new(None),
             try_link: Notify::new(),
             pictures: Notify::new(),
+            pulse: Arc::default(),
             newest: Newest::default(),
             preview: NewestPicture::default(),
             twin: Mutex::new(twin),
