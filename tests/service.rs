@@ -319,3 +319,98 @@ fn systemd_understands_the_unit() {
     let secure = secure.expect("runs");
     assert!(secure.status.success(), "more exposed than 2.0 of 10: {}", text(&secure.stdout));
 }
+
+/// A machine's `/etc` with a service of the environment `roof`, and a systemd that knows it; seen by one command only.
+struct Machine {
+    etc: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new(file: &str) -> Self {
+        let etc = tempfile::tempdir().expect("temporary folder");
+        std::fs::create_dir_all(etc.path().join("skydeck")).expect("made");
+        std::fs::create_dir_all(etc.path().join("bin")).expect("made");
+        std::fs::write(etc.path().join("skydeck/agent.env"), file).expect("written");
+        for name in ["passwd", "group"] {
+            std::fs::copy(Path::new("/etc").join(name), etc.path().join(name)).expect("copied");
+        }
+        let systemctl = etc.path().join("bin/systemctl");
+        let known = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\nResult=success\nNRestarts=2\n";
+        std::fs::write(&systemctl, format!("#!/bin/sh\ncat << 'END'\n{known}END\n")).expect("written");
+        std::fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).expect("set");
+        Self { etc }
+    }
+
+    /// `command` as it runs there; `None` where this machine has no namespaces of its own to give.
+    fn run(&self, place: &Place, arguments: &[&str]) -> Option<Output> {
+        let ours: &[&str] = if is_root() { &["--mount"] } else { &["--map-root-user", "--mount"] };
+        let can = Command::new("unshare").args(ours).arg("true").output().is_ok_and(|ended| ended.status.success());
+        if !can {
+            assert!(std::env::var_os("SKYDECK_PEERS_REQUIRED").is_none(), "unshare --mount isn't allowed");
+            println!("skipped: no mount namespace (unshare --mount)");
+            return None;
+        }
+        let path = format!("/etc/bin:{}", std::env::var("PATH").unwrap_or_default());
+        let of_ours = place.command(arguments);
+        let mut command = Command::new("unshare");
+        command.args(ours).args(["sh", "-c", "mount --bind \"$0\" /etc && exec \"$@\""]).arg(self.etc.path());
+        command.arg(of_ours.get_program()).args(of_ours.get_args());
+        for (name, value) in of_ours.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Some(command.env("PATH", path).stdin(Stdio::null()).output().expect("runs"))
+    }
+}
+
+#[test]
+fn without_a_name_the_machines_service_is_asked() {
+    let place = Place::new();
+    let file = |place: &Place| {
+        let (data, config) = (place.path("d"), place.path("roof.toml"));
+        format!("SKYDECK_ENV=roof\nSKYDECK_DATA_DIR={}\nSKYDECK_CONFIG={}\n", data.display(), config.display())
+    };
+    let machine = Machine::new(&file(&place));
+    let Some(nobody) = machine.run(&place, &["agent", "status"]) else { return };
+    assert_eq!(nobody.status.code(), Some(9));
+    assert_eq!(
+        text(&nobody.stderr),
+        "skydeck: agent of roof: nobody runs it (/etc/skydeck/agent.env names the environment roof); its service is active \
+         (running), restarted 2 times; start it with `systemctl start skydeck-agent`, look with `journalctl -u \
+         skydeck-agent`\n"
+    );
+    let notify = place.path("notify");
+    let manager = Manager::new(&notify);
+    let _agent = place.agent(&["--service"], &[("NOTIFY_SOCKET", &notify.display().to_string())]);
+    manager.until("READY=1");
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let ended = machine.run(&place, arguments).expect("as before");
+        serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&ended.stderr)))
+    };
+    let status = json(&["agent", "status", "--json"]);
+    assert_eq!((&status["deviceId"], &status["service"]["restarts"]), (&"roof-01".into(), &2.into()));
+    #[cfg(feature = "diag")]
+    assert_eq!(json(&["diag", "--once", "--json"])["agent"]["deviceId"], "roof-01");
+    // Whoever names an environment gets that one.
+    let other = machine.run(&place, &["--env", "field", "agent", "status"]).expect("as before");
+    assert!(
+        text(&other.stderr).starts_with("skydeck: agent of field: nobody runs it; start it"),
+        "{}",
+        text(&other.stderr)
+    );
+}
+
+#[test]
+fn a_service_file_that_says_nothing_is_named() {
+    let place = Place::new();
+    for (file, words) in [
+        ("SKYDECK_ENV=Roof\n", "skydeck: /etc/skydeck/agent.env:1: environment \"Roof\": a name has"),
+        ("# nothing\n", "skydeck: /etc/skydeck/agent.env: names no environment; write SKYDECK_ENV=NAME"),
+    ] {
+        let Some(ended) = Machine::new(file).run(&place, &["agent", "status"]) else { return };
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(text(&ended.stderr).starts_with(words), "{}", text(&ended.stderr));
+    }
+}
