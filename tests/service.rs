@@ -394,7 +394,7 @@ fn without_a_name_the_machines_service_is_asked() {
     #[cfg(feature = "diag")]
     assert_eq!(json(&["diag", "--once", "--json"])["agent"]["deviceId"], "roof-01");
     // Whoever names an environment gets that one.
-    let other = machine.run(&place, &["--env", "field", "agent", "status"]).expect("as before");
+    let other = machine.run(&place, &["agent", "status", "--env", "field"]).expect("as before");
     assert!(
         text(&other.stderr).starts_with("skydeck: agent of field: nobody runs it; start it"),
         "{}",

@@ -46,11 +46,11 @@ fn run_for(context: &Context, access: Access) -> Result<Exit, Failure> {
 
 async fn live(context: &Context, access: Access) -> Result<(Exit, AloneEnd), Failure> {
     let mut signals = Signals::catch()?;
+    context.folders.make()?;
+    let log = crate::cli::logging::start(context, "agent.log", context.verbose > 0)?;
     let manager = ServiceManager::of_this_process();
     // One that starts itself anew is watched already.
     manager.iter().for_each(ServiceManager::alive);
-    context.folders.make()?;
-    let log = crate::cli::logging::start(context, "agent.log", context.verbose > 0)?;
     let settings = &context.loaded.settings;
     let mut alone = agent::start(&context.environment, settings, &context.folders, &log, access).await?;
     manager.iter().for_each(ServiceManager::ready);
