@@ -1,6 +1,6 @@
 //! What a binary has, and hasn't, by the features it is built with.
 //!
-//! `cargo test` builds it with all of them; `.ci/run` does the same with `agent` alone, as for a device.
+//! `cargo test` builds it with all of them; `.ci/run` does the same with `agent` and with `agent,diag`, as for a device.
 
 use std::process::{Command, Output};
 

@@ -26,7 +26,7 @@ use crate::clock::SPEED_RANGE;
 use crate::settings::EnvironmentName;
 
 #[cfg(feature = "agent")]
-pub use agent::AgentCommand;
+pub use agent::{AgentCommand, InstallFlags, UninstallFlags};
 #[cfg(feature = "diag")]
 pub use diag::{Diag, DiagAction};
 pub use exits::EXIT_CODES;
@@ -119,6 +119,9 @@ pub struct Global {
         value_name = "NAME"
     )]
     pub env: EnvironmentName,
+    /// Whether `env` was named by a flag or a variable.
+    #[arg(skip)]
+    pub is_env_named: bool,
     /// Write JSON, one object a line where there are several
     #[arg(long, global = true)]
     pub json: bool,

@@ -1,23 +1,33 @@
 //! What most commands need: the environment, its settings and folders, the way to write.
 
+#[cfg(any(feature = "agent", feature = "diag"))]
+use std::path::Path;
+
 #[cfg(feature = "console")]
 use super::args::ConsoleFlags;
 use super::args::Global;
-#[cfg(feature = "_ground")]
+#[cfg(any(feature = "_ground", feature = "agent"))]
 use super::exit::Exit;
 use super::exit::Failure;
 use super::output::Output;
+#[cfg(any(feature = "agent", feature = "diag"))]
+use crate::owner::DeviceDesk;
 #[cfg(feature = "_ground")]
 use crate::owner::provisioning::{Provisioner, RunnerCommand};
 #[cfg(feature = "local")]
 use crate::settings::EnvironmentKind;
 use crate::settings::{EnvironmentName, Folders, Layers, Loaded, Roots, load};
+#[cfg(any(feature = "agent", feature = "diag"))]
+use crate::settings::{ServiceFile, service::SYSTEM_FOLDER};
 
 /// What most commands need.
 #[derive(Debug)]
 pub struct Context {
     /// The environment.
     pub environment: EnvironmentName,
+    /// The file of the machine's service, where that named it.
+    #[cfg(any(feature = "agent", feature = "diag"))]
+    pub service: Option<ServiceFile>,
     /// Its settings, with origins.
     pub loaded: Loaded,
     /// Where its folders are; they needn't be there.
@@ -38,7 +48,7 @@ pub struct Context {
 impl Context {
     /// From the flags of every command.
     pub fn new(global: &Global) -> Result<Self, Failure> {
-        Self::with(global, layers(global))
+        Self::with(global, layers(global), roots(global)?)
     }
 
     /// From those and the console's.
@@ -48,11 +58,58 @@ impl Context {
         if console.read_only {
             layers.flags.push(("--read-only", "console.read_only", "true".to_owned()));
         }
-        Self::with(global, layers)
+        Self::with(global, layers, roots(global)?)
     }
 
-    fn with(global: &Global, layers: Layers) -> Result<Self, Failure> {
-        let roots = global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?;
+    /// As [`Context::new`], of the machine's service where there is one and neither flag nor variable names something
+    /// else.
+    #[cfg(any(feature = "agent", feature = "diag"))]
+    pub fn of_device(global: &Global) -> Result<Self, Failure> {
+        if global.is_env_named || global.data_dir.is_some() {
+            return Self::new(global);
+        }
+        match ServiceFile::read(Path::new(SYSTEM_FOLDER))? {
+            Some(service) => Self::of_service(global, service),
+            None => Self::new(global),
+        }
+    }
+
+    /// Of the service that this process is: where systemd says nothing, as when it is started by hand, its file does.
+    #[cfg(feature = "agent")]
+    pub fn of_running_service(global: &Global) -> Result<Self, Failure> {
+        if global.data_dir.is_some() {
+            return Self::new(global);
+        }
+        if global.is_env_named {
+            return Self::with(global, layers(global), Roots::of_service());
+        }
+        match ServiceFile::read(Path::new(SYSTEM_FOLDER))? {
+            Some(service) => Self::of_service(global, service),
+            None => Err(Failure::new(Exit::Usage, "agent run --service: no environment is named; give --env NAME")),
+        }
+    }
+
+    /// Of the service whose file that is: its environment, its settings, its folders.
+    #[cfg(any(feature = "agent", feature = "diag"))]
+    pub fn of_service(global: &Global, service: ServiceFile) -> Result<Self, Failure> {
+        let mut layers = layers(global);
+        layers.file = layers.file.or_else(|| service.config());
+        // A variable of this process stands before the service's.
+        let of_service = service.variables.iter().map(|(name, value)| (name.into(), value.into()));
+        layers.variables = of_service.chain(layers.variables).collect();
+        let global = Global { env: service.environment.clone(), ..global.clone() };
+        let context = Self::with(&global, layers, service.roots()?)?;
+        Ok(Self { service: Some(service), ..context })
+    }
+
+    /// Whoever is asked about the device.
+    #[cfg(any(feature = "agent", feature = "diag"))]
+    pub fn desk(&self) -> DeviceDesk {
+        let named_by = self.service.as_ref().map(ServiceFile::words);
+        DeviceDesk::new(self.environment.as_str(), &self.loaded.settings, &self.folders).named_by(named_by)
+    }
+
+    fn with(global: &Global, layers: Layers, roots: Roots) -> Result<Self, Failure> {
         let loaded = load(&global.env, &layers)?;
         let folders = roots.of(&global.env)?;
         #[cfg(feature = "_ground")]
@@ -60,6 +117,8 @@ impl Context {
             Provisioner::new(roots, runner_command(global)?, loaded.settings.provisioning.clone(), Some(layers));
         Ok(Self {
             environment: global.env.clone(),
+            #[cfg(any(feature = "agent", feature = "diag"))]
+            service: None,
             loaded,
             folders,
             output: Output::new(global.json, global.no_color),
@@ -77,16 +136,6 @@ impl Context {
     pub fn no_color(&self) -> bool {
         self.loaded.settings.console.color == crate::settings::ColorMode::Never
             || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-    }
-
-    /// This program's path as it was started, absolute; absent where it can't be known.
-    #[cfg(feature = "agent")]
-    pub fn program(&self) -> Option<std::path::PathBuf> {
-        std::env::current_exe().ok().map(|path| {
-            // Linux says so of a program that was replaced while it ran: the new one is what is to be started.
-            let text = path.to_string_lossy().into_owned();
-            text.strip_suffix(" (deleted)").map_or(path, Into::into)
-        })
     }
 
     /// Refuses an environment that doesn't run on this machine.
@@ -116,6 +165,20 @@ fn runner_command(global: &Global) -> Result<RunnerCommand, Failure> {
         }
     }
     Ok(RunnerCommand { program: std::env::current_exe().map_err(failed)?, arguments })
+}
+
+/// This program's path as it was started, absolute; absent where it can't be known.
+#[cfg(feature = "agent")]
+pub fn program() -> Option<std::path::PathBuf> {
+    std::env::current_exe().ok().map(|path| {
+        // Linux says so of a program that was replaced while it ran: the new one is what is to be started.
+        let text = path.to_string_lossy().into_owned();
+        text.strip_suffix(" (deleted)").map_or(path, Into::into)
+    })
+}
+
+fn roots(global: &Global) -> Result<Roots, Failure> {
+    Ok(global.data_dir.as_deref().map_or_else(Roots::of_user, Roots::one)?)
 }
 
 /// The layers of settings with the flags of every command on top.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::owner::{AskError, AttachError, Refusal};
+#[cfg(any(feature = "agent", feature = "diag"))]
+use crate::settings::ServiceFileError;
 use crate::settings::{FolderError, SettingsError};
 use crate::station::text::printable;
 
@@ -99,6 +101,13 @@ impl From<SettingsError> for Failure {
 
 impl From<FolderError> for Failure {
     fn from(error: FolderError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+#[cfg(any(feature = "agent", feature = "diag"))]
+impl From<ServiceFileError> for Failure {
+    fn from(error: ServiceFileError) -> Self {
         Self::new(Exit::Failed, error)
     }
 }

@@ -65,6 +65,7 @@ use std::process::ExitCode;
 #[cfg(any(feature = "agent", feature = "diag", feature = "_ground"))]
 use std::time::Duration;
 
+use clap::parser::ValueSource;
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
 #[cfg(feature = "local")]
@@ -114,7 +115,10 @@ pub fn main() -> ExitCode {
 fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
     let plain = arguments.iter().any(|argument| argument == "--no-color");
     let choice = if plain { ColorChoice::Never } else { ColorChoice::Auto };
-    Arguments::from_arg_matches(&command().color(choice).try_get_matches_from(arguments)?)
+    let matches = command().color(choice).try_get_matches_from(arguments)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    arguments.global.is_env_named = matches.value_source("env") != Some(ValueSource::DefaultValue);
+    Ok(arguments)
 }
 
 fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
@@ -142,9 +146,9 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     let context = || Context::new(&global);
     match command {
         #[cfg(feature = "agent")]
-        Command::Agent(command) => agent::run(&context()?, command),
+        Command::Agent(command) => agent::run(&global, command),
         #[cfg(feature = "diag")]
-        Command::Diag(command) => block_on_one(diag::run(&context()?, command)),
+        Command::Diag(command) => block_on_one(diag::run(&Context::of_device(&global)?, command)),
         Command::Config(Config::Show { origin }) => config::show(&context()?, origin),
         Command::Config(Config::Template) => config::template(&global),
         #[cfg(feature = "local")]

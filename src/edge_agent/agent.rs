@@ -20,6 +20,7 @@ use super::history::History;
 use super::link_test::LinkTester;
 use super::methods::Methods;
 use super::outbox::{Outbox, OutboxStatus};
+use super::pulse::Pulse;
 use super::reader::{POSITION, Reader};
 use super::report::{AgentReport, AgentStatus};
 use super::sensors::{SensorError, SensorSource, Source};
@@ -135,6 +136,8 @@ pub struct AgentHandles {
     pub link_tester: LinkTester,
     /// The newest picture of its camera.
     pub preview: NewestPicture,
+    /// Whether its reader lives.
+    pub pulse: Arc<Pulse>,
 }
 
 /// The agent.
@@ -163,7 +166,8 @@ impl Agent {
         let outbox = Outbox::open(&folder.join("outbox.db"), setup.agent.outbox_max_rows)?;
         let history = History::open(&folder.join("history.db"))?;
         let models = folder.join("models");
-        let store = Store::open(models.clone(), usize::from(setup.model.keep)).map_err(|error| failed(&models, error))?;
+        let store =
+            Store::open(models.clone(), usize::from(setup.model.keep)).map_err(|error| failed(&models, error))?;
         let trusted_keys = setup.model.trusted_keys.clone();
         let loader = Loader { store, trusted_keys, station: setup.station.metadata() };
         let (source, clock) = open_source(setup.source, setup.sensors, &outbox, &folder, setup.not_before).await?;
@@ -243,6 +247,7 @@ impl Agent {
             reported: self.shared.reported.subscribe(),
             link_tester: LinkTester { shared: Arc::clone(&self.shared) },
             preview: self.shared.preview.clone(),
+            pulse: Arc::clone(&self.shared.pulse),
         }
     }
 
@@ -314,7 +319,8 @@ impl Agent {
                 shutdown: link_ends.clone(),
             })
         });
-        let deployer = Deployer { shared: Arc::clone(&shared), asks, link: link.as_ref().map(watch::Sender::subscribe) };
+        let deployer =
+            Deployer { shared: Arc::clone(&shared), asks, link: link.as_ref().map(watch::Sender::subscribe) };
         let camera = match &self.camera {
             None => None,
             Some((source, sky, spool)) => {

@@ -9,7 +9,7 @@
 //! - [`timekeeping`], `redating`: the machine's clock, and what is measured before it is set
 //! - [`history`]: ten-minute means of the last weeks, from which a model is rebuilt; `slot`: which model it is, how another
 //!   one comes into it
-//! - `health`: the device's own figures
+//! - `health`: the device's own figures; `pulse`: whether the reader lives
 //! - [`twin`], [`methods`], `received`, `requests`: what the hub wants
 //! - `camera`: pictures from their source into the `spool`; `upload`, `files`: from there into the hub's storage; [`sky`]:
 //!   what they show; [`clear_skies`]: the camera's library of them, on disk
@@ -26,6 +26,7 @@ pub mod link_test;
 pub mod methods;
 pub mod outbox;
 mod pace;
+mod pulse;
 pub mod quality;
 mod reader;
 mod received;
@@ -43,6 +44,7 @@ pub mod uplink;
 mod upload;
 
 pub use camera::preview::{NewestPicture, PreviewPicture};
+pub use pulse::Pulse;
 pub use shared::{Host, LogEntry, SetLogFilter, TailLog};
 
 /// TEMPORARY

@@ -139,6 +139,7 @@ impl Reader {
         let mut troubles = self.source.as_ref().and_then(SensorSource::troubles);
         let mut effective = self.shared.effective.subscribe();
         loop {
+            self.shared.pulse.answer();
             let every = effective.borrow_and_update().measure_every_s;
             self.paces_itself = self.source.as_mut().is_some_and(|source| source.pace(every));
             self.follow_clock(self.shared.machine.now()).await;
@@ -152,6 +153,7 @@ impl Reader {
                     word = self.at_work.word(self.shared.max_run) => self.heard(word).await,
                     () = alarm.rung(), if is_wall => {}
                     () = changed(&mut troubles) => {}
+                    () = self.shared.pulse.rung() => {}
                     // Its sender lives as long as what is shared.
                     Ok(()) = effective.changed() => {}
                     item = next(&mut self.source, &clock) => match item {
@@ -363,6 +365,7 @@ impl Reader {
             tracing::error!(target: "agent", "readings wait at the source: {words}");
             self.shared.status.send_modify(|status| status.last_error = Some(words));
         }
+        self.shared.pulse.answer();
         tokio::time::sleep(RETRY).await;
     }
 }

@@ -12,6 +12,7 @@ use super::camera::newest::Newest;
 use super::camera::preview::NewestPicture;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
+use super::pulse::Pulse;
 use super::report::{AgentReport, AgentStatus, ModelReport, Received, SensorReport, SensorState, Verdict};
 use super::slot::{Loader, SLOT, Slot, wish};
 use super::timekeeping::{MachineClock, Moment};
@@ -107,6 +108,8 @@ pub(super) struct Shared {
     pub try_link: Notify,
     /// Rung when there may be a picture to upload.
     pub pictures: Notify,
+    /// Whether the reader lives.
+    pub pulse: Arc<Pulse>,
     /// What camera and sensors tell each other.
     pub newest: Newest,
     /// The newest picture, small.
@@ -180,6 +183,7 @@ impl Shared {
             link: Mutex::new(None),
             try_link: Notify::new(),
             pictures: Notify::new(),
+            pulse: Arc::default(),
             newest: Newest::default(),
             preview: NewestPicture::default(),
             twin: Mutex::new(twin),
@@ -339,7 +343,8 @@ impl Shared {
 fn reported_model(model: &ModelReport) -> Value {
     let short = |words: &str| words.chars().take(MAX_ERROR).collect::<String>();
     let deploying = model.deploying.as_ref().map(|deploying| {
-        let percent = deploying.total_bytes.filter(|total| *total > 0).map(|total| deploying.done_bytes * 10 / total * 10);
+        let percent =
+            deploying.total_bytes.filter(|total| *total > 0).map(|total| deploying.done_bytes * 10 / total * 10);
         json!({
             "model": deploying.model,
             "sha256": deploying.sha256,

@@ -63,9 +63,7 @@ impl Weights {
                 let model = AnomalyPersistence::with((**parameters).clone(), latitude_deg, longitude_deg);
                 Method::AnomalyPersistence(Box::new(model))
             }
-            Self::Persistence(parameters) => {
-                Method::Persistence(Box::new(Persistence::with((**parameters).clone())))
-            }
+            Self::Persistence(parameters) => Method::Persistence(Box::new(Persistence::with((**parameters).clone()))),
             #[cfg(test)]
             Self::Fixture(parameters) => Method::Fixture(Box::new(Fixture::new(parameters.clone()))),
         };

@@ -40,6 +40,8 @@ mod rivals;
 pub mod runner;
 #[cfg(feature = "local")]
 mod running;
+#[cfg(feature = "agent")]
+pub mod service;
 #[cfg(feature = "local")]
 pub mod sky;
 #[cfg(feature = "_ground")]
@@ -57,7 +59,7 @@ mod views;
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
-#[cfg(feature = "diag")]
+#[cfg(any(feature = "agent", feature = "diag"))]
 pub use agent::DeviceDesk;
 pub use agent::{DeviceFinding, Diagnosis, Fact, agent_facts, agent_troubles, device_findings, machine_facts};
 #[cfg(feature = "_ground")]
@@ -69,7 +71,9 @@ pub use log_buffer::{BufferLayer, LogBuffer, LogLine};
 pub use protocol::{Answer, Envelope, PROTOCOL_VERSION, Refusal, Reply, Request};
 #[cfg(feature = "local")]
 pub use running::{Running, StartError, start, start_with};
-pub use socket::{AttachError, ask_once, ask_within};
+#[cfg(any(feature = "agent", feature = "local"))]
+pub use socket::Access;
+pub use socket::AttachError;
 #[cfg(feature = "_ground")]
 pub use {
     ground::TopologySummary,
@@ -82,9 +86,9 @@ pub use {
 };
 
 // The languages of the agent and of runs, for those who see the owner only.
-pub use crate::edge_agent::PreviewPicture;
 pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
 pub use crate::edge_agent::uplink::{LinkStep, LinkTest, StepName, StepOutcome};
+pub use crate::edge_agent::{PreviewPicture, Pulse};
 #[cfg(feature = "_ground")]
 pub use crate::provisioning::{
     approval::record::{Approval, ApprovalView, PlanRecord, Signed},

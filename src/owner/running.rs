@@ -157,7 +157,7 @@ pub async fn start_with(
     let (asks, asked) = mpsc::channel(64);
     let client = OwnerClient::new(snapshots.subscribe(), asks);
     let socket = folders.socket();
-    let listener = socket::listen(&socket)
+    let listener = socket::listen(&socket, socket::Access::User)
         .map_err(|error| StartError::Folder { path: socket.clone(), reason: error.to_string() })?;
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();

@@ -31,6 +31,7 @@ const MAX_REQUEST: u64 = 512 * 1024;
 /// Longest reply, bytes.
 const MAX_REPLY: u64 = 64 * 1024 * 1024;
 /// Wall time an owner has to answer a viewer that attaches.
+#[cfg(feature = "_ground")]
 const ATTACH_WAIT: Duration = Duration::from_secs(5);
 
 /// Why a viewer can't attach.
@@ -44,20 +45,62 @@ pub enum AttachError {
         /// Why, and what to do.
         reason: String,
     },
+    /// Whoever asks isn't let in.
+    #[error("{path}: access is refused; ask as the user that runs it, or as root")]
+    Refused {
+        /// The socket.
+        path: PathBuf,
+    },
 }
 
-/// Listens on `path` (0600). A socket that a dead owner left is replaced; that its owner is dead is known
+/// Who may ask on a socket.
+#[cfg(any(feature = "agent", feature = "local"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The user that listens: folder 0700, socket 0600.
+    User,
+    /// The group of the user that listens, too: folder 0750, socket 0660.
+    #[cfg(feature = "agent")]
+    Group,
+}
+
+#[cfg(any(feature = "agent", feature = "local"))]
+impl Access {
+    /// Makes the folder of the socket, with its mode.
+    pub fn make_folder(self, folder: &Path) -> std::io::Result<()> {
+        super::lock::make_private(folder)?;
+        match self {
+            Self::User => Ok(()),
+            #[cfg(feature = "agent")]
+            Self::Group => set_mode(folder, 0o750),
+        }
+    }
+
+    const fn socket_mode(self) -> u32 {
+        match self {
+            Self::User => 0o600,
+            #[cfg(feature = "agent")]
+            Self::Group => 0o660,
+        }
+    }
+}
+
+#[cfg(any(feature = "agent", feature = "local"))]
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// Listens on `path` for those with `access`. A socket that a dead owner left is replaced; that its owner is dead is known
 /// from the data folder's lock, which the caller holds.
 #[cfg(any(feature = "agent", feature = "local"))]
-pub fn listen(path: &Path) -> std::io::Result<UnixListener> {
+pub fn listen(path: &Path, access: Access) -> std::io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // The folder is its owner's alone, so nobody else reaches the socket before its mode is set.
+    // Only those with access reach the folder, so nobody else reaches the socket before its mode is set.
     let listener = UnixListener::bind(path)?;
-    let mode: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(path, mode)?;
+    set_mode(path, access.socket_mode())?;
     Ok(listener)
 }
 
@@ -106,12 +149,7 @@ async fn serve_asker(stream: UnixStream, asks: mpsc::Sender<Ask>) -> std::io::Re
     Ok(())
 }
 
-/// Asks whoever listens on `path` one thing; `None` where nobody does.
-pub async fn ask_once(path: &Path, request: Request) -> Result<Option<Result<Answer, AskError>>, AttachError> {
-    ask_within(path, request, ATTACH_WAIT).await
-}
-
-/// As [`ask_once`], for what takes longer than a few seconds.
+/// Asks whoever listens on `path` one thing, which may take so long; `None` where nobody does.
 pub async fn ask_within(
     path: &Path,
     request: Request,
@@ -131,6 +169,9 @@ pub async fn ask_within(
     let line = match tokio::time::timeout(wait, asked).await {
         Err(_) => return Err(unusable(format!("no answer within {} s; try again", wait.as_secs()))),
         Ok(Err(error)) if is_gone(&error) => return Ok(None),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(AttachError::Refused { path: path.to_owned() });
+        }
         Ok(Err(error)) => return Err(unusable(error.to_string())),
         Ok(Ok(None)) => return Ok(None),
         Ok(Ok(Some(line))) => line,

@@ -8,6 +8,12 @@ use super::{EnvironmentName, Folders};
 /// Longest path a unix socket can be bound to, bytes (`sun_path` less its closing zero, unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
 
+/// Folders of the service, under which each environment has its own: StateDirectory, RuntimeDirectory and LogsDirectory of
+/// the unit.
+pub(super) const SERVICE_DATA: &str = "/var/lib/skydeck";
+const SERVICE_RUNTIME: &str = "/run/skydeck";
+pub(super) const SERVICE_LOGS: &str = "/var/log/skydeck";
+
 /// Why an environment's folders can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -65,6 +71,8 @@ pub struct Roots {
 enum Base {
     /// One folder for everything, from `--data-dir`.
     One(PathBuf),
+    /// Those that systemd makes for the service.
+    Service,
     /// The user's folders by the XDG base directory specification.
     Xdg { data: PathBuf, state: PathBuf, runtime: Option<PathBuf> },
 }
@@ -91,11 +99,18 @@ impl Roots {
         Ok(Self { base })
     }
 
+    /// The service's: `/var/lib/skydeck/ENV`, `/run/skydeck/ENV` and `/var/log/skydeck/ENV`.
+    #[must_use]
+    pub const fn of_service() -> Self {
+        Self { base: Base::Service }
+    }
+
     /// Names of the environments that have a folder here, sorted.
     #[must_use]
     pub fn environments(&self) -> Vec<EnvironmentName> {
-        let folder = match &self.base {
+        let folder: &Path = match &self.base {
             Base::One(folder) => folder,
+            Base::Service => Path::new(SERVICE_DATA),
             Base::Xdg { data, .. } => data,
         };
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -114,6 +129,11 @@ impl Roots {
                 let own = folder.join(name);
                 Folders { data: own.join("data"), runtime: own.join("run"), state: own.join("state") }
             }
+            Base::Service => Folders {
+                data: Path::new(SERVICE_DATA).join(name),
+                runtime: Path::new(SERVICE_RUNTIME).join(name),
+                state: Path::new(SERVICE_LOGS).join(name),
+            },
             Base::Xdg { data, state, runtime } => Folders {
                 data: data.join(name),
                 runtime: runtime.clone().unwrap_or_else(temporary).join(name),

@@ -41,7 +41,7 @@ impl Layers {
     #[must_use]
     pub fn of_this_process() -> Self {
         Self {
-            system: Some(PathBuf::from("/etc/skydeck")),
+            system: Some(PathBuf::from(super::service::SYSTEM_FOLDER)),
             user: user_folder(),
             file: None,
             variables: std::env::vars_os().collect(),

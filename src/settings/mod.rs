@@ -2,7 +2,8 @@
 //!
 //! [`keys`] is the table of everything that can be set; [`document`] reads one file against it; [`layers`] lays
 //! files, variables and flags over each other and remembers where each value came from; [`folders`] says where
-//! an environment keeps what is its own; [`sensors`] is the table of `[sensors.NAME]`; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
+//! an environment keeps what is its own; [`sensors`] is the table of `[sensors.NAME]`; [`service`] is the agent as
+//! a service of the system; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
 //! their own group of [`Settings`].
 
 mod document;
@@ -15,6 +16,7 @@ mod model;
 mod quality;
 mod secret;
 pub mod sensors;
+pub mod service;
 pub mod template;
 mod window;
 
@@ -26,8 +28,10 @@ pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variab
 pub use model::{
     AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
     IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, ModelSettings, PressureUnit,
-    ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
+    ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit,
+    WindUnit,
 };
 pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};
+pub use service::{ServiceFile, ServiceFileError};
 pub use window::{ChangeWindow, InvalidChangeWindow};

@@ -20,7 +20,7 @@ use crate::owner::{DeviceDesk, Diagnosis};
 /// Shows the device, or writes how it is. Ends with 7 where anything is wrong.
 pub async fn run(context: &Context, command: Diag) -> Result<Exit, Failure> {
     let settings = config::as_toml(&context.loaded, true, Output { json: false, color: false });
-    let desk = DeviceDesk::new(context.environment.as_str(), &context.loaded.settings, &context.folders, settings);
+    let desk = context.desk().with_settings_text(settings);
     let output = context.output;
     if let Some(DiagAction::Bundle { out }) = command.action {
         return bundle(&desk, out, output).await;

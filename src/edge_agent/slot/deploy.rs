@@ -126,12 +126,8 @@ impl Deployer {
         if let Some(url) = url {
             self.prune(package);
             let link = self.link.as_ref().map(|link| link.borrow().clone());
-            let fetch = Fetch {
-                store: &self.shared.loader.store,
-                sha256: &package.sha256,
-                url: &url,
-                link: link.as_ref(),
-            };
+            let fetch =
+                Fetch { store: &self.shared.loader.store, sha256: &package.sha256, url: &url, link: link.as_ref() };
             let progress = |done_bytes, total_bytes| {
                 self.say(Some(DeployReport { done_bytes, total_bytes, ..told.clone() }));
             };

@@ -84,7 +84,9 @@ impl Store {
         let mut hash = Sha256::new();
         io::copy(&mut (&mut file).take(MAX_PACKAGE + 1), &mut hash).map_err(missing)?;
         if hex(&hash.finalize()) != sha256 {
-            return Err("its file was changed or is broken: it hasn't the digest it is called by; deploy it again".to_owned());
+            return Err(
+                "its file was changed or is broken: it hasn't the digest it is called by; deploy it again".to_owned()
+            );
         }
         file.rewind().map_err(missing)?;
         Package::read(file).map_err(|error| error.to_string())

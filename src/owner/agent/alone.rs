@@ -10,16 +10,17 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ledger::Ledger;
+use crate::edge_agent::Pulse;
 use crate::edge_agent::agent::{Agent, AgentEnd, AgentError, AgentSetup};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkError;
 use crate::edge_agent::uplink::settings::resolve;
 use crate::owner::agent::{Diagnoser, host};
 use crate::owner::client::{Ask, AskError};
-use crate::owner::lock::{FolderLock, LockError, make_private};
+use crate::owner::lock::{FolderLock, LockError};
 use crate::owner::log_buffer::LogBuffer;
 use crate::owner::protocol::{Answer, Request};
-use crate::owner::socket;
+use crate::owner::socket::{self, Access};
 use crate::settings::{EnvironmentName, Folders, Settings, SourceKind};
 use crate::station::text::printable;
 
@@ -79,6 +80,7 @@ pub enum AloneEnd {
 #[derive(Debug)]
 pub struct AgentAlone {
     report: watch::Receiver<AgentReport>,
+    pulse: Arc<Pulse>,
     /// Absent once it has ended.
     running: Option<JoinHandle<Result<AgentEnd, AgentError>>>,
     serving: [AbortHandle; 2],
@@ -101,6 +103,12 @@ impl AgentAlone {
     #[must_use]
     pub fn report(&self) -> watch::Receiver<AgentReport> {
         self.report.clone()
+    }
+
+    /// Whether its reader lives.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Waits until it ends by itself. May be dropped and called again.
@@ -131,12 +139,13 @@ impl AgentAlone {
     }
 }
 
-/// Starts the agent of `environment` with its link to the hub that `settings` name.
+/// Starts the agent of `environment` with its link to the hub that `settings` name; those with `access` may ask it.
 pub async fn start(
     environment: &EnvironmentName,
     settings: &Settings,
     folders: &Folders,
     log: &LogBuffer,
+    access: Access,
 ) -> Result<AgentAlone, AloneError> {
     let link = resolve(&settings.link, &settings.station)?.ok_or_else(|| AloneError::NoHub(environment.clone()))?;
     let link = link.with_agent(&settings.agent);
@@ -147,7 +156,8 @@ pub async fn start(
         _ => {}
     }
     let lock = FolderLock::take(&folders.data.join("agent"))?;
-    make_private(&folders.runtime)
+    access
+        .make_folder(&folders.runtime)
         .map_err(|error| AloneError::Folder { path: folders.runtime.clone(), reason: error.to_string() })?;
     let setup = AgentSetup {
         data: &folders.data,
@@ -167,9 +177,9 @@ pub async fn start(
     let (agent, _clock) = Agent::open(setup).await?;
     let handles = agent.handles();
     let diagnoser = Diagnoser::new(environment.as_str(), &handles, log);
-    let report = handles.report;
+    let (report, pulse) = (handles.report, handles.pulse);
     let socket = folders.agent_socket();
-    let listener = socket::listen(&socket)
+    let listener = socket::listen(&socket, access)
         .map_err(|error| AloneError::Folder { path: socket.clone(), reason: error.to_string() })?;
     let (asks, asked) = mpsc::channel(8);
     let serving = [
@@ -179,7 +189,7 @@ pub async fn start(
     let shutdown = CancellationToken::new();
     let running = Some(tokio::spawn(agent.run(Some(link), Ledger::default(), shutdown.clone())));
     tracing::info!(target: "owner", device = settings.station.device_id, "the agent runs alone");
-    Ok(AgentAlone { report, running, serving, shutdown, socket, _lock: lock })
+    Ok(AgentAlone { report, pulse, running, serving, shutdown, socket, _lock: lock })
 }
 
 /// Whether a hub there is one of this machine's own, which may have a recording.
@@ -226,6 +236,7 @@ async fn answer_one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::owner::socket::AttachError;
     use crate::settings::{EnvironmentName, Layers, Roots, load};
 
     struct Place {
@@ -259,6 +270,10 @@ mod tests {
         }
     }
 
+    async fn ask(path: &std::path::Path, request: Request) -> Result<Option<Result<Answer, AskError>>, AttachError> {
+        socket::ask_within(path, request, Duration::from_secs(30)).await
+    }
+
     #[tokio::test]
     async fn it_answers_how_it_stands_and_refuses_everything_else() {
         let place = Place::new();
@@ -266,20 +281,20 @@ mod tests {
         let log = LogBuffer::new();
         let logging = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), log.layer());
         tracing::subscriber::with_default(logging, || tracing::info!(target: "agent", "a line"));
-        let agent = start(&place.name, &place.settings(), &folders, &log).await.expect("starts");
+        let agent = start(&place.name, &place.settings(), &folders, &log, Access::User).await.expect("starts");
         let path = folders.agent_socket();
-        let answer = socket::ask_once(&path, Request::Agent).await.expect("usable").expect("runs").expect("answers");
+        let answer = ask(&path, Request::Agent).await.expect("usable").expect("runs").expect("answers");
         let Answer::Agent { report } = answer else { panic!("{answer:?}") };
         assert_eq!((report.device_id.as_str(), report.uplink.connected), ("roof-01", false));
-        let refused = socket::ask_once(&path, Request::Messages { limit: 1 }).await.expect("usable").expect("runs");
+        let refused = ask(&path, Request::Messages { limit: 1 }).await.expect("usable").expect("runs");
         assert!(refused.expect_err("refused").to_string().contains("it runs alone"));
-        let logs = socket::ask_once(&path, Request::Logs { after: 0, limit: 5 }).await.expect("usable").expect("runs");
+        let logs = ask(&path, Request::Logs { after: 0, limit: 5 }).await.expect("usable").expect("runs");
         let Ok(Answer::Logs { lines }) = logs else { panic!("{logs:?}") };
         assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["a line"]);
-        let subscribed = socket::ask_once(&path, Request::Subscribe).await.expect("usable").expect("runs");
+        let subscribed = ask(&path, Request::Subscribe).await.expect("usable").expect("runs");
         assert!(subscribed.is_err());
         agent.shutdown().await.expect("ends");
-        assert!(socket::ask_once(&path, Request::Agent).await.expect("usable").is_none(), "nobody is there any more");
+        assert!(ask(&path, Request::Agent).await.expect("usable").is_none(), "nobody is there any more");
     }
 
     #[tokio::test]
@@ -288,21 +303,26 @@ mod tests {
         let mut settings = place.settings();
         settings.source.kind = SourceKind::Replay;
         settings.link.gateway = None;
-        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect_err("refused");
+        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new(), Access::User)
+            .await
+            .expect_err("refused");
         assert_eq!(
             refused.to_string(),
             "source.kind is \"replay\": a recorded series would be sent to hub.invalid as if it were measured here; set \
              source.kind = \"lines\" with source.path, or \"none\""
         );
         settings.source.kind = SourceKind::Sim;
-        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect_err("refused");
+        let refused = start(&place.name, &settings, &place.folders(), &LogBuffer::new(), Access::User)
+            .await
+            .expect_err("refused");
         assert!(
             refused.to_string().starts_with("source.kind is \"sim\": made-up readings would be sent to hub.invalid")
         );
         settings.source.kind = SourceKind::Replay;
         assert!(!place.folders().data.join("agent").exists(), "nothing was begun");
         settings.link.gateway = Some("localhost".into());
-        let agent = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect("starts");
+        let agent =
+            start(&place.name, &settings, &place.folders(), &LogBuffer::new(), Access::User).await.expect("starts");
         agent.shutdown().await.expect("ends");
         assert!(["127.0.0.83", "::1"].into_iter().all(is_this_machine));
         assert!(!["10.0.0.1", "localhost.example", ""].into_iter().any(is_this_machine));
@@ -312,18 +332,20 @@ mod tests {
     async fn two_never_share_an_outbox() {
         let place = Place::new();
         let folders = place.folders();
-        let first = start(&place.name, &place.settings(), &folders, &LogBuffer::new()).await.expect("starts");
-        let second = start(&place.name, &place.settings(), &folders, &LogBuffer::new()).await;
+        let first =
+            start(&place.name, &place.settings(), &folders, &LogBuffer::new(), Access::User).await.expect("starts");
+        let second = start(&place.name, &place.settings(), &folders, &LogBuffer::new(), Access::User).await;
         assert!(matches!(second, Err(AloneError::Lock(LockError::Owned { .. }))), "{second:?}");
         first.shutdown().await.expect("ends");
-        start(&place.name, &place.settings(), &folders, &LogBuffer::new()).await.expect("free again");
+        start(&place.name, &place.settings(), &folders, &LogBuffer::new(), Access::User).await.expect("free again");
     }
 
     #[tokio::test]
     async fn without_a_hub_it_says_what_to_set() {
         let place = Place::new();
         let settings = Settings { link: crate::settings::LinkSettings::default(), ..place.settings() };
-        let error = start(&place.name, &settings, &place.folders(), &LogBuffer::new()).await.expect_err("no hub");
+        let error =
+            start(&place.name, &settings, &place.folders(), &LogBuffer::new(), Access::User).await.expect_err("no hub");
         let words = error.to_string();
         assert!(words.contains("environment roof") && words.contains("link.connection_string"), "{words}");
         assert!(!place.folders().data.exists(), "nothing is made for it");

@@ -2,13 +2,16 @@
 //! itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+#[cfg(feature = "diag")]
 use super::bundle::{self, BundleError};
 use super::diagnosis::Diagnosis;
 use super::findings::{DeviceFinding, device_findings};
+use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkTest;
 use crate::edge_agent::uplink::settings::resolve;
 use crate::edge_agent::{PreviewPicture, link_test};
@@ -19,6 +22,7 @@ use crate::owner::protocol::{Answer, Request};
 use crate::owner::socket::{self, AttachError};
 use crate::settings::{Folders, LinkSettings, Settings, StationSettings};
 use crate::station::Machine;
+use crate::station::text::printable;
 
 /// How long an agent may take to try its way to the hub.
 const TEST: Duration = Duration::from_secs(100);
@@ -27,6 +31,7 @@ const ANSWER: Duration = Duration::from_secs(8);
 /// Wait between two looks at a device without an agent.
 const LOOK: Duration = Duration::from_secs(3);
 /// Lines of the log that a bundle has.
+#[cfg(feature = "diag")]
 const LOG_LINES: usize = 2000;
 
 /// Whom to ask about a device.
@@ -39,20 +44,48 @@ pub struct DeviceDesk {
     station: StationSettings,
     link: LinkSettings,
     /// The settings that hold, as a settings file with origins.
+    #[cfg(feature = "diag")]
     settings_text: String,
+    /// What named the environment, where nobody did by a flag or a variable, in words.
+    named_by: Option<String>,
 }
 
 impl DeviceDesk {
-    /// Of the device whose agent has these settings and folders. `settings_text` is for bundles.
+    /// Of the device whose agent has these settings and folders.
     #[must_use]
-    pub fn new(environment: &str, settings: &Settings, folders: &Folders, settings_text: String) -> Self {
+    pub fn new(environment: &str, settings: &Settings, folders: &Folders) -> Self {
         Self {
             environment: environment.to_owned(),
             sockets: [folders.agent_socket(), folders.socket()],
             data: folders.data.clone(),
             station: settings.station.clone(),
             link: settings.link.clone(),
-            settings_text,
+            #[cfg(feature = "diag")]
+            settings_text: String::new(),
+            named_by: None,
+        }
+    }
+
+    /// With the settings as text, for bundles.
+    #[cfg(feature = "diag")]
+    #[must_use]
+    pub fn with_settings_text(self, settings_text: String) -> Self {
+        Self { settings_text, ..self }
+    }
+
+    /// With what named the environment, in words: said where nobody answers.
+    #[must_use]
+    pub fn named_by(self, named_by: Option<String>) -> Self {
+        Self { named_by, ..self }
+    }
+
+    /// The agent's report; `None` where nobody runs it.
+    pub async fn report(&self) -> Result<Option<Arc<AgentReport>>, String> {
+        match self.ask(Request::Agent, ANSWER).await? {
+            Some(Ok(Answer::Agent { report })) => Ok(Some(report)),
+            Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Ok(None),
         }
     }
 
@@ -75,11 +108,7 @@ impl DeviceDesk {
     }
 
     async fn of_an_older_agent(&self) -> Result<Diagnosis, String> {
-        let report = match self.ask(Request::Agent, ANSWER).await? {
-            Some(Ok(Answer::Agent { report })) => report,
-            Some(Err(error)) => return Err(error.to_string()),
-            _ => return Err(MISUNDERSTOOD.to_owned()),
-        };
+        let report = self.report().await?.ok_or("agent: it is ending")?;
         let machine = read_machine(&self.data);
         let mut findings = device_findings(&report, machine.as_ref(), None);
         let cause = format!("it is version {}, this program {}", report.version, env!("CARGO_PKG_VERSION"));
@@ -98,7 +127,9 @@ impl DeviceDesk {
             "start it: systemctl start skydeck-agent, or by hand: skydeck --env {} agent run",
             self.environment
         );
-        let mut findings = vec![DeviceFinding::new(Lamp::Failed, "agent", "nobody runs it", step)];
+        let cause =
+            self.named_by.as_ref().map_or_else(|| "nobody runs it".to_owned(), |by| format!("nobody runs it ({by})"));
+        let mut findings = vec![DeviceFinding::new(Lamp::Failed, "agent", cause, step)];
         findings.extend(device_findings_of(machine.as_ref()));
         Diagnosis { machine, findings, ..self.empty() }
     }
@@ -140,9 +171,10 @@ impl DeviceDesk {
 
     /// Writes what support needs to `out`, or to a file in the working folder named by the device and `at`: diagnosis,
     /// log and settings, without secrets. Answers where it is.
+    #[cfg(feature = "diag")]
     pub async fn write_bundle(&self, out: Option<PathBuf>, at: Timestamp) -> Result<PathBuf, BundleError> {
         let diagnosis = self.diagnose(false).await.map_err(BundleError::Asked)?;
-        let log = self.log().await.map_err(BundleError::Asked)?;
+        let log = self.log(LOG_LINES).await.map_err(BundleError::Asked)?;
         let secrets = bundle::secrets_of(&self.link);
         let parts =
             bundle::Parts { diagnosis: &diagnosis, log: &log, settings: &self.settings_text, secrets: &secrets };
@@ -151,8 +183,9 @@ impl DeviceDesk {
         Ok(out)
     }
 
-    async fn log(&self) -> Result<Vec<LogLine>, String> {
-        match self.ask(Request::Logs { after: 0, limit: LOG_LINES }, ANSWER).await? {
+    /// The newest lines of the agent's log, at most so many; none where nobody runs it.
+    pub async fn log(&self, lines: usize) -> Result<Vec<LogLine>, String> {
+        match self.ask(Request::Logs { after: 0, limit: lines }, ANSWER).await? {
             Some(Ok(Answer::Logs { lines })) => Ok(lines),
             Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
             Some(Err(error)) => Err(error.to_string()),
@@ -163,13 +196,46 @@ impl DeviceDesk {
     /// Asks the agent that runs alone, or else the owner; `None` where neither is there.
     async fn ask(&self, request: Request, wait: Duration) -> Result<Option<Result<Answer, AskError>>, String> {
         for socket in &self.sockets {
-            let words = |error: AttachError| error.to_string();
             if let Some(answer) = socket::ask_within(socket, request.clone(), wait).await.map_err(words)? {
                 return Ok(Some(answer));
             }
         }
         Ok(None)
     }
+}
+
+/// Why nobody could be asked. A socket that a group may use names the group.
+fn words(error: AttachError) -> String {
+    let AttachError::Refused { path } = &error else { return error.to_string() };
+    let group = path.ancestors().skip(1).take(2).find_map(open_group);
+    group.map_or_else(
+        || error.to_string(),
+        |group| {
+            format!(
+                "{}: access is refused: the agent answers its group {group}; join it: sudo usermod -aG {group} $USER, then \
+                 log in anew",
+                path.display()
+            )
+        },
+    )
+}
+
+/// The name of the group that may enter `folder`, where that is a group and not everybody.
+fn open_group(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(folder).ok()?;
+    if about.mode() & 0o015 != 0o010 {
+        return None;
+    }
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    group_name(&groups, about.gid()).map(|name| printable(&name))
+}
+
+/// The name of a group, from a group file (group(5)).
+fn group_name(groups: &str, gid: u32) -> Option<String> {
+    let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
+    let found = groups.lines().map(fields).find(|fields| fields.get(2).is_some_and(|id| id.parse() == Ok(gid)))?;
+    found.into_iter().next()
 }
 
 const MISUNDERSTOOD: &str = "agent: it answered something else than what was asked; use the same skydeck for both";
@@ -181,4 +247,35 @@ fn device_findings_of(machine: Option<&Machine>) -> Vec<DeviceFinding> {
 /// The hardware as this process sees it.
 fn read_machine(data: &Path) -> Option<Machine> {
     Some(crate::edge_agent::read_machine(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_access_names_the_group_that_may() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let socket = folder.path().join("agent.sock");
+        let mode = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("set");
+        mode(0o750);
+        let refused = || words(AttachError::Refused { path: socket.clone() });
+        let gid = rustix::process::getegid().as_raw();
+        let groups = std::fs::read_to_string("/etc/group").expect("readable");
+        let group = group_name(&groups, gid).expect("this user's group has a name");
+        assert_eq!(
+            refused(),
+            format!(
+                "{}: access is refused: the agent answers its group {group}; join it: sudo usermod -aG {group} $USER, \
+                 then log in anew",
+                socket.display()
+            )
+        );
+        mode(0o700);
+        assert!(refused().ends_with("access is refused; ask as the user that runs it, or as root"), "{}", refused());
+        assert_eq!(group_name("root:x:0:\nskydeck:x:998:anna\nbroken\n", 998).as_deref(), Some("skydeck"));
+        assert_eq!(group_name("root:x:0:\n", 7), None);
+    }
 }

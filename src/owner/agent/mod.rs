@@ -4,7 +4,7 @@
 mod alone;
 #[cfg(feature = "diag")]
 mod bundle;
-#[cfg(feature = "diag")]
+#[cfg(any(feature = "agent", feature = "diag"))]
 mod desk;
 mod diagnosis;
 mod findings;
@@ -16,7 +16,7 @@ mod words;
 
 #[cfg(feature = "agent")]
 pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
-#[cfg(feature = "diag")]
+#[cfg(any(feature = "agent", feature = "diag"))]
 pub use self::desk::DeviceDesk;
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::diagnosis::Diagnoser;
