@@ -163,7 +163,8 @@ impl Agent {
         let outbox = Outbox::open(&folder.join("outbox.db"), setup.agent.outbox_max_rows)?;
         let history = History::open(&folder.join("history.db"))?;
         let models = folder.join("models");
-        let store = Store::open(models.clone(), usize::from(setup.model.keep)).map_err(|error| failed(&models, error))?;
+        let store =
+            Store::open(models.clone(), usize::from(setup.model.keep)).map_err(|error| failed(&models, error))?;
         let trusted_keys = setup.model.trusted_keys.clone();
         let loader = Loader { store, trusted_keys, station: setup.station.metadata() };
         let (source, clock) = open_source(setup.source, setup.sensors, &outbox, &folder, setup.not_before).await?;
@@ -314,7 +315,8 @@ impl Agent {
                 shutdown: link_ends.clone(),
             })
         });
-        let deployer = Deployer { shared: Arc::clone(&shared), asks, link: link.as_ref().map(watch::Sender::subscribe) };
+        let deployer =
+            Deployer { shared: Arc::clone(&shared), asks, link: link.as_ref().map(watch::Sender::subscribe) };
         let camera = match &self.camera {
             None => None,
             Some((source, sky, spool)) => {

@@ -339,7 +339,8 @@ impl Shared {
 fn reported_model(model: &ModelReport) -> Value {
     let short = |words: &str| words.chars().take(MAX_ERROR).collect::<String>();
     let deploying = model.deploying.as_ref().map(|deploying| {
-        let percent = deploying.total_bytes.filter(|total| *total > 0).map(|total| deploying.done_bytes * 10 / total * 10);
+        let percent =
+            deploying.total_bytes.filter(|total| *total > 0).map(|total| deploying.done_bytes * 10 / total * 10);
         json!({
             "model": deploying.model,
             "sha256": deploying.sha256,

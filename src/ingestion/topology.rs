@@ -186,7 +186,11 @@ impl Topology {
                 fallback: None,
                 uploads: Some(PICTURES.to_owned()),
             }),
-            containers: MESSAGE_CONTAINERS.into_iter().chain([PICTURES, MODELS]).map(|name| (name.to_owned(), None)).collect(),
+            containers: MESSAGE_CONTAINERS
+                .into_iter()
+                .chain([PICTURES, MODELS])
+                .map(|name| (name.to_owned(), None))
+                .collect(),
             announcement: Some(Announcement {
                 queue: QUEUE.to_owned(),
                 containers: MESSAGE_CONTAINERS.map(str::to_owned).into(),

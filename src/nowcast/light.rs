@@ -50,7 +50,11 @@ impl Light {
         if !self.dark.put(bin, illuminance_lx.map(|lx| lx as f32)) {
             return;
         }
-        let errors = if elevation > self.parameters.night_below_deg { &mut self.twilight_errors } else { &mut self.night_errors };
+        let errors = if elevation > self.parameters.night_below_deg {
+            &mut self.twilight_errors
+        } else {
+            &mut self.night_errors
+        };
         errors.forget_before(bin - window(self.parameters.index.error_days));
         if let (Some(measured), Some(expected)) = (illuminance_lx, expected) {
             errors.push(bin, ((measured - expected) / (expected + self.parameters.floor_lx)) as f32);
@@ -65,7 +69,8 @@ impl Light {
             return self.index.quantiles(lead).map(|indices| indices.map(|index| index * clear_sky));
         }
         let expected = self.dark.mean_at_time_of_day(bin + lead as i32, 0)?;
-        let errors = if elevation > self.parameters.night_below_deg { &self.twilight_errors } else { &self.night_errors };
+        let errors =
+            if elevation > self.parameters.night_below_deg { &self.twilight_errors } else { &self.night_errors };
         let scale = expected + self.parameters.floor_lx;
         band(errors, self.parameters.index.min_errors).map(|around| around.map(|share| expected + share * scale))
     }

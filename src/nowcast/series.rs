@@ -101,7 +101,9 @@ impl AnomalySeries {
         let none = [f32::NAN; LEADS];
         let mut issue = Issue { bin, value: f32::NAN, anomaly: f32::NAN, cycle_change: none, point: none };
         let cycle_known = self.history.spans_a_day();
-        let cycle = |bin| if cycle_known { self.history.mean_at_time_of_day(bin, self.parameters.cycle_reach_bins()) } else { None };
+        let cycle = |bin| {
+            if cycle_known { self.history.mean_at_time_of_day(bin, self.parameters.cycle_reach_bins()) } else { None }
+        };
         let now = cycle(bin);
         if let Some(value) = value {
             issue.value = value;
@@ -355,7 +357,8 @@ mod tests {
 
     #[test]
     fn errors_and_cycle_go_back_as_far_as_is_stated() {
-        let parameters = SeriesParameters { cycle_days: 2, error_days: 1, min_errors: 100, ..SeriesParameters::default() };
+        let parameters =
+            SeriesParameters { cycle_days: 2, error_days: 1, min_errors: 100, ..SeriesParameters::default() };
         let mut short = AnomalySeries::new(&parameters);
         for bin in 0..4 * DAY {
             short.observe(bin, Some(1.0));

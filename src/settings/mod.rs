@@ -26,7 +26,8 @@ pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variab
 pub use model::{
     AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
     IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, ModelSettings, PressureUnit,
-    ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
+    ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit,
+    WindUnit,
 };
 pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};

@@ -30,7 +30,9 @@ pub enum Nowcast {
     /// Look into a package: read, verify and test it as a device would
     ///
     /// With model.trusted_keys set it says whether a device with these keys would take it. Ends with 1 where it doesn't hold.
-    #[command(after_help = "Examples:\n  skydeck nowcast inspect roof-1.0.0.model\n  skydeck nowcast inspect roof-1.0.0.model --json")]
+    #[command(
+        after_help = "Examples:\n  skydeck nowcast inspect roof-1.0.0.model\n  skydeck nowcast inspect roof-1.0.0.model --json"
+    )]
     Inspect {
         /// The package
         #[arg(value_name = "FILE")]
@@ -39,7 +41,9 @@ pub enum Nowcast {
     /// Put a package into the environment's container, for its devices to fetch
     ///
     /// It is read and tested before. A version that is there can't be published with another content.
-    #[command(after_help = "Examples:\n  skydeck nowcast publish roof-1.0.0.model\n  skydeck --env local nowcast publish roof-1.0.0.model")]
+    #[command(
+        after_help = "Examples:\n  skydeck nowcast publish roof-1.0.0.model\n  skydeck --env local nowcast publish roof-1.0.0.model"
+    )]
     Publish {
         /// The package
         #[arg(value_name = "FILE")]

@@ -1,7 +1,5 @@
 //! Packages and models for people.
 
-use serde_json::Value;
-
 use crate::cli::output::{Output, Paint};
 use crate::cli::table::{Align, table};
 use crate::owner::models::{DeviceModel, Inspection, ModelAnswer, PublishedModel};
@@ -33,7 +31,8 @@ pub fn answer(answer: &ModelAnswer, output: Output) -> String {
                     format!("{device} has {current} at work\n")
                 }
                 (status, Some(words)) => {
-                    output.paint(Paint::Fail, &format!("{device} refuses {what} ({status}): {}", printable(words))) + "\n"
+                    output.paint(Paint::Fail, &format!("{device} refuses {what} ({status}): {}", printable(words)))
+                        + "\n"
                 }
                 (status, None) => output.paint(Paint::Fail, &format!("{device} answers {status} to {what}")) + "\n",
             }
@@ -101,13 +100,16 @@ fn notes(stands: &DeviceModel, output: Output) -> String {
 pub fn inspection(seen: &Inspection, output: Output) -> String {
     let manifest = &seen.manifest;
     let signed = match (&seen.signed_by, seen.is_trusted) {
-        (None, Some(false)) => output.paint(Paint::Fail, "not signed; a device with these model.trusted_keys refuses it"),
+        (None, Some(false)) => {
+            output.paint(Paint::Fail, "not signed; a device with these model.trusted_keys refuses it")
+        }
         (None, _) => "not signed".to_owned(),
         (Some(key), Some(true)) => format!("{key}, in model.trusted_keys"),
         (Some(key), Some(false)) => output.paint(Paint::Fail, &format!("{key}, which isn't in model.trusted_keys")),
         (Some(key), None) => format!("{key}; model.trusted_keys isn't set here"),
     };
-    let files: Vec<_> = manifest.files.iter().map(|file| format!("{} ({} bytes)", file.name, file.size_bytes)).collect();
+    let files: Vec<_> =
+        manifest.files.iter().map(|file| format!("{} ({} bytes)", file.name, file.size_bytes)).collect();
     let facts = [
         ("kind", manifest.kind.clone()),
         ("created", manifest.created.to_string()),
@@ -134,7 +136,7 @@ fn dash() -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::owner::models::Deploying;

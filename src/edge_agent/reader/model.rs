@@ -146,7 +146,8 @@ impl Reader {
             return;
         }
         self.at_work.ask(mean.ends_at, self.shared.max_run);
-        if let Ok(ran) = tokio::time::timeout(PATIENCE, due_word(self.at_work.due.as_mut(), self.shared.max_run)).await {
+        if let Ok(ran) = tokio::time::timeout(PATIENCE, due_word(self.at_work.due.as_mut(), self.shared.max_run)).await
+        {
             self.ran(ran, chunk).await;
         }
     }
@@ -250,7 +251,8 @@ impl Reader {
 
     /// Has the nowcast made that was due when the agent ended, unless its time is over.
     pub(super) fn catch_up(&mut self, due: Option<Timestamp>) {
-        let Some(due) = due.filter(|due| *due == self.last_mean && self.last_issue.is_none_or(|last| last < *due)) else {
+        let Some(due) = due.filter(|due| *due == self.last_mean && self.last_issue.is_none_or(|last| last < *due))
+        else {
             return;
         };
         let every = SignedDuration::from_mins(i64::from(self.shared.effective.borrow().nowcast_every_min));
@@ -292,7 +294,8 @@ impl Reader {
             let (days, there) = (loaded.history_days, means.len() as f64 / 144.0);
             return Err(format!("it needs {days} days of history, and {there:.1} are here; deploy it again later"));
         }
-        let runner = Runner::start(loaded.model.clone()).map_err(|error| format!("the model has no thread: {error}"))?;
+        let runner =
+            Runner::start(loaded.model.clone()).map_err(|error| format!("the model has no thread: {error}"))?;
         let primed = runner.prime(means);
         Ok((runner, primed))
     }

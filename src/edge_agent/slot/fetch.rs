@@ -77,7 +77,8 @@ fn parsed(url: &SecretString) -> Result<Url, String> {
     let is_here = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => {
-            Err("url: a name or password before the host isn't taken; give a link with a shared access signature".to_owned())
+            Err("url: a name or password before the host isn't taken; give a link with a shared access signature"
+                .to_owned())
         }
         "https" => Ok(url),
         "http" if is_here => Ok(url),
@@ -148,7 +149,9 @@ impl Fetch<'_> {
         let mut total = None;
         while total.is_none_or(|total| there < total) {
             let mut piece = match way.ask(there).await {
-                Err(Trouble::Beyond) if there > 0 => return Err(self.begin_anew(part, "it is shorter than what is here").await),
+                Err(Trouble::Beyond) if there > 0 => {
+                    return Err(self.begin_anew(part, "it is shorter than what is here").await);
+                }
                 asked => asked?,
             };
             if total.is_none_or(|total| total != piece.total) {
@@ -158,13 +161,23 @@ impl Fetch<'_> {
                 return Err(self.begin_anew(part, "it has another size than before").await);
             }
             progress(there, total);
-            while let Some(chunk) = piece.next().await? {
-                file.write_all(&chunk).await.map_err(|error| self.unwritable(part, &error))?;
-                hash.update(&chunk);
-                there += chunk.len() as u64;
-            }
+            let cut = loop {
+                match piece.next().await {
+                    Ok(Some(chunk)) => {
+                        file.write_all(&chunk).await.map_err(|error| self.unwritable(part, &error))?;
+                        hash.update(&chunk);
+                        there += chunk.len() as u64;
+                    }
+                    Ok(None) => break None,
+                    Err(trouble) => break Some(trouble),
+                }
+            };
+            // What came before a cut is gone on from.
             file.flush().await.map_err(|error| self.unwritable(part, &error))?;
             progress(there, total);
+            if let Some(trouble) = cut {
+                return Err(trouble);
+            }
         }
         if hex(&hash.finalize()) != self.sha256 {
             let words = "what was fetched hasn't the digest that was named";
@@ -286,7 +299,9 @@ impl Way {
         let code = header("x-ms-error-code").map(|code| format!(" {}", printable(code))).unwrap_or_default();
         let said = |step: &str| format!("storage {}: {status}{code}; {step}", self.host);
         match status.as_u16() {
-            401 | 403 => Trouble::Lasting(said("the link isn't good any more, or never was; deploy it again with a new one")),
+            401 | 403 => {
+                Trouble::Lasting(said("the link isn't good any more, or never was; deploy it again with a new one"))
+            }
             404 => Trouble::Lasting(said("the package isn't there; publish it and deploy it again")),
             416 => Trouble::Beyond,
             300..=399 => Trouble::Lasting(said("it leads elsewhere; give the link of the package itself")),

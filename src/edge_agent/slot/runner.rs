@@ -142,7 +142,8 @@ impl Worker {
                 let ran = self.forecast(mean.ends_at);
                 is_quick &= ran.took <= HINDCAST_MAX;
                 forecasts = !ran.forecasts.is_empty();
-                fault = fault.or_else(|| judge(&ran.forecasts).err().map(|words| format!("{words} ({})", mean.ends_at)));
+                fault =
+                    fault.or_else(|| judge(&ran.forecasts).err().map(|words| format!("{words} ({})", mean.ends_at)));
             }
         }
         Primed { fault, standing: self.standing(), forecasts }

@@ -74,6 +74,12 @@ impl Store {
         File::open(&self.folder)?.sync_all()
     }
 
+    /// Removes a package.
+    pub fn remove(&self, sha256: &str) {
+        // What stays is removed by the next look.
+        drop(fs::remove_file(self.whole(sha256)));
+    }
+
     /// Reads a package, if its file still has the digest it is called by. Fails in words.
     pub fn read(&self, sha256: &str) -> Result<Package, String> {
         let missing = |error: io::Error| match error.kind() {
@@ -84,7 +90,9 @@ impl Store {
         let mut hash = Sha256::new();
         io::copy(&mut (&mut file).take(MAX_PACKAGE + 1), &mut hash).map_err(missing)?;
         if hex(&hash.finalize()) != sha256 {
-            return Err("its file was changed or is broken: it hasn't the digest it is called by; deploy it again".to_owned());
+            return Err(
+                "its file was changed or is broken: it hasn't the digest it is called by; deploy it again".to_owned()
+            );
         }
         file.rewind().map_err(missing)?;
         Package::read(file).map_err(|error| error.to_string())

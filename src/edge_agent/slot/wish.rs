@@ -78,8 +78,7 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, S
 
 /// A package by name, version and digest, as method and twin name it.
 fn package(value: &Value) -> Result<PackageEntry, String> {
-    let entry: PackageEntry =
-        serde_json::from_value(value.clone()).map_err(|error| printable(&error.to_string()))?;
+    let entry: PackageEntry = serde_json::from_value(value.clone()).map_err(|error| printable(&error.to_string()))?;
     if !is_name(&entry.name) {
         return Err("name: 1 to 64 lower-case letters, digits and - are expected, a letter first".to_owned());
     }

@@ -151,12 +151,7 @@ pub(super) fn token(policies: &Policies, place: &Place, permission: Permission, 
     Some(format!("?sv={VERSION}&sr={RESOURCE}&sig={signature}&se={ends}&sp={}", permission.text()))
 }
 
-fn mac(
-    policies: &Policies,
-    place: &Place,
-    permission: Permission,
-    [version, ends]: [&str; 2],
-) -> Option<Hmac<Sha256>> {
+fn mac(policies: &Policies, place: &Place, permission: Permission, [version, ends]: [&str; 2]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(policies.upload_key()).ok()?;
     let Place { container, blob } = place;
     let permission = permission.text();
@@ -202,7 +197,9 @@ mod tests {
         uploads.check(&elsewhere, &query, now).expect_err("another container");
         let end = "2026-05-01T13:00:00Z".parse().expect("a timestamp");
         assert!(uploads.check(&place("d/a.jpg"), &query, end).expect_err("ended").contains("ended"));
-        for (name, value) in [("se", "2036-05-01T13:00:00Z"), ("sp", "rwd"), ("sp", "r"), ("sr", "c"), ("sig", ""), ("sv", "1")] {
+        for (name, value) in
+            [("se", "2036-05-01T13:00:00Z"), ("sp", "rwd"), ("sp", "r"), ("sr", "c"), ("sig", ""), ("sv", "1")]
+        {
             let mut changed = query.clone();
             changed.insert(name.to_owned(), value.to_owned());
             uploads.check(&place("d/a.jpg"), &changed, now).expect_err(name);

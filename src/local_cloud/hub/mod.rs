@@ -251,7 +251,13 @@ impl Hub {
     /// A link by which a device may read one blob, and nothing else, for `life`: a secret. Its host is the address at which
     /// the device has found the hub. Absent where HTTPS isn't served.
     #[must_use]
-    pub fn read_link(&self, device_id: &str, container: &str, blob: &str, life: SignedDuration) -> Option<SecretString> {
+    pub fn read_link(
+        &self,
+        device_id: &str,
+        container: &str,
+        blob: &str,
+        life: SignedDuration,
+    ) -> Option<SecretString> {
         let https = self.shared.https.get()?;
         let reached = self.shared.line(device_id).map_or_else(|| self.address.ip(), |line| line.reached);
         let ends = self.shared.faults.wall_now().saturating_add(life).ok()?;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 
 use flate2::Compression;
-use flate2::bufread::GzDecoder;
 use flate2::GzBuilder;
+use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType, Header};
 
 use super::{CARD, MANIFEST, MAX_PACKAGE, PackageError, Parts, SELF_TEST, SIGNATURE, WEIGHTS};
@@ -84,7 +84,8 @@ fn read_tar(from: impl Read) -> Result<Contents, PackageError> {
     }
     let manifest = manifest.ok_or_else(|| PackageError::Archive(format!("there is no {MANIFEST} in it")))?;
     let signature = signature.map(String::from_utf8).transpose();
-    let signature = signature.map_err(|_| PackageError::Signature("it isn't text as ssh-keygen writes it".to_owned()))?;
+    let signature =
+        signature.map_err(|_| PackageError::Signature("it isn't text as ssh-keygen writes it".to_owned()))?;
     Ok(Contents { manifest, signature, files })
 }
 

@@ -10,6 +10,8 @@
 
 mod archive;
 pub mod manifest;
+#[cfg(test)]
+pub mod samples;
 pub mod self_test;
 pub mod signature;
 #[cfg(test)]
@@ -123,7 +125,9 @@ impl Package {
     pub fn verify(&self, trusted: &[TrustedKey]) -> Result<(), PackageError> {
         let failed = |words: String| Err(PackageError::Signature(words));
         match self.signer()? {
-            None => failed("there is none, and only packages signed by a key in model.trusted_keys are taken".to_owned()),
+            None => {
+                failed("there is none, and only packages signed by a key in model.trusted_keys are taken".to_owned())
+            }
             Some(key) if trusted.contains(&key) => Ok(()),
             Some(key) => failed(format!("it is by the key {}, which isn't in model.trusted_keys", key.fingerprint())),
         }
@@ -168,12 +172,15 @@ fn check_files(manifest: &Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result
     }
     for file in &manifest.files {
         let failed = |reason: String| PackageError::File { name: file.name.clone(), reason };
-        let bytes = files.get(&file.name).ok_or_else(|| failed("the manifest names it, and it isn't there".to_owned()))?;
+        let bytes =
+            files.get(&file.name).ok_or_else(|| failed("the manifest names it, and it isn't there".to_owned()))?;
         if bytes.len() as u64 != file.size_bytes {
             return Err(failed(format!("it has {} bytes; the manifest says {}", bytes.len(), file.size_bytes)));
         }
         if sha256(bytes) != file.sha256 {
-            return Err(failed("its SHA-256 isn't the one in the manifest; it was changed or broke on its way".to_owned()));
+            return Err(failed(
+                "its SHA-256 isn't the one in the manifest; it was changed or broke on its way".to_owned(),
+            ));
         }
     }
     Ok(())

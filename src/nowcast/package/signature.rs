@@ -52,7 +52,10 @@ impl TrustedKey {
         match words.next() {
             Some(ED25519) => {}
             Some(kind) if kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-") => {
-                return Err(format!("a key of the kind {} isn't taken; make one: ssh-keygen -t ed25519", printable(kind)));
+                return Err(format!(
+                    "a key of the kind {} isn't taken; make one: ssh-keygen -t ed25519",
+                    printable(kind)
+                ));
             }
             _ => return Err("a public key is expected, ssh-ed25519 AAAA…".to_owned()),
         }
@@ -99,7 +102,9 @@ impl Signature {
         let kind = take(public).map(|(kind, _)| String::from_utf8_lossy(kind).into_owned()).ok_or(FOREIGN)?;
         if kind != ED25519 {
             let kind = printable(&kind);
-            return Err(format!("it is by a key of the kind {kind}, which isn't taken; make one: ssh-keygen -t ed25519"));
+            return Err(format!(
+                "it is by a key of the kind {kind}, which isn't taken; make one: ssh-keygen -t ed25519"
+            ));
         }
         let key = key(public).ok_or(FOREIGN)?;
         let is_sha512 = match hash {

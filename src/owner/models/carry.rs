@@ -87,9 +87,9 @@ impl Means<'_> {
     async fn publish(&self, file: &Path) -> Result<Carried, AskError> {
         let path = file.to_owned();
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        let (package, bytes) = read.map_err(|_| refused("reading it broke off; publish it again".into()))?.map_err(
-            |words| refused(format!("{}: {words}", printable(&file.display().to_string()))),
-        )?;
+        let (package, bytes) = read
+            .map_err(|_| refused("reading it broke off; publish it again".into()))?
+            .map_err(|words| refused(format!("{}: {words}", printable(&file.display().to_string()))))?;
         let manifest = package.manifest();
         let digest = sha256(&bytes);
         let id = manifest.id();
@@ -189,7 +189,8 @@ impl Means<'_> {
 fn device_model(device: String, properties: &Value) -> DeviceModel {
     let text = |value: &Value| value.as_str().map(printable);
     let desired = &properties["desired"]["model"];
-    let desired = text(&desired["name"]).zip(text(&desired["version"])).map(|(name, version)| format!("{name}@{version}"));
+    let desired =
+        text(&desired["name"]).zip(text(&desired["version"])).map(|(name, version)| format!("{name}@{version}"));
     let told = &properties["reported"]["model"];
     let (given_up, coming) = (&told["fallback"], &told["deploying"]);
     let deploying = coming.is_object().then(|| Deploying {
@@ -236,7 +237,9 @@ fn stored(error: StorageError) -> AskError {
 fn registry(error: RegistryError) -> AskError {
     let why = matches!(error, RegistryError::NotFound(_)).then_some(Refusal::NotFound);
     let words = match error {
-        RegistryError::NotFound(id) => format!("device {id}: not registered; `skydeck hub devices` lists those that are"),
+        RegistryError::NotFound(id) => {
+            format!("device {id}: not registered; `skydeck hub devices` lists those that are")
+        }
         other => other.to_string(),
     };
     AskError::refused(why, printable(&words))
@@ -245,7 +248,9 @@ fn registry(error: RegistryError) -> AskError {
 fn not_invoked(error: &InvokeError) -> AskError {
     let why = matches!(error, InvokeError::NotFound(_)).then_some(Refusal::NotFound);
     let words = match error {
-        InvokeError::NotConnected(id) => format!("device {id}: isn't connected; start it, or see `skydeck hub devices`"),
+        InvokeError::NotConnected(id) => {
+            format!("device {id}: isn't connected; start it, or see `skydeck hub devices`")
+        }
         InvokeError::TimedOut { device, seconds } => {
             format!("device {device}: no answer within {seconds} s; `skydeck nowcast models` says how it stands")
         }

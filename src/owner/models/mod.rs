@@ -148,6 +148,7 @@ pub struct Deploying {
 pub fn model_id(text: &str) -> Result<(String, String), String> {
     use crate::nowcast::package::{is_name, is_version};
     let parts = text.split_once('@').filter(|(name, version)| is_name(name) && is_version(version));
-    let (name, version) = parts.ok_or("a model is NAME@VERSION, as in roof@1.0.0; `skydeck nowcast models` lists them")?;
+    let (name, version) =
+        parts.ok_or("a model is NAME@VERSION, as in roof@1.0.0; `skydeck nowcast models` lists them")?;
     Ok((name.to_owned(), version.to_owned()))
 }

@@ -102,7 +102,8 @@ pub fn pack(folder: &Path, key: Option<&Path>, now: Timestamp) -> Result<(Vec<u8
         let path = folder.join(name);
         move |reason| PackError::File { path, reason }
     };
-    let draft: Draft = serde_json::from_slice(&needed(folder, DRAFT)?).map_err(|error| wrong(DRAFT)(error.to_string()))?;
+    let draft: Draft =
+        serde_json::from_slice(&needed(folder, DRAFT)?).map_err(|error| wrong(DRAFT)(error.to_string()))?;
     let weights = needed(folder, WEIGHTS)?;
     let model = Weights::read(&draft.kind, &weights).map_err(wrong(WEIGHTS))?;
     let mut test = match found(&folder.join(SELF_TEST))? {
@@ -233,7 +234,8 @@ fn carried() -> Result<SelfTest, PackError> {
         means: Default::default(),
         expect: Vec::new(),
     };
-    for variable in Variable::ALL.into_iter().filter(|variable| found.iter().any(|mean| mean.get(*variable).is_some())) {
+    for variable in Variable::ALL.into_iter().filter(|variable| found.iter().any(|mean| mean.get(*variable).is_some()))
+    {
         let mut values = vec![None; usize::try_from(count).unwrap_or(0)];
         for mean in &found {
             let place = usize::try_from(mean.bin() - first.as_second().div_euclid(600)).unwrap_or(usize::MAX);
