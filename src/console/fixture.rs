@@ -465,6 +465,7 @@ pub fn answer(request: &Request) -> Answer {
             Answer::Done { message: "done".into() }
         }
         Request::Subscribe
+        | Request::Models(_)
         | Request::SetSpeed { .. }
         | Request::AcknowledgeAlarm { .. }
         | Request::PausePipe { .. }

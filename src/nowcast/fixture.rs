@@ -1,5 +1,6 @@
 //! A model for tests: persistence until an instant, and from then on what the test wants.
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -20,13 +21,13 @@ pub struct FixtureParameters {
 }
 
 /// What the model does.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Does {
     /// What persistence does.
     Well,
-    /// Answers once [`release`] is called.
-    Waits,
+    /// Answers once [`release`] is called with this name.
+    Waits(String),
     /// Forecasts what is no number.
     NotFinite,
     /// Forecasts a humidity above 100 %.
@@ -39,12 +40,12 @@ pub enum Does {
     Panics,
 }
 
-static RELEASED: Mutex<bool> = Mutex::new(false);
+static RELEASED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 static RELEASE: Condvar = Condvar::new();
 
-/// Lets every model answer that waits.
-pub fn release() {
-    *RELEASED.lock().unwrap_or_else(PoisonError::into_inner) = true;
+/// Lets every model answer that waits for `name`.
+pub fn release(name: &str) {
+    RELEASED.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     RELEASE.notify_all();
 }
 
@@ -72,11 +73,11 @@ impl Fixture {
         if issued_at < self.parameters.from {
             return forecasts;
         }
-        match self.parameters.does {
+        match &self.parameters.does {
             Does::Well => {}
-            Does::Waits => {
+            Does::Waits(name) => {
                 let mut released = RELEASED.lock().unwrap_or_else(PoisonError::into_inner);
-                while !*released {
+                while !released.contains(name) {
                     released = RELEASE.wait(released).unwrap_or_else(PoisonError::into_inner);
                 }
             }
@@ -90,7 +91,7 @@ impl Fixture {
                 let leads = forecasts.iter_mut().flat_map(|forecast| &mut forecast.leads);
                 leads.for_each(|lead| lead.quantiles.q05 = lead.quantiles.q95 + 1.0);
             }
-            Does::FarOff => change(&mut forecasts, |value| value + 20.0),
+            Does::FarOff => change(&mut forecasts, |value| value - 20.0),
             Does::Panics => panic!("as the test wants"),
         }
         forecasts

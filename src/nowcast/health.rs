@@ -149,3 +149,99 @@ impl SkillWindow {
         (count > 0).then(|| 1.0 - ratios.iter().sum::<f64>() / count as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::station::Quantiles;
+
+    fn forecast(leads: &[(u16, [f64; 5])]) -> VariableForecast {
+        let lead = |(lead_minutes, [q05, q25, q50, q75, q95]): &(u16, [f64; 5])| LeadForecast {
+            lead_minutes: *lead_minutes,
+            quantiles: Quantiles { q05: *q05, q25: *q25, q50: *q50, q75: *q75, q95: *q95 },
+        };
+        VariableForecast { variable: Variable::Humidity, persistence: 50.0, leads: leads.iter().map(lead).collect() }
+    }
+
+    #[test]
+    fn forecasts_that_cannot_be_sent_are_named() {
+        let good = forecast(&[(10, [0.0, 40.0, 50.0, 60.0, 100.0]), (20, [50.0; 5])]);
+        assert_eq!(judge(std::slice::from_ref(&good)), Ok(()));
+        assert_eq!(judge(&[]), Ok(()));
+        let wrong = |forecasts: &[VariableForecast]| judge(forecasts).expect_err("refused");
+        assert_eq!(wrong(&[good.clone(), good.clone()]), "it forecasts humidity twice");
+        assert_eq!(
+            wrong(&[forecast(&[(10, [f64::NAN, 1.0, 2.0, 3.0, 4.0])])]),
+            "its humidity at 10 min isn't a number"
+        );
+        assert_eq!(wrong(&[forecast(&[(10, [f64::INFINITY; 5])])]), "its humidity at 10 min isn't a number");
+        assert_eq!(
+            wrong(&[forecast(&[(10, [2.0, 1.0, 3.0, 4.0, 5.0])])]),
+            "its humidity at 10 min has quantiles that cross"
+        );
+        let outside = wrong(&[forecast(&[(10, [50.0, 50.0, 50.0, 50.0, 100.5])])]);
+        assert_eq!(outside, "its humidity at 10 min is 100.50 %, outside 0 to 100");
+        assert_eq!(wrong(&[forecast(&[(20, [1.0; 5]), (10, [1.0; 5])])]), "its leads of humidity aren't in order");
+        assert_eq!(wrong(&[forecast(&[(250, [1.0; 5])])]), "its humidity at 250 min is beyond 240 min");
+        let now = VariableForecast { persistence: f64::NAN, ..good };
+        assert_eq!(wrong(&[now]), "its present humidity isn't a number");
+    }
+
+    fn mean(bin: i64, humidity: f64) -> Mean {
+        let mut mean = Mean { ends_at: Timestamp::from_second(bin * 600).expect("in range"), values: [None; 8] };
+        mean.values[Variable::Humidity.index()] = Some(humidity);
+        mean
+    }
+
+    /// Humidity rises by 1 each ten minutes; the median is `off` above what comes, and persistence lags behind by the lead.
+    fn window(bins: i64, off: f64) -> SkillWindow {
+        let mut window = SkillWindow::default();
+        for bin in 0..bins {
+            let value = (bin % 90) as f64;
+            window.observe(&mean(bin, value));
+            let leads: Vec<_> =
+                VERIFIED.iter().map(|lead| (*lead, [value + f64::from(*lead) / 10.0 + off; 5])).collect();
+            window.issue(bin, &[VariableForecast { persistence: value, ..forecast(&leads) }]);
+        }
+        window
+    }
+
+    #[test]
+    fn skill_waits_for_two_days_and_is_that_of_the_last_seven() {
+        assert_eq!(window(2 * 144, 0.0).skill(), None, "less than two days are verified");
+        let seen = window(3 * 144, 0.0);
+        assert_eq!(seen.issues(), 3 * 144 - 24, "the last four hours' outcome hasn't come");
+        assert!(seen.skill().is_some_and(|skill| skill > 0.0));
+        assert!(window(3 * 144, 60.0).skill().is_some_and(|skill| skill < 0.0));
+        let long = window(20 * 144, 0.0);
+        assert_eq!(long.issues() as i64, WINDOW_BINS - 24);
+        let verified = long.verified.len();
+        assert!(verified <= usize::try_from(WINDOW_BINS).expect("small") && long.waiting.len() <= 25, "{verified}");
+    }
+
+    #[test]
+    fn skill_is_one_less_the_ratio_of_errors_computed_by_hand() {
+        // At a level of 50 persistence and forecast err by 2 and 1 at each lead.
+        let mut window = SkillWindow::default();
+        for bin in 0..3 * 144 {
+            let value = if bin % 2 == 0 { 50.0 } else { 52.0 };
+            window.observe(&mean(bin, value));
+            if bin % 2 == 0 {
+                // All leads are even: what comes is 50 again. A persistence of 52 errs by 2, a median of 51 by 1.
+                let leads: Vec<_> = VERIFIED.iter().map(|lead| (*lead, [51.0; 5])).collect();
+                window.issue(bin, &[VariableForecast { persistence: 52.0, ..forecast(&leads) }]);
+            }
+        }
+        assert_eq!(window.skill(), Some(0.5));
+    }
+
+    #[test]
+    fn what_never_came_is_forgotten() {
+        let mut window = SkillWindow::default();
+        window.issue(0, &[forecast(&[(60, [50.0; 5])])]);
+        window.observe(&mean(1000, 50.0));
+        assert!(window.waiting.is_empty() && window.verified.is_empty() && window.issues() == 0);
+    }
+}

@@ -167,6 +167,12 @@ mod tests {
             ("persistence", r#"{"variables":["light"],"errorDays":0,"minErrors":1}"#, "errorDays: 0 isn't"),
             ("persistence", r#"{"variables":["colour"],"errorDays":7,"minErrors":1}"#, "variables[0]: unknown variant"),
             ("persistence", r#"{"variables":[],"damping":7}"#, "damping: unknown field `damping`"),
+            (
+                "persistence",
+                r#"{"variables":["light"],"errorDays":7,"minErrors":1,"bounds":{"light":[0,9],"light":[0,8]}}"#,
+                "bounds: light stands there twice",
+            ),
+            ("anomaly-persistence", r#"{"variables":{"colour":{}}}"#, "variables: unknown variant `colour`"),
             ("anomaly-persistence", &json.replace(":7", ":7.5"), "variables.temperature.cycleDays: invalid type"),
         ] {
             let error = Weights::read(kind, json.as_bytes()).expect_err("refused");

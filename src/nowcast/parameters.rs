@@ -3,8 +3,11 @@
 //! Read strictly: a field that isn't known is an error, a value out of its bounds too, named by its path.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::means::BIN_SECONDS;
 use crate::station::Variable;
@@ -127,12 +130,13 @@ pub type Bounds = BTreeMap<Variable, [f64; 2]>;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AnomalyParameters {
     /// The variables that are forecast by their own cycle: any of temperature, humidity, pressure, sound and windSpeed.
+    #[serde(deserialize_with = "by_variable")]
     pub variables: BTreeMap<Variable, SeriesParameters>,
     /// Light; absent isn't forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub light: Option<LightParameters>,
     /// What forecasts stay within; a variable that isn't there stays within its physical range.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "by_variable", skip_serializing_if = "BTreeMap::is_empty")]
     pub bounds: Bounds,
 }
 
@@ -178,7 +182,7 @@ pub struct PersistenceParameters {
     /// Errors from which a lead is forecast, 1 to 1008.
     pub min_errors: u16,
     /// As [`AnomalyParameters::bounds`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "by_variable", skip_serializing_if = "BTreeMap::is_empty")]
     pub bounds: Bounds,
 }
 
@@ -217,6 +221,37 @@ impl Default for PersistenceParameters {
     fn default() -> Self {
         Self { variables: Self::FORECAST.to_vec(), error_days: 7, min_errors: 24, bounds: Bounds::new() }
     }
+}
+
+/// A map by variable. Its keys are read as texts, so that errors further in name them; one that stands there twice is an
+/// error.
+pub(super) fn by_variable<'de, D, T>(deserializer: D) -> Result<BTreeMap<Variable, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct ByVariable<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ByVariable<T> {
+        type Value = BTreeMap<Variable, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object by variable")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = BTreeMap::new();
+            while let Some(key) = map.next_key::<String>()? {
+                let variable = Variable::deserialize(key.as_str().into_deserializer())?;
+                if found.insert(variable, map.next_value()?).is_some() {
+                    return Err(A::Error::custom(format_args!("{} stands there twice", variable.key())));
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    deserializer.deserialize_map(ByVariable(PhantomData))
 }
 
 /// What forecasts of `variable` stay within.
@@ -289,7 +324,7 @@ mod tests {
         assert!(with(|p| (p.variables, p.light) = (BTreeMap::new(), None)).contains("none is forecast"));
         assert!(with(|p| p.light.get_or_insert_default().day_above_deg = 0.0).contains("light.dayAboveDeg: 0"));
         assert!(with(|p| p.light.get_or_insert_default().index.min_errors = 0).contains("light.index.minErrors"));
-        let bounds = with(|p| drop(p.bounds.insert(Variable::Humidity, [-1.0, 90.0])));
+        let bounds = with(|p| p.bounds = Bounds::from([(Variable::Humidity, [-1.0, 90.0])]));
         assert_eq!(bounds, "bounds.humidity: -1 to 90 doesn't lie within its range, 0 to 100");
         let twice = vec![Variable::Light, Variable::Light];
         let words = PersistenceParameters { variables: twice, ..PersistenceParameters::default() }.check();

@@ -137,6 +137,13 @@ impl Agent {
         self.process().wait_for("link: connected by");
     }
 
+    /// Ends it in order.
+    pub fn end(&mut self) {
+        let mut process = self.process.take().expect("started");
+        process.signal(rustix::process::Signal::TERM);
+        process.ended();
+    }
+
     pub fn process(&self) -> &Running {
         self.process.as_ref().expect("started")
     }

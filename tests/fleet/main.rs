@@ -16,5 +16,6 @@ mod certificates;
 mod faults;
 mod ground;
 mod led_by_service;
+mod models;
 mod registry;
 mod rivals;

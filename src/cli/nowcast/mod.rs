@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::args::Nowcast;
 use super::context::Context;
@@ -172,6 +171,5 @@ mod tests {
     fn what_is_not_there_ends_with_9_and_what_does_not_hold_with_1() {
         assert_eq!(failure(PackError::NotThere("roof".into())).exit, Exit::NotFound);
         assert_eq!(failure(PackError::Key("no".into())).exit, Exit::Failed);
-        assert_eq!(json!(ModelAsk::List), json!({"act": "list"}));
     }
 }

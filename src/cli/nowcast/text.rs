@@ -1,7 +1,5 @@
 //! Packages and models for people.
 
-use serde_json::Value;
-
 use crate::cli::output::{Output, Paint};
 use crate::cli::table::{Align, table};
 use crate::owner::models::{DeviceModel, Inspection, ModelAnswer, PublishedModel};
@@ -138,7 +136,7 @@ fn dash() -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::owner::models::Deploying;

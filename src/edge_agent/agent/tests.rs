@@ -16,6 +16,7 @@ use super::*;
 use crate::settings::SourceKind;
 use crate::station::{Message, MessageKind};
 
+mod models;
 mod sensing;
 mod storage;
 
@@ -23,6 +24,10 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// An agent in `data` that follows `data/lines`.
 async fn agent(data: &Path, camera: Option<String>) -> Agent {
+    agent_with(data, camera, &ModelSettings::default()).await
+}
+
+async fn agent_with(data: &Path, camera: Option<String>, model: &ModelSettings) -> Agent {
     let source =
         SourceSettings { kind: SourceKind::Lines, path: Some(data.join("lines")), ..SourceSettings::default() };
     let camera = CameraSettings { command: camera, ..CameraSettings::default() };
@@ -35,7 +40,7 @@ async fn agent(data: &Path, camera: Option<String>) -> Agent {
         agent: &AgentSettings::default(),
         camera: &camera,
         sky: &SkySettings::default(),
-        model: &crate::settings::ModelSettings::default(),
+        model,
         link: &LinkSettings::default(),
         log_filter: "info",
         not_before: None,
@@ -54,9 +59,10 @@ struct Serving {
 impl Serving {
     async fn start(agent: &mut Agent) -> Self {
         let shared = Arc::clone(&agent.shared);
-        let (slot, asks) = mpsc::channel(4);
+        let (slot, orders) = mpsc::channel(4);
+        let (asks, slot_asks) = mpsc::channel(4);
         let source = agent.opened.take().flatten();
-        let reader = Reader::open(Arc::clone(&shared), source, asks).await.expect("opens");
+        let reader = Reader::open(Arc::clone(&shared), source, slot_asks).await.expect("opens");
         let (captures, capture_asks) = mpsc::channel(4);
         let camera = match &agent.camera {
             None => None,
@@ -68,7 +74,9 @@ impl Serving {
         let methods = Methods { shared, slot, camera: camera.is_some().then_some(captures) };
         let (requests, asked) = mpsc::channel(64);
         let restart = CancellationToken::new();
+        let deployer = Deployer { shared: Arc::clone(&agent.shared), asks, link: None };
         let mut tasks = vec![
+            tokio::spawn(deployer.run(orders)),
             tokio::spawn(requests::serve(methods, asked, restart.clone())),
             tokio::spawn(async move { reader.run(&Ledger::default()).await }),
         ];

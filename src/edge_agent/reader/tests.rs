@@ -6,6 +6,7 @@ use super::super::outbox::{Outbox, Stamp};
 use super::super::report::AgentStatus;
 use super::super::sensors::Stamped;
 use super::super::shared::{Host, Parts};
+use super::super::slot::{Loader, Store};
 use super::super::timekeeping::MachineClock;
 use super::super::twin::Effective;
 use super::*;
@@ -49,6 +50,12 @@ impl Desk {
             station: station.metadata(),
             quality: crate::settings::QualitySettings::default(),
             history: History::open(&folder.path().join("history.db")).expect("opens"),
+            loader: Loader {
+                store: Store::open(folder.path().join("models"), 3).expect("opens"),
+                trusted_keys: None,
+                station: station.metadata(),
+            },
+            max_run: Duration::from_secs(30),
             boot: outbox.enter_boot(machine.boot_id()).await.expect("enters"),
             machine,
             clock: Clock::wall(),

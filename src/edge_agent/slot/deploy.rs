@@ -62,7 +62,12 @@ impl Deployer {
         let answer = if entry == slot.current {
             self.slot_answer()
         } else {
-            match self.put_to_work(&entry).await {
+            let loaded = self.shared.loader.load(&entry).await;
+            let done = match loaded {
+                Ok(loaded) => self.put_to_work(entry, loaded).await,
+                Err(words) => Err(words),
+            };
+            match done {
                 Ok(()) => self.slot_answer(),
                 Err(words) => Answer::new(500, words),
             }
@@ -134,19 +139,26 @@ impl Deployer {
             fetch.run(&progress).await?;
         }
         self.say(Some(DeployReport { state: DeployState::Checking, ..self.told(told.clone()) }));
-        self.put_to_work(&Entry::Package(package.clone())).await
+        let entry = Entry::Package(package.clone());
+        match self.shared.loader.load(&entry).await {
+            Ok(loaded) => self.put_to_work(entry, loaded).await,
+            Err(words) => {
+                // What doesn't hold isn't kept.
+                self.shared.loader.store.remove(&package.sha256);
+                Err(words)
+            }
+        }
     }
 
-    /// Loads a model and has the reader put it to work.
-    async fn put_to_work(&self, entry: &Entry) -> Result<(), String> {
-        let loaded = self.shared.loader.load(entry).await?;
+    /// Has the reader put a model to work.
+    async fn put_to_work(&self, entry: Entry, loaded: Loaded) -> Result<(), String> {
         let told = self.shared.report.borrow().model.deploying.clone();
         if let Some(told) = told {
             self.say(Some(DeployReport { state: DeployState::Priming, ..told }));
         }
         let ending = || "the agent is ending".to_owned();
         let (reply, done) = oneshot::channel();
-        let ask = SlotAsk { entry: entry.clone(), loaded, reply };
+        let ask = SlotAsk { entry, loaded, reply };
         self.asks.send(ask).await.map_err(|_| ending())?;
         done.await.map_err(|_| ending())?
     }

@@ -161,13 +161,23 @@ impl Fetch<'_> {
                 return Err(self.begin_anew(part, "it has another size than before").await);
             }
             progress(there, total);
-            while let Some(chunk) = piece.next().await? {
-                file.write_all(&chunk).await.map_err(|error| self.unwritable(part, &error))?;
-                hash.update(&chunk);
-                there += chunk.len() as u64;
-            }
+            let cut = loop {
+                match piece.next().await {
+                    Ok(Some(chunk)) => {
+                        file.write_all(&chunk).await.map_err(|error| self.unwritable(part, &error))?;
+                        hash.update(&chunk);
+                        there += chunk.len() as u64;
+                    }
+                    Ok(None) => break None,
+                    Err(trouble) => break Some(trouble),
+                }
+            };
+            // What came before a cut is gone on from.
             file.flush().await.map_err(|error| self.unwritable(part, &error))?;
             progress(there, total);
+            if let Some(trouble) = cut {
+                return Err(trouble);
+            }
         }
         if hex(&hash.finalize()) != self.sha256 {
             let words = "what was fetched hasn't the digest that was named";

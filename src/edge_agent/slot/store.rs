@@ -74,6 +74,12 @@ impl Store {
         File::open(&self.folder)?.sync_all()
     }
 
+    /// Removes a package.
+    pub fn remove(&self, sha256: &str) {
+        // What stays is removed by the next look.
+        drop(fs::remove_file(self.whole(sha256)));
+    }
+
     /// Reads a package, if its file still has the digest it is called by. Fails in words.
     pub fn read(&self, sha256: &str) -> Result<Package, String> {
         let missing = |error: io::Error| match error.kind() {

@@ -10,6 +10,8 @@
 
 mod archive;
 pub mod manifest;
+#[cfg(test)]
+pub mod samples;
 pub mod self_test;
 pub mod signature;
 #[cfg(test)]

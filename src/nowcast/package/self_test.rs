@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::read_json;
 use crate::nowcast::means::{BIN_SECONDS, BINS_PER_DAY, Mean};
 use crate::nowcast::model::Model;
+use crate::nowcast::parameters::by_variable;
 use crate::station::text::printable;
 use crate::station::{Quantiles, Variable};
 
@@ -38,6 +39,7 @@ pub struct Case {
     pub first_ends_at: Timestamp,
     /// The means of ten minutes after ten minutes, each in its variable's unit; `null` where there is none. All of the same
     /// length, at most 4,320.
+    #[serde(deserialize_with = "by_variable")]
     pub means: BTreeMap<Variable, Vec<Option<f64>>>,
     /// What is forecast after the last of them; none only in what is still to be packed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
