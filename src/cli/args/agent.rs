@@ -17,7 +17,7 @@ pub enum AgentCommand {
         after_help = "Examples:\n  skydeck --env roof agent run\n  SKYDECK_LINK__CONNECTION_STRING=file:/etc/skydeck/roof-01 skydeck --env roof agent run\n  skydeck --env roof --config roof.toml agent run --json"
     )]
     Run {
-        /// As the system's service: in /var/lib/skydeck, its group may ask it, and systemd is told how it does
+        /// As the system's service: in /var/lib/skydeck, and its group may ask it
         #[arg(long)]
         service: bool,
     },
