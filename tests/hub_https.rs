@@ -19,7 +19,7 @@ use skydeck::clock::Clock;
 use skydeck::clock::ledger::Ledger;
 use skydeck::ingestion::enqueued::EnqueuedLog;
 use skydeck::ingestion::storage::Containers;
-use skydeck::ingestion::topology::{Ground, Topology};
+use skydeck::ingestion::topology::{Ground, MODELS, Topology};
 use skydeck::local_cloud::https::{HttpsConfig, Policy};
 use skydeck::local_cloud::hub::{self, Faults, Hub, HubConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -345,6 +345,38 @@ async fn websocket(house: &House, protocol: &str) -> (TlsStream<TcpStream>, Stri
         head.push(tls.read_u8().await.expect("a head"));
     }
     (tls, String::from_utf8_lossy(&head).to_lowercase())
+}
+
+#[tokio::test]
+async fn a_link_that_is_handed_out_reads_one_blob_until_it_ends() {
+    let house = House::open().await;
+    const BLOB: &str = "roof/1.0.0+b/a.model";
+    let link = |life_s| {
+        let life = jiff::SignedDuration::from_secs(life_s);
+        let link = house.hub.read_link(DEVICE, MODELS, BLOB, life).expect("HTTPS is served");
+        let prefix = format!("https://{}", house.address);
+        link.expose_secret().strip_prefix(&prefix).expect("the hub's own address").to_owned()
+    };
+    let good = link(60);
+    assert!(good.starts_with("/models/roof/1%2E0%2E0%2Bb/a%2Emodel?") && good.ends_with("&sp=r"), "{good}");
+    assert_eq!(house.ask(&format!("GET {good}"), "", b"").await.0, 404, "it isn't there yet");
+    let mut blob = house.containers.create(MODELS, BLOB);
+    blob.write(b"0123456789").await.expect("written");
+    blob.finish().await.expect("there");
+    assert_eq!(house.ask(&format!("GET {good}"), "", b"").await.2, b"0123456789");
+    let (status, head, body) = house.ask(&format!("GET {good}"), "Range: bytes=4-20\r\n", b"").await;
+    assert_eq!((status, body.as_slice()), (206, b"456789".as_slice()));
+    assert!(head.contains("content-range: bytes 4-9/10"), "{head}");
+    let block = "x-ms-blob-type: BlockBlob\r\n";
+    let (status, head, _) = house.ask(&format!("PUT {good}"), block, b"x").await;
+    assert!(status == 403 && head.contains("authorizationpermissionmismatch"), "{status} {head}");
+    for path in [good.replace("sp=r", "sp=rw"), good.replace("a%2Emodel", "b%2Emodel"), link(-1)] {
+        for method in ["GET", "PUT"] {
+            assert_eq!(house.ask(&format!("{method} {path}"), block, b"x").await.0, 403, "{method}");
+        }
+    }
+    assert_eq!(house.containers.read(MODELS, BLOB).await.expect("read"), b"0123456789".as_slice());
+    house.close().await;
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ mod azurite;
 mod azurite_store;
 #[path = "uplink_to_hub/limits.rs"]
 mod limits;
+#[path = "uplink_to_hub/models.rs"]
+mod models;
 #[path = "uplink_to_hub/pictures.rs"]
 mod pictures;
 #[path = "uplink_to_hub/plain_hub.rs"]

@@ -220,6 +220,8 @@ pub struct DeployReport {
     pub model: String,
     /// Its digest, hexadecimal.
     pub sha256: String,
+    /// When it was asked for.
+    pub asked_at: Option<Timestamp>,
     /// How far it is.
     pub state: DeployState,
     /// Bytes fetched.

@@ -348,6 +348,7 @@ fn reported_model(model: &ModelReport) -> Value {
         json!({
             "model": deploying.model,
             "sha256": deploying.sha256,
+            "askedAt": deploying.asked_at,
             "state": deploying.state,
             "percent": percent,
             "error": deploying.error.as_deref().map(short),

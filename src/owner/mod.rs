@@ -86,7 +86,7 @@ pub use {
 };
 
 // The languages of the agent and of runs, for those who see the owner only.
-pub use crate::edge_agent::report::{AgentReport, Verdict, VerdictStatus};
+pub use crate::edge_agent::report::{AgentReport, FallbackReport, Verdict, VerdictStatus};
 pub use crate::edge_agent::uplink::{LinkStep, LinkTest, StepName, StepOutcome};
 pub use crate::edge_agent::{PreviewPicture, Pulse};
 #[cfg(feature = "_ground")]

@@ -30,6 +30,8 @@ pub enum Change {
     Clock { set: bool, held: u64 },
     /// The twin has another version.
     Twin { version: u64, refused: Vec<String> },
+    /// Another model makes the nowcasts; which was given up by the agent itself, and why.
+    Model { model: String, given_up: Option<String>, reason: Option<String> },
     /// A method was served.
     Method { name: String, status: u16 },
     /// The hub has it start anew.
@@ -95,6 +97,14 @@ pub fn changes(before: Option<&AgentReport>, now: &AgentReport) -> Vec<Change> {
             refused: now.twin.verdicts.iter().filter_map(refused).collect(),
         });
     }
+    let (was, model) = (&before.model, &now.model);
+    if was.current != model.current && (!was.current.is_empty() || model.fallback.is_some()) {
+        found.push(Change::Model {
+            model: model.current.clone(),
+            given_up: model.fallback.as_ref().map(|fallback| fallback.from.clone()),
+            reason: model.fallback.as_ref().map(|fallback| fallback.reason.clone()),
+        });
+    }
     for (name, method) in &now.methods {
         if before.methods.get(name).map_or(0, |was| was.calls) != method.calls {
             found.push(Change::Method { name: name.clone(), status: method.last_status });
@@ -142,6 +152,11 @@ impl Change {
             Self::Twin { version, refused } => {
                 format!("twin: desired version {version}, refused: {}", refused.join(", "))
             }
+            Self::Model { model, given_up: Some(given_up), reason } => {
+                let reason = reason.as_deref().unwrap_or("it doesn't say why");
+                format!("model: {model} makes the nowcasts; {given_up} was given up: {reason}")
+            }
+            Self::Model { model, .. } => format!("model: {model} makes the nowcasts"),
             Self::Method { name, status } => format!("method {name}: status {status}"),
             Self::Restart => "agent: starts anew, as the hub asked".to_owned(),
         }
@@ -178,6 +193,18 @@ mod tests {
         let mut now = report();
         now.methods.entry("diagnose".into()).or_default().calls += 1;
         assert_eq!(words(Some(&before), &now), ["method diagnose: status 200"]);
+        let mut now = report();
+        now.model.current = "roof@1.0.0".into();
+        let mut built_in = report();
+        built_in.model.current = "anomaly-persistence-1".into();
+        assert_eq!(words(Some(&built_in), &now), ["model: roof@1.0.0 makes the nowcasts"]);
+        built_in.model.fallback = Some(crate::owner::FallbackReport {
+            from: "roof@1.0.0".into(),
+            reason: "it was slow".into(),
+            ..Default::default()
+        });
+        let line = "model: anomaly-persistence-1 makes the nowcasts; roof@1.0.0 was given up: it was slow";
+        assert_eq!(words(Some(&now), &built_in), [line]);
         let mut now = report();
         now.outbox.set_aside = 2;
         let mut none = report();

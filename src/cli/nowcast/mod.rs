@@ -101,11 +101,11 @@ fn written(context: &Context, answer: &ModelAnswer) -> Result<Exit, Failure> {
 async fn deployed(context: &Context, ask: ModelAsk, device: &str, wait: Duration) -> Result<Exit, Failure> {
     let client = attached(context).await?;
     let answer = ask_models(&client, ask).await?;
-    let ModelAnswer::Asked { model: Some(model), status, .. } = &answer else { return Err(unexpected()) };
+    let ModelAnswer::Asked { model: Some(model), status, payload, .. } = &answer else { return Err(unexpected()) };
     if *status != 202 || wait.is_zero() {
         return written(context, &answer);
     }
-    let followed = tokio::time::timeout(wait, follow(&client, device, model)).await;
+    let followed = tokio::time::timeout(wait, follow(&client, device, model, payload["askedAt"].as_str())).await;
     let Ok(stands) = followed else {
         let words = format!(
             "device {device}: {model} isn't at work after {} s; `skydeck nowcast models` says how it stands",
@@ -122,14 +122,20 @@ async fn deployed(context: &Context, ask: ModelAsk, device: &str, wait: Duration
     Ok(if stands.current.as_deref() == Some(model) { Exit::Done } else { Exit::Failed })
 }
 
-/// Waits until `model` is at work on the device, or has failed on its way.
-async fn follow(client: &OwnerClient, device: &str, model: &str) -> Result<DeviceModel, Failure> {
+/// Waits until `model` is at work on the device, or has failed on its way since it was asked for at `asked_at`: a twin may
+/// still tell of an earlier failure.
+async fn follow(
+    client: &OwnerClient,
+    device: &str,
+    model: &str,
+    asked_at: Option<&str>,
+) -> Result<DeviceModel, Failure> {
     loop {
         let ModelAnswer::Models { devices, .. } = ask_models(client, ModelAsk::List).await? else {
             return Err(unexpected());
         };
         if let Some(stands) = devices.into_iter().find(|stands| stands.device == device) {
-            let coming = stands.deploying.as_ref().filter(|coming| coming.model == model);
+            let coming = stands.deploying.as_ref().filter(|coming| coming.asked_at.as_deref() == asked_at);
             if stands.current.as_deref() == Some(model) || coming.is_some_and(|coming| coming.state == "failed") {
                 return Ok(stands);
             }

@@ -159,6 +159,7 @@ mod tests {
                 desired: Some("roof@1.0.0".into()),
                 deploying: Some(Deploying {
                     model: "roof@1.0.0".into(),
+                    asked_at: None,
                     state: "fetching".into(),
                     percent: Some(40),
                     error: None,

@@ -36,6 +36,7 @@ pub(in crate::edge_agent) struct Deployer {
 impl Deployer {
     /// Carries out orders for good.
     pub async fn run(self, mut orders: mpsc::Receiver<Order>) {
+        self.note_interrupted();
         let mut order = orders.recv().await;
         while let Some(Order { wish, reply }) = order {
             // The answer to a wish that is taken back is dropped, and so told to whoever asked.
@@ -45,6 +46,15 @@ impl Deployer {
             };
         }
         std::future::pending().await
+    }
+
+    /// A deployment that the agent's own restart has cut off can't go on: its link is kept nowhere.
+    fn note_interrupted(&self) {
+        let coming = self.shared.report.borrow().model.deploying.clone();
+        if let Some(coming) = coming.filter(|coming| coming.state != DeployState::Failed) {
+            let words = "the agent started anew meanwhile; deploy it again, and it goes on where it was".to_owned();
+            self.say(Some(DeployReport { state: DeployState::Failed, error: Some(words), ..coming }));
+        }
     }
 
     async fn carry_out(&self, wish: Wish, reply: oneshot::Sender<Answer>) {
@@ -102,9 +112,15 @@ impl Deployer {
             }
         };
         let state = if is_here { DeployState::Checking } else { DeployState::Fetching };
-        let told = DeployReport { model: id.clone(), sha256: package.sha256.clone(), state, ..DeployReport::default() };
+        let (sha256, asked_at) = (package.sha256.clone(), Some(self.shared.clock.now()));
+        let told = DeployReport { model: id.clone(), sha256, asked_at, state, ..DeployReport::default() };
         self.say(Some(told.clone()));
-        drop(reply.send(Answer { status: 202, ..Answer::ok(json!({ "model": id, "state": state })) }));
+        drop(
+            reply.send(Answer {
+                status: 202,
+                ..Answer::ok(json!({ "model": id, "state": state, "askedAt": asked_at }))
+            }),
+        );
         tracing::info!(target: "agent", "the model {id} is deployed");
         match self.brought(&package, url, &told).await {
             Ok(()) => self.say(None),

@@ -102,6 +102,26 @@ fn agent_findings(report: &AgentReport) -> Vec<DeviceFinding> {
     found.extend(store(report));
     found.extend(camera(report));
     found.extend(twin(report));
+    found.extend(model(report));
+    found
+}
+
+fn model(report: &AgentReport) -> Vec<DeviceFinding> {
+    let model = &report.model;
+    let mut found = Vec::new();
+    if let Some(fallback) = &model.fallback {
+        let cause =
+            format!("{} was given up: {}; {} makes the nowcasts", fallback.from, fallback.reason, model.current);
+        let step = "deploy a better one, or the same again once its reason is gone (deploy_model)";
+        found.push(DeviceFinding::new(Lamp::Warning, "model", cause, step));
+    }
+    if let Some((coming, error)) =
+        model.deploying.as_ref().and_then(|coming| coming.error.as_ref().map(|e| (coming, e)))
+    {
+        let cause = format!("{} wasn't put to work: {error}", coming.model);
+        let step = format!("deploy it again once that is mended; {} goes on", model.current);
+        found.push(DeviceFinding::new(Lamp::Unknown, "model", cause, step));
+    }
     found
 }
 

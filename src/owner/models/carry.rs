@@ -195,6 +195,7 @@ fn device_model(device: String, properties: &Value) -> DeviceModel {
     let (given_up, coming) = (&told["fallback"], &told["deploying"]);
     let deploying = coming.is_object().then(|| Deploying {
         model: text(&coming["model"]).unwrap_or_default(),
+        asked_at: text(&coming["askedAt"]),
         state: text(&coming["state"]).unwrap_or_default(),
         percent: coming["percent"].as_u64(),
         error: text(&coming["error"]),

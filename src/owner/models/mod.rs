@@ -136,6 +136,8 @@ pub struct DeviceModel {
 pub struct Deploying {
     /// Its model.
     pub model: String,
+    /// When it was asked for, by the device's clock.
+    pub asked_at: Option<String>,
     /// `fetching`, `checking`, `priming` or `failed`.
     pub state: String,
     /// How much of it is fetched, in tens.

@@ -248,3 +248,89 @@ fn carried() -> Result<SelfTest, PackError> {
     }
     Ok(SelfTest { latitude_deg: CARRIED_AT.0, longitude_deg: CARRIED_AT.1, cases: vec![case] })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::nowcast::parameters::AnomalyParameters;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+    const MODEL: &str = r#"{"name":"roof","version":"1","kind":"anomaly-persistence","needs":{"historyDays":7}}"#;
+
+    fn folder(model: &str, weights: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        fs::write(folder.path().join(DRAFT), model).expect("written");
+        fs::write(folder.path().join(WEIGHTS), weights).expect("written");
+        folder
+    }
+
+    fn own_weights() -> String {
+        serde_json::to_string(&AnomalyParameters::default()).expect("JSON")
+    }
+
+    #[test]
+    fn a_folder_of_two_files_makes_a_package_that_tests_itself_on_the_carried_month() {
+        let folder = folder(MODEL, &own_weights());
+        let (bytes, seen) = pack(folder.path(), None, NOW).expect("packed");
+        assert_eq!(pack(folder.path(), None, NOW).expect("packed").0, bytes, "the same folder makes the same package");
+        assert_eq!((seen.manifest.id().as_str(), seen.manifest.created, seen.signed_by.clone()), ("roof@1", NOW, None));
+        // Temperature, humidity, pressure and light at four leads.
+        assert_eq!((seen.tested, seen.bytes), (16, bytes.len() as u64));
+        let file = folder.path().join("roof.model");
+        fs::write(&file, &bytes).expect("written");
+        assert_eq!(inspect(&file, None).expect("looked into"), seen);
+        // The same forecasts as the model that comes with skydeck.
+        let package = Package::read(bytes.as_slice()).expect("read");
+        assert!(bytes.len() < 100_000, "{}", bytes.len());
+        assert_eq!(package.model(46.8, 6.9).id(), "roof@1");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_folder_is_named_by_its_file() {
+        let words = |model: &str, weights: &str, test: Option<&str>| {
+            let folder = folder(model, weights);
+            if let Some(test) = test {
+                fs::write(folder.path().join(SELF_TEST), test).expect("written");
+            }
+            pack(folder.path(), None, NOW)
+                .expect_err("refused")
+                .to_string()
+                .replace(&folder.path().display().to_string(), "DIR")
+        };
+        assert!(words("{}", "{}", None).starts_with("DIR/model.json: missing field `name`"));
+        assert!(words(&MODEL.replace("needs", "wants"), "{}", None).contains("unknown field `wants`"));
+        assert!(words(MODEL, "{}", None).starts_with("DIR/weights.json: missing field `variables`"));
+        assert!(words(MODEL, &own_weights(), Some("[]")).starts_with("DIR/self-test.json: "));
+        let named = MODEL.replace("roof", "persistence");
+        assert!(words(&named, &own_weights(), None).starts_with("manifest.json: name: \"persistence\" isn't"));
+        let few = r#"{"latitudeDeg":1,"longitudeDeg":1,"cases":[{"name":"few","firstEndsAt":"2016-06-01T00:10:00Z",
+            "means":{"temperature":[1,2,3]}}]}"#;
+        assert!(words(MODEL, &own_weights(), Some(few)).contains("case \"few\": the model forecasts nothing of it"));
+        assert!(matches!(pack(Path::new("/nowhere"), None, NOW), Err(PackError::NotThere(_))));
+        let folder = folder(MODEL, &own_weights());
+        let key = folder.path().join("key");
+        assert!(matches!(pack(folder.path(), Some(&key), NOW), Err(PackError::NotThere(path)) if path == key));
+        fs::remove_file(folder.path().join(WEIGHTS)).expect("removed");
+        assert!(matches!(pack(folder.path(), None, NOW), Err(PackError::NotThere(_))));
+    }
+
+    #[test]
+    fn a_package_is_looked_into_as_a_device_with_these_keys_would() {
+        let folder = folder(MODEL, &own_weights());
+        let file = folder.path().join("roof.model");
+        fs::write(&file, pack(folder.path(), None, NOW).expect("packed").0).expect("written");
+        let keys = folder.path().join("keys");
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILJNATC9zPCE3QIqstKbjkByoo47UFhHinrM33iGpk6r models@example";
+        fs::write(&keys, key).expect("written");
+        assert_eq!(inspect(&file, Some(&keys)).expect("looked into").is_trusted, Some(false));
+        fs::write(&keys, "hello").expect("written");
+        assert!(
+            inspect(&file, Some(&keys)).expect_err("no keys").to_string().contains("line 1: a public key is expected")
+        );
+        fs::write(&file, "rubbish").expect("written");
+        let words = inspect(&file, None).expect_err("no package").to_string();
+        assert!(words.contains("roof.model: archive: "), "{words}");
+    }
+}

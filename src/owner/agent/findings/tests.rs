@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::fixture::report;
 use super::*;
+use crate::edge_agent::report::{DeployReport, FallbackReport};
 use crate::edge_agent::uplink::{LinkStep, StepName};
 use crate::station::machine::{Interface, Memory, SystemClock};
 
@@ -156,4 +157,20 @@ fn a_link_test_adds_what_it_found() {
             ("link test, clock: 2 min behind the hub's".to_owned(), "set it"),
         ]
     );
+}
+
+#[test]
+fn a_model_that_was_given_up_is_a_trouble_and_one_that_was_not_taken_good_to_know() {
+    let mut report = well();
+    report.model.current = "anomaly-persistence-1".into();
+    report.model.fallback =
+        Some(FallbackReport { from: "roof@1".into(), reason: "it\u{1b} was slow".into(), ..Default::default() });
+    let troubles = agent_troubles(&report);
+    assert_eq!(troubles, ["model: roof@1 was given up: it was slow; anomaly-persistence-1 makes the nowcasts"]);
+    report.model.fallback = None;
+    report.model.deploying =
+        Some(DeployReport { model: "roof@2".into(), error: Some("self-test: x".into()), ..Default::default() });
+    assert!(agent_troubles(&report).is_empty());
+    let found = device_findings(&report, None, None);
+    assert_eq!(found[0].cause, "roof@2 wasn't put to work: self-test: x");
 }
