@@ -170,7 +170,9 @@ impl Agent {
             has_source: source.is_some(),
             ..AgentStatus::default()
         };
+        let monitor = health::Monitor::new(Path::new("/"), &folder, setup.agent);
         let parts = Parts {
+            monitor,
             device_id: setup.station.device_id.clone(),
             folder,
             station: setup.station.metadata(),
@@ -307,6 +309,7 @@ impl Agent {
             tokio::join!(
                 reader.run(ledger),
                 health::run(Arc::clone(&shared)),
+                health::watch(Arc::clone(&shared)),
                 pictures,
                 requests::serve(methods, asked, restart.clone()),
                 keep_report(&shared),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::outbox::OutboxStatus;
 use super::uplink::UplinkStatus;
-use crate::station::Variable;
+use crate::station::{Machine, Variable};
 
 /// The agent's whole report. It changes when something in it does, never by itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct AgentReport {
     pub salvages: u64,
     /// What the newest salvage saved and lost, in words.
     pub last_salvage: Option<String>,
+    /// The machine it runs on, as it was last read; absent before the first reading.
+    pub machine: Option<Machine>,
 }
 
 /// How the source is, and what was made of it.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::camera::newest::Newest;
+use super::health::Monitor;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
 use super::report::{AgentReport, AgentStatus, Received, SensorReport, SensorState};
@@ -98,6 +99,8 @@ pub(super) struct Shared {
     pub pictures: Notify,
     /// What camera and sensors tell each other.
     pub newest: Newest,
+    /// What is read of the machine.
+    pub monitor: Monitor,
     twin: Mutex<KeptTwin>,
 }
 
@@ -117,6 +120,7 @@ pub(super) struct Parts {
     pub host: Host,
     pub own: Effective,
     pub status: AgentStatus,
+    pub monitor: Monitor,
 }
 
 impl Shared {
@@ -160,6 +164,7 @@ impl Shared {
             started: Instant::now(),
             pictures: Notify::new(),
             newest: Newest::default(),
+            monitor: parts.monitor,
             twin: Mutex::new(twin),
         };
         shared.report.send_modify(|report| {

@@ -53,7 +53,7 @@ mod views;
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
-pub use agent::{Fact, agent_facts, agent_troubles};
+pub use agent::{Fact, Gauge, GaugeKind, agent_facts, agent_troubles, gauges, machine_facts, own_facts};
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;
 pub use client::{Ask, AskError};

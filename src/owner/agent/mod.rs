@@ -4,14 +4,16 @@
 mod alone;
 #[cfg(test)]
 pub mod fixture;
+mod hardware;
 #[cfg(any(feature = "agent", feature = "local"))]
 mod host;
 mod words;
 
 #[cfg(feature = "agent")]
 pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
+pub use self::hardware::{Gauge, GaugeKind, gauges, machine_facts};
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::host::host;
-pub use self::words::{Fact, agent_facts, agent_troubles};
+pub use self::words::{Fact, agent_facts, agent_troubles, own_facts};
 #[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};
