@@ -29,8 +29,8 @@ pub(super) fn read(tree: &Tree<'_>) -> Option<Engine> {
                     ..Engine::default()
                 });
             }
-            Err(_) => {
-                tree.say("/sys/kernel/debug (EMC's clock)", "Permission denied: only root may read it");
+            Err(error) => {
+                tree.note(rate, &error);
                 return None;
             }
         }

@@ -37,14 +37,16 @@ impl Progress {
     /// Goes to a path; `false` where the reading was given up.
     pub fn enter(&self, path: &Path) -> bool {
         let mut place = locked(&self.0);
-        place.steps += 1;
-        place.at = Some(path.to_owned());
+        // One that was given up keeps the path it stood at.
+        if !place.given_up {
+            place.steps += 1;
+            place.at = Some(path.to_owned());
+        }
         !place.given_up
     }
 
     pub fn leave(&self) {
         let mut place = locked(&self.0);
-        // Where it was given up, it is still told which path it came back from.
         if !place.given_up {
             place.at = None;
         }

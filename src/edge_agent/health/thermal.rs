@@ -1,12 +1,14 @@
 //! Temperatures: `/sys/class/thermal`, with the trip points, and the sensors of `/sys/class/hwmon` that are no zone's.
 
-use super::tree::{Tree, tenth};
+use super::tree::{Tree, tenth, trimmed};
 use crate::station::machine::Zone;
 
 const ZONES: &str = "/sys/class/thermal";
 const SENSORS: &str = "/sys/class/hwmon";
 /// A zone that is switched off reads −256 °C, on a Tegra.
 const OFF_C: f64 = -255.0;
+/// What a chip reads less than has no sensor connected, °C.
+const OPEN_C: f64 = -60.0;
 /// The system's *try again*: what a zone answers whose unit is switched off.
 const EAGAIN: i32 = 11;
 /// Trip points beyond these aren't set, °C.
@@ -33,12 +35,17 @@ fn zone(tree: &Tree<'_>, folder: &str) -> Option<Zone> {
     }
     let path = format!("{folder}/temp");
     let celsius = match tree.read(&path) {
-        Ok(text) => celsius(&text?),
+        Ok(text) => {
+            let Ok(milli) = trimmed(&text?).parse() else {
+                tree.say(&path, "it holds no number");
+                return None;
+            };
+            celsius(milli)
+        }
+        Err(error) if error.raw_os_error() == Some(EAGAIN) => None,
         Err(error) => {
-            if error.raw_os_error() != Some(EAGAIN) {
-                tree.say(&path, error.to_string().split(" (os error").next().unwrap_or_default());
-            }
-            None
+            tree.note(&path, &error);
+            return None;
         }
     };
     let (throttle_c, critical_c) = trips(tree, folder);
@@ -46,8 +53,7 @@ fn zone(tree: &Tree<'_>, folder: &str) -> Option<Zone> {
 }
 
 /// From m°C; absent where it is switched off.
-fn celsius(text: &str) -> Option<f64> {
-    let milli: f64 = text.trim().parse().ok()?;
+fn celsius(milli: f64) -> Option<f64> {
     Some(tenth(milli / 1000.0)).filter(|celsius| *celsius > OFF_C)
 }
 
@@ -87,8 +93,16 @@ fn sensors(tree: &Tree<'_>, folder: &str, found: &mut Vec<Zone>) {
             None if short == "1" => chip.clone(),
             None => format!("{chip} {short}"),
         };
-        let celsius = Some(tenth(milli / 1000.0)).filter(|celsius| *celsius > OFF_C);
-        found.push(Zone { name, celsius, throttle_c: None, critical_c: critical.filter(|c| TRIP_C.contains(c)) });
+        let celsius = tenth(milli / 1000.0);
+        if celsius < OPEN_C {
+            continue;
+        }
+        found.push(Zone {
+            name,
+            celsius: Some(celsius),
+            throttle_c: None,
+            critical_c: critical.filter(|c| TRIP_C.contains(c)),
+        });
     }
 }
 
@@ -98,7 +112,6 @@ mod tests {
 
     #[test]
     fn a_zone_at_minus_256_is_off() {
-        assert_eq!((celsius("-256000\n"), celsius("44562"), celsius("-3500\n")), (None, Some(44.6), Some(-3.5)));
-        assert_eq!((celsius(""), celsius("x")), (None, None));
+        assert_eq!((celsius(-256_000.0), celsius(44_562.0), celsius(-3_500.0)), (None, Some(44.6), Some(-3.5)));
     }
 }

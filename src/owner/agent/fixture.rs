@@ -61,7 +61,7 @@ pub fn machine() -> Machine {
         "interfaces": [{"name": "eth0", "isUp": true, "mbitPerS": 1000.0, "receivedBytes": 123_456_789,
             "sentBytes": 98_765_432, "errors": 13}, {"name": "wlan0", "isUp": false}],
         "clock": {"synchronised": true},
-        "unread": ["/sys/kernel/debug (EMC's clock): Permission denied: only root may read it"]
+        "unread": ["/sys/kernel/debug/bpmp/debug/clk/emc/rate: Permission denied"]
     }))
     .expect("a machine")
 }

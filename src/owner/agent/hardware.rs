@@ -82,7 +82,7 @@ pub fn gauges(machine: &Machine) -> Vec<Gauge> {
     let total = machine.total_mw.map(|mw| Gauge::new(GaugeKind::Power, "power in all", milliwatts(mw)));
     gauges.extend(total);
     gauges.extend(machine.rails.iter().map(|one| rail(one, machine.total_mw)));
-    gauges.extend(machine.fans.iter().map(fan));
+    gauges.extend(machine.fans.iter().map(|one| fan(one, machine.fans.len() == 1)));
     gauges.extend(machine.interfaces.iter().map(interface));
     gauges.extend(machine.unread.iter().map(|words| Gauge::new(GaugeKind::Unread, "not read", words)));
     gauges
@@ -124,7 +124,7 @@ fn fact(label: &'static str, gauge: &Gauge) -> Fact {
 fn joined<'a>(label: &'static str, gauges: impl Iterator<Item = &'a Gauge> + Clone) -> Option<Fact> {
     let words: Vec<String> = gauges.clone().map(|gauge| format!("{} {}", gauge.label, gauge.text)).collect();
     let lamp = gauges.map(|gauge| gauge.lamp).max()?;
-    Some(Fact { label, text: words.join(", "), lamp, share: None })
+    Some(Fact { label, text: words.join("; "), lamp, share: None })
 }
 
 fn processor(machine: &Machine) -> Option<Fact> {
@@ -198,10 +198,12 @@ fn core(number: usize, core: &Core) -> Gauge {
 }
 
 fn engine(engine: &Engine) -> Gauge {
+    if !engine.online {
+        return Gauge::new(GaugeKind::Engine, &engine.name, "off");
+    }
     let load = engine.load_pct.map(|load| format!("{load:.0} %"));
-    let clock = clock(engine.mhz.iter().copied().reduce(f64::max), engine.max_mhz).filter(|_| engine.online);
-    let off = (!engine.online).then(|| "off".to_owned());
-    let words: Vec<String> = [off, load, clock].into_iter().flatten().collect();
+    let clock = clock(engine.mhz.iter().copied().reduce(f64::max), engine.max_mhz);
+    let words: Vec<String> = [load, clock].into_iter().flatten().collect();
     Gauge::new(GaugeKind::Engine, &engine.name, words.join(", ")).of_pct(engine.load_pct)
 }
 
@@ -267,12 +269,12 @@ fn rail(rail: &Rail, total_mw: Option<f64>) -> Gauge {
     Gauge { share, ..Gauge::new(GaugeKind::Power, &rail.name, words.join(", ")) }
 }
 
-fn fan(fan: &Fan) -> Gauge {
+fn fan(fan: &Fan, is_only: bool) -> Gauge {
     let duty = fan.duty_pct.map(|duty| format!("{duty:.0} %"));
     let turns = fan.rpm.map(|rpm| format!("{}/min", whole(rpm)));
     let words: Vec<String> = [duty, turns].into_iter().flatten().collect();
-    // Driven, and it doesn't turn.
-    let is_stuck = fan.duty_pct.is_some_and(|duty| duty >= 50.0) && fan.rpm == Some(0.0);
+    // Driven, and it doesn't turn. Of several some may have nothing plugged in.
+    let is_stuck = is_only && fan.duty_pct.is_some_and(|duty| duty >= 50.0) && fan.rpm == Some(0.0);
     let lamp = if is_stuck { Lamp::Warning } else { Lamp::Unknown };
     Gauge::new(GaugeKind::Fan, &fan.name, words.join(", ")).of_pct(fan.duty_pct).lit(lamp)
 }

@@ -140,12 +140,12 @@ pub fn render(buffer: &mut Buffer, area: Rect, rows: &[Row<'_>], all: usize, sel
 fn hottest(machine: Option<&Machine>, ctx: &Context<'_>) -> Cell {
     let hottest = machine.and_then(Machine::hottest).and_then(|zone| Some((zone.celsius?, zone.heat()?)));
     let Some((celsius, heat)) = hottest else { return value::ABSENT.to_owned().into() };
-    let (glyph, style) = match heat {
-        Heat::Normal => ("", Style::new()),
-        Heat::Throttles => ("⚠ ", ctx.theme.warn),
-        Heat::Critical => ("✖ ", ctx.theme.fail),
-    };
-    Cell::styled(format!("{glyph}{celsius:.0} °C"), style)
+    let lit = |lit: Lamp| Cell::styled(format!("{} {celsius:.0} °C", lamp::glyph(lit)), lamp::style(lit, ctx.theme));
+    match heat {
+        Heat::Normal => format!("{celsius:.0} °C").into(),
+        Heat::Throttles => lit(Lamp::Warning),
+        Heat::Critical => lit(Lamp::Failed),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share shown with one decimal")]

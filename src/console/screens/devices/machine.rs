@@ -57,8 +57,8 @@ pub fn lines(gauges: &[Gauge], room: usize, ctx: &Context<'_>) -> Vec<Line> {
 /// Gauges of one kind: in as many columns as hold the longest. One too long for a line goes on in the next.
 fn side_by_side(gauges: &[Gauge], room: usize, ctx: &Context<'_>, lines: &mut Vec<Line>) {
     let text = gauges.iter().map(|gauge| value::width(&words(gauge))).max().unwrap_or(0);
-    let width = LABEL + 2 + BAR + 1 + text;
-    let all = room + LABEL + 2;
+    let width = LABEL + 1 + BAR + 1 + text;
+    let all = room + LABEL + 1;
     if width <= all {
         let columns = ((all + GAP) / (width + GAP)).max(1);
         // Down the columns, not along the lines: core after core is found below each other.
@@ -86,8 +86,8 @@ fn words(gauge: &Gauge) -> String {
 
 /// Draws a line at `x`, `y` in `width` columns.
 pub fn draw(buffer: &mut Buffer, (x, y): (u16, u16), width: usize, line: &Line, ctx: &Context<'_>) {
-    let behind = x.saturating_add(LABEL as u16 + 2);
-    let room = width.saturating_sub(LABEL + 2);
+    let behind = x.saturating_add(LABEL as u16 + 1);
+    let room = width.saturating_sub(LABEL + 1);
     match line {
         Line::Words { label, text, style } => {
             buffer.set_stringn(x, y, fit(label, LABEL), LABEL, ctx.theme.dim);
@@ -118,7 +118,7 @@ pub fn draw(buffer: &mut Buffer, (x, y): (u16, u16), width: usize, line: &Line, 
 fn gauge(buffer: &mut Buffer, (x, y): (u16, u16), width: usize, gauge: &Gauge, ctx: &Context<'_>) {
     buffer.set_stringn(x, y, fit(&gauge.label, LABEL), LABEL, ctx.theme.dim);
     let style = style_of(gauge.lamp, ctx);
-    let start = x.saturating_add(LABEL as u16 + 2);
+    let start = x.saturating_add(LABEL as u16 + 1);
     let behind = match gauge.share {
         Some(share) => {
             let style = if gauge.lamp > Lamp::Ok { style } else { ctx.theme.ok };
@@ -126,7 +126,7 @@ fn gauge(buffer: &mut Buffer, (x, y): (u16, u16), width: usize, gauge: &Gauge, c
         }
         None => start.saturating_add(BAR as u16),
     };
-    let room = width.saturating_sub(LABEL + 2 + BAR + 1);
+    let room = width.saturating_sub(LABEL + 1 + BAR + 1);
     buffer.set_stringn(behind + 1, y, fit(&words(gauge), room), room, style);
 }
 

@@ -29,12 +29,12 @@ fn the_fleet_and_a_device_at_three_sizes() {
 
 #[test]
 fn the_machine_is_further_down_where_it_is_narrow() {
-    for (columns, rows) in [(80, 24), (100, 30)] {
+    for (columns, rows, pages) in [(80, 24, 2), (100, 30, 1)] {
         let snapshot = snapshot();
         let mut screen = screen(&snapshot);
         with_context(&snapshot, columns, rows, |ctx| {
             screen.update(Action::FocusNext, ctx);
-            for _ in 0..6 {
+            for _ in 0..pages {
                 screen.update(Action::PageDown, ctx);
             }
         });
@@ -54,8 +54,8 @@ fn another_device_shows_the_machine_of_its_newest_message() {
     snapshot.devices[0].id = "roof-02".into();
     snapshot.devices[0].health = Some(serde_json::from_value(health).expect("health"));
     let text = body(&mut Devices::default(), &snapshot, 160, 60);
-    assert!(text.contains("⚠ 98 °C") && text.contains("0.1.0, L4T 32.7.3"), "{text}");
-    assert!(text.contains("cpu 2") && text.contains("POM_5V_IN") && text.contains("read 8 s ago"), "{text}");
+    assert!(text.contains("▲ 98 °C") && text.contains("0.1.0, L4T 32.7.3"), "{text}");
+    assert!(text.contains("cpu 2") && text.contains("POM_5V_IN") && text.contains("read 8.0 s ago"), "{text}");
     snapshot.devices[0].health = None;
     let text = body(&mut Devices::default(), &snapshot, 160, 60);
     assert!(!text.contains("cpu 2"), "nothing was heard of it: {text}");

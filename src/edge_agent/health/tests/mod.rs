@@ -87,8 +87,8 @@ fn jetson_agx_orin() {
     let machine = machine("agx_orin");
     let off: Vec<_> = machine.zones.iter().filter(|zone| zone.celsius.is_none()).map(|zone| &zone.name).collect();
     assert_eq!(off, ["gpu-thermal", "cv0-thermal"]);
-    // 19488 · 120 + 19496 · 20 + 5032 · 800 + 5016 · 60, over 1000.
-    assert_eq!((machine.rails.len(), machine.total_mw), (4, Some(7055.0)));
+    // 19488 · 120, 19496 · 20, 5032 · 800 and 5016 · 60, over 1000: 2338.6 + 389.9 + 4025.6 + 301.0, each to a tenth.
+    assert_eq!((machine.rails.len(), machine.total_mw), (4, Some(7055.1)));
     assert_eq!((machine.gpus.len(), machine.gpus[0].online), (1, false));
     assert_eq!((machine.fans.len(), machine.fans[0].rpm), (1, Some(1490.0)), "the tachometer is the fan's");
     assert_eq!(machine.board.power_mode.as_deref(), Some("MODE_30W"), "the default, as none was chosen yet");
