@@ -46,8 +46,3 @@ mod upload;
 pub use camera::preview::{NewestPicture, PreviewPicture};
 pub use pulse::Pulse;
 pub use shared::{Host, LogEntry, SetLogFilter, TailLog};
-
-/// TEMPORARY
-pub fn read_machine(_data: &std::path::Path) -> crate::station::Machine {
-    crate::station::Machine::default()
-}
