@@ -362,6 +362,7 @@ async fn a_message_the_hub_can_never_take_is_set_aside_and_the_next_goes_on() {
         load_average: None,
         disk_free_mib: None,
         temperature_c: None,
+        machine: None,
     });
     let mut messages = measurements(2);
     messages.insert(1, huge.clone());

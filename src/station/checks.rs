@@ -1,6 +1,7 @@
 //! What a message has to keep: ranges and shape.
 
 use super::forecast::MAX_LEAD_MINUTES;
+use super::machine::check_machine;
 use super::message::{ClockNote, DeviceHealth, Prediction, SCHEMA_VERSION};
 use super::variable::Variable;
 
@@ -85,7 +86,7 @@ pub(super) fn check_health(health: &DeviceHealth) -> Result<(), InvalidMessage> 
             check_interval(field, value, low, high)?;
         }
     }
-    Ok(())
+    health.machine.as_deref().map_or(Ok(()), check_machine)
 }
 
 pub(super) fn check_prediction(prediction: &Prediction) -> Result<(), InvalidMessage> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::{InvalidMessage, check};
 use super::forecast::VariableForecast;
 use super::shape::given;
-use super::{MessageId, QcFlag, SkyFeatures, Variable};
+use super::{Machine, MessageId, QcFlag, SkyFeatures, Variable};
 
 /// Version of the messages' shape, carried in each as `schema`.
 pub const SCHEMA_VERSION: u16 = 1;
@@ -254,6 +254,10 @@ pub struct DeviceHealth {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schemars(with = "f64")]
     pub temperature_c: Option<f64>,
+    /// The hardware's figures one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schemars(with = "Machine")]
+    pub machine: Option<Box<Machine>>,
 }
 
 /// A picture of the sky was taken and uploaded.

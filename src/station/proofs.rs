@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::machine::{Board, Core, Engine, Interface, Memory, Rail, Zone};
 use super::*;
 
 fn instant() -> impl Strategy<Value = Timestamp> {
@@ -130,6 +131,43 @@ prop_compose! {
     }
 }
 
+fn core() -> impl Strategy<Value = Core> {
+    let figures = (option::of(0.0..=100.0), option::of(0.0..5000.0), option::of(0.0..5000.0));
+    (any::<bool>(), figures, option::of("[a-z_]{1,20}")).prop_map(|(online, (load_pct, mhz, max_mhz), governor)| Core {
+        online,
+        load_pct,
+        mhz,
+        max_mhz,
+        governor,
+    })
+}
+
+prop_compose! {
+    fn machine()(
+        read_at in option::of(instant()),
+        (model, power_mode) in (option::of("[A-Za-z0-9 ]{1,40}"), option::of("[A-Z0-9_]{1,12}")),
+        (uptime_s, load_average) in (option::of(0.0..1e9), option::of([0.0..100.0, 0.0..100.0, 0.0..100.0])),
+        cores in vec(core(), 0..4),
+        gpus in vec(("[a-z0-9.]{1,20}", vec(0.0..2000.0, 0..3)), 0..2),
+        memory in option::of((0.0..1e6, 0.0..1e6)),
+        zones in vec(("[a-z0-9-]{1,20}", option::of(-50.0..120.0)), 0..4),
+        rails in vec(("[A-Z0-9_]{1,20}", option::of(-100.0..60_000.0)), 0..4),
+        (received_bytes, sent_bytes) in (any::<u64>(), any::<u64>()),
+        unread in vec("[ -~]{1,60}", 0..3),
+    ) -> Machine {
+        Machine {
+            read_at, uptime_s, load_average, cores, unread,
+            board: Board { model, power_mode, ..Board::default() },
+            gpus: gpus.into_iter().map(|(name, mhz)| Engine { name, mhz, ..Engine::default() }).collect(),
+            memory: memory.map(|(total_mib, used_mib)| Memory { total_mib, used_mib, ..Memory::default() }),
+            zones: zones.into_iter().map(|(name, celsius)| Zone { name, celsius, ..Zone::default() }).collect(),
+            rails: rails.into_iter().map(|(name, mw)| Rail { name, mw, ..Rail::default() }).collect(),
+            interfaces: vec![Interface { name: "eth0".into(), received_bytes, sent_bytes, ..Interface::default() }],
+            ..Machine::default()
+        }
+    }
+}
+
 prop_compose! {
     fn health()(
         (device_id, message_id, measured_at) in (device_id(), message_id(), instant()),
@@ -139,10 +177,12 @@ prop_compose! {
         memory_used_pct in option::of(0.0..=100.0),
         (process_memory_mib, load_average) in (option::of(0.0..1e6), option::of(0.0..1e4)),
         (disk_free_mib, temperature_c) in (option::of(0.0..1e9), option::of(-50.0..150.0)),
+        machine in option::of(machine().prop_map(Box::new)),
     ) -> Message {
         Message::DeviceHealth(DeviceHealth {
             device_id, message_id, measured_at, schema: SCHEMA_VERSION, clock, agent_version, agent_uptime_s, outbox_rows,
             outbox_bytes, outbox_given_up, memory_used_pct, process_memory_mib, load_average, disk_free_mib, temperature_c,
+            machine,
         })
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn health() -> Message {
         load_average: None,
         disk_free_mib: None,
         temperature_c: None,
+        machine: None,
     })
 }
 

@@ -62,5 +62,6 @@ pub(crate) fn health(measured_at: Timestamp) -> Message {
         load_average: None,
         disk_free_mib: None,
         temperature_c: None,
+        machine: None,
     })
 }

@@ -75,6 +75,7 @@ pub(super) fn read(shared: &Shared, measured_at: Timestamp) -> DeviceHealth {
             .and_then(|text| text.split(' ').next()?.parse().ok()),
         disk_free_mib: disk_free_mib(&shared.folder),
         temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
+        machine: None,
     }
 }
 
