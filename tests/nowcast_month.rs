@@ -172,7 +172,13 @@ fn zz_explore() {
                 if let Some(l) = forecast.at(lead) {
                     let valid = skydeck::station::forecast::valid_time(mean.ends_at, lead);
                     if let Some(v) = measured.get(&valid).and_then(|m| m.get(forecast.variable)) {
-                        outcomes.push((valid.as_second() / 600, forecast.variable, lead, (l.quantiles.q50 - v).abs(), (forecast.persistence - v).abs()));
+                        outcomes.push((
+                            valid.as_second() / 600,
+                            forecast.variable,
+                            lead,
+                            (l.quantiles.q50 - v).abs(),
+                            (forecast.persistence - v).abs(),
+                        ));
                     }
                 }
             }
@@ -185,7 +191,11 @@ fn zz_explore() {
             let from = to - span * 144;
             let mut sums: BTreeMap<Variable, (f64, f64)> = BTreeMap::new();
             for (bin, variable, _, a, p) in &outcomes {
-                if *bin > from && *bin <= to { let s = sums.entry(*variable).or_default(); s.0 += a; s.1 += p; }
+                if *bin > from && *bin <= to {
+                    let s = sums.entry(*variable).or_default();
+                    s.0 += a;
+                    s.1 += p;
+                }
             }
             let each: Vec<String> = sums.iter().map(|(v, (a, p))| format!("{} {:+.2}", v.key(), 1.0 - a / p)).collect();
             let mean = sums.values().map(|(a, p)| a / p).sum::<f64>() / sums.len().max(1) as f64;

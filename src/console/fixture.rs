@@ -323,7 +323,10 @@ pub fn snapshot() -> Snapshot {
             last_error: None,
             health: None,
         }],
-        agent: Some(Arc::new(crate::owner::agent::fixture::report())),
+        agent: Some(Arc::new(crate::owner::AgentReport {
+            machine: Some(crate::owner::agent::fixture::machine()),
+            ..crate::owner::agent::fixture::report()
+        })),
         hub_faults: crate::owner::HubFaults::default(),
         rivals: Vec::new(),
         roof_to_table_s: (0..64).map(|i| 2.0 + 3.5 * f64::from(i % 13) / 13.0).collect(),

@@ -195,7 +195,9 @@ impl Agent {
             has_source: source.is_some(),
             ..AgentStatus::default()
         };
+        let monitor = health::Monitor::new(Path::new("/"), &folder, setup.agent);
         let parts = Parts {
+            monitor,
             device_id: setup.station.device_id.clone(),
             folder,
             station: setup.station.metadata(),
@@ -342,6 +344,7 @@ impl Agent {
                 reader.run(ledger),
                 deployer.run(orders),
                 health::run(Arc::clone(&shared)),
+                health::watch(Arc::clone(&shared)),
                 pictures,
                 requests::serve(methods, asked, restart.clone()),
                 keep_report(&shared),

@@ -13,8 +13,8 @@ use super::shared::Shared;
 use super::slot::{Order, Wish};
 use super::twin;
 use super::uplink::control::MethodReply;
-use crate::station::Message;
 use crate::station::text::printable;
+use crate::station::{DeviceHealth, Message};
 
 /// The methods there are.
 pub const NAMES: [&str; 8] =
@@ -191,7 +191,8 @@ impl Methods {
         let mut report = self.shared.report.borrow().clone();
         // The rest is in the report that the device keeps.
         report.received.drain(..report.received.len().saturating_sub(10));
-        let health = super::health::read(&self.shared, self.shared.clock.now());
+        // The report has the machine already.
+        let health = DeviceHealth { machine: None, ..super::health::read(&self.shared, self.shared.clock.now()) };
         Ok(Answer::ok(json!({ "report": report, "health": Message::DeviceHealth(health), "setAside": aside })))
     }
 

@@ -42,7 +42,7 @@ pub struct AgentReport {
     pub salvages: u64,
     /// What the newest salvage saved and lost, in words.
     pub last_salvage: Option<String>,
-    /// The hardware's figures; absent before the first reading.
+    /// The machine it runs on, as it was last read; absent before the first reading.
     pub machine: Option<Machine>,
 }
 

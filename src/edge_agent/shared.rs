@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::camera::newest::Newest;
 use super::camera::preview::NewestPicture;
+use super::health::Monitor;
 use super::history::History;
 use super::outbox::{Boot, Outbox, Stamp};
 use super::pulse::Pulse;
@@ -114,6 +115,8 @@ pub(super) struct Shared {
     pub newest: Newest,
     /// The newest picture, small.
     pub preview: NewestPicture,
+    /// What is read of the machine.
+    pub monitor: Monitor,
     twin: Mutex<KeptTwin>,
 }
 
@@ -135,6 +138,7 @@ pub(super) struct Parts {
     pub host: Host,
     pub own: Effective,
     pub status: AgentStatus,
+    pub monitor: Monitor,
 }
 
 impl Shared {
@@ -186,6 +190,7 @@ impl Shared {
             pulse: Arc::default(),
             newest: Newest::default(),
             preview: NewestPicture::default(),
+            monitor: parts.monitor,
             twin: Mutex::new(twin),
         };
         shared.report.send_modify(|report| {

@@ -61,7 +61,10 @@ use crate::settings::Folders;
 
 #[cfg(any(feature = "agent", feature = "diag"))]
 pub use agent::DeviceDesk;
-pub use agent::{DeviceFinding, Diagnosis, Fact, agent_facts, agent_troubles, device_findings, machine_facts};
+pub use agent::{
+    DeviceFinding, Diagnosis, Fact, Gauge, GaugeKind, agent_facts, agent_troubles, device_findings, gauges,
+    machine_facts,
+};
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;
 pub use client::{Ask, AskError};

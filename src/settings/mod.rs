@@ -27,9 +27,9 @@ pub use keys::{KEYS, Key, Takes, is_host, is_host_name};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
     AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
-    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, ModelSettings, PressureUnit,
-    ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit,
-    WindUnit,
+    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, MachineSource, ModelSettings,
+    PressureUnit, ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings,
+    TemperatureUnit, WindUnit,
 };
 pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};

@@ -133,6 +133,16 @@ impl Default for SourceSettings {
     }
 }
 
+/// Where readings of the machine come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineSource {
+    /// The files in which the kernel shows itself.
+    Sysfs,
+    /// These, and NVIDIA's `tegrastats` for what they lack.
+    Tegrastats,
+}
+
 /// The edge agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -147,6 +157,12 @@ pub struct AgentSettings {
     pub nowcast_every_min: u32,
     /// Minutes of pipeline time between health messages, 1 to 1440.
     pub health_every_min: u32,
+    /// Seconds between readings of the machine, 1 to 3600.
+    pub machine_every_s: u32,
+    /// Where these come from.
+    pub machine_source: MachineSource,
+    /// The program of [`MachineSource::Tegrastats`] with its arguments.
+    pub tegrastats: String,
     /// Longest wait between attempts to reach the hub, wall seconds, 1 to 3600.
     pub max_backoff_s: u64,
 }
@@ -159,6 +175,9 @@ impl Default for AgentSettings {
             measure_every_s: None,
             nowcast_every_min: 10,
             health_every_min: 10,
+            machine_every_s: 10,
+            machine_source: MachineSource::Sysfs,
+            tegrastats: "tegrastats --interval 10000".into(),
             max_backoff_s: 60,
         }
     }

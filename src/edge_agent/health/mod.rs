@@ -1,14 +1,44 @@
-//! The device's own health, as far as any Linux tells it.
+//! The device's own health, as far as it tells: a reading of the machine each few seconds into the agent's report, and a
+//! message of it each few minutes.
+//!
+//! - `monitor`: readings again and again; `patience`: what doesn't answer doesn't stop them; `tree`: the kernel's files
+//! - `gather`: one reading, of a small file a source: `cpu`, `gpu`, `emc`, `memory`, `disks`, `thermal`, `power`, `fan`,
+//!   `network`, `clock_sync`; `board` with `jetpack`, `power_mode` and `reset`
+//! - `tegrastats`: NVIDIA's program, for what the kernel's files lack
+//!
+//! No root, no service of the vendor's. What a board doesn't have is absent.
 
-use std::path::Path;
+mod board;
+mod clock_sync;
+mod cpu;
+mod disks;
+mod emc;
+mod fan;
+mod gather;
+mod gpu;
+mod jetpack;
+mod memory;
+mod monitor;
+mod network;
+mod patience;
+mod power;
+mod power_mode;
+mod reset;
+mod tegrastats;
+mod thermal;
+mod tree;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::monitor::MachineReader;
+pub(super) use self::monitor::{Monitor, watch};
+use self::tree::tenth;
 use super::outbox::Dated;
 use super::shared::Shared;
-use crate::station::{DeviceHealth, Message, MessageId, SCHEMA_VERSION};
+use crate::station::{DeviceHealth, Machine, Message, MessageId, SCHEMA_VERSION};
 
 /// Sends a health message through the outbox at each whole multiple of the interval, for good. On the wall clock the wait
 /// is never longer than the interval, wherever the clock is set to meanwhile.
@@ -54,9 +84,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// The figures of now, which is `measured_at`.
+/// The figures of now, which is `measured_at`: the agent's own, and the machine's of the newest reading.
 pub(super) fn read(shared: &Shared, measured_at: Timestamp) -> DeviceHealth {
     let outbox = shared.outbox.status().borrow().clone();
+    // The message says when.
+    let machine = shared.report.borrow().machine.clone().map(|machine| Machine { read_at: None, ..machine });
+    let of_machine = machine.as_ref();
     DeviceHealth {
         device_id: shared.device_id.clone(),
         message_id: MessageId::new(measured_at),
@@ -64,83 +97,25 @@ pub(super) fn read(shared: &Shared, measured_at: Timestamp) -> DeviceHealth {
         schema: SCHEMA_VERSION,
         clock: None,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-        agent_uptime_s: (shared.started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        agent_uptime_s: tenth(shared.started.elapsed().as_secs_f64()),
         outbox_rows: outbox.rows,
         outbox_bytes: outbox.bytes,
         outbox_given_up: outbox.given_up,
-        memory_used_pct: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_used_pct(&text)),
+        memory_used_pct: of_machine.and_then(|machine| machine.memory?.used_pct()).map(tenth),
         process_memory_mib: std::fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_mib(&text)),
-        load_average: std::fs::read_to_string("/proc/loadavg")
-            .ok()
-            .and_then(|text| text.split(' ').next()?.parse().ok()),
-        disk_free_mib: disk_free_mib(&shared.folder),
-        temperature_c: hottest_zone_c(Path::new("/sys/class/thermal")),
-        machine: None,
+        load_average: of_machine.and_then(|machine| machine.load_average).map(|[minute, ..]| minute),
+        disk_free_mib: of_machine.and_then(Machine::data_disk).map(|disk| disk.free_mib),
+        temperature_c: of_machine.and_then(Machine::hottest).and_then(|zone| zone.celsius),
+        machine: machine.map(Box::new),
     }
-}
-
-/// From `/proc/meminfo`: 100 · (1 − MemAvailable / MemTotal), %.
-fn memory_used_pct(meminfo: &str) -> Option<f64> {
-    let kib = |key: &str| field_kib(meminfo, key);
-    Some(round(100.0 * (1.0 - kib("MemAvailable:")? / kib("MemTotal:")?)))
 }
 
 /// From `/proc/self/status`: VmRSS, MiB.
 fn resident_mib(status: &str) -> Option<f64> {
-    field_kib(status, "VmRSS:").map(|kib| round(kib / 1024.0))
-}
-
-fn field_kib(text: &str, key: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
-}
-
-#[cfg(unix)]
-#[expect(clippy::cast_precision_loss, reason = "free space is shown in MiB")]
-fn disk_free_mib(folder: &Path) -> Option<f64> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
-    Some(round((stat.f_bavail as f64) * (stat.f_frsize as f64) / 1_048_576.0))
-}
-
-#[cfg(not(unix))]
-fn disk_free_mib(_folder: &Path) -> Option<f64> {
-    None
-}
-
-/// The hottest `thermal_zone*/temp` (m°C), °C. A zone at −256 °C is switched off.
-fn hottest_zone_c(zones: &Path) -> Option<f64> {
-    std::fs::read_dir(zones)
-        .ok()?
-        .flatten()
-        .filter_map(|zone| std::fs::read_to_string(zone.path().join("temp")).ok()?.trim().parse::<f64>().ok())
-        .map(|milli| milli / 1000.0)
-        .filter(|celsius| *celsius > -200.0)
-        .reduce(f64::max)
-}
-
-fn round(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(tenth(kib / 1024.0))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn procs_files_are_read() {
-        let meminfo = "MemTotal:       16000000 kB\nMemFree:         100000 kB\nMemAvailable:   12000000 kB\n";
-        assert_eq!(memory_used_pct(meminfo), Some(25.0));
-        assert_eq!(memory_used_pct("MemTotal: 1 kB"), None);
-        assert_eq!(resident_mib("Name:\tskydeck\nVmRSS:\t   53248 kB\n"), Some(52.0));
-    }
-
-    #[test]
-    fn the_hottest_zone_counts_and_one_that_is_off_does_not() {
-        let zones = tempfile::tempdir().expect("temporary folder");
-        for (name, temp) in [("thermal_zone0", "41500\n"), ("thermal_zone1", "-256000\n"), ("cooling", "x")] {
-            std::fs::create_dir(zones.path().join(name)).expect("made");
-            std::fs::write(zones.path().join(name).join("temp"), temp).expect("written");
-        }
-        assert_eq!(hottest_zone_c(zones.path()), Some(41.5));
-        assert_eq!(hottest_zone_c(Path::new("/nonexistent")), None);
-    }
-}
+mod tests;

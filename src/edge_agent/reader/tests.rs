@@ -45,6 +45,7 @@ impl Desk {
         let (agent, camera, link) = (AgentSettings::default(), CameraSettings::default(), LinkSettings::default());
         let station = StationSettings::default();
         let parts = Parts {
+            monitor: crate::edge_agent::health::Monitor::new(folder.path(), folder.path(), &agent),
             device_id: station.device_id.clone(),
             folder: folder.path().to_owned(),
             station: station.metadata(),

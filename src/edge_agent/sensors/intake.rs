@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longest line taken, bytes.
-pub(super) const MAX_LINE: usize = 4096;
+pub(in crate::edge_agent) const MAX_LINE: usize = 4096;
 /// Bytes a second that are taken from one sensor.
-pub(super) const MAX_RATE: usize = 64 * 1024;
+pub(in crate::edge_agent) const MAX_RATE: usize = 64 * 1024;
 
 /// A line that came in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(in crate::edge_agent) enum Line {
     /// A whole one, without its line break.
     Whole(Vec<u8>),
     /// The beginning of one that is longer than [`MAX_LINE`].
@@ -20,7 +20,7 @@ pub(super) enum Line {
 
 /// Splits what comes in into lines.
 #[derive(Debug, Default)]
-pub(super) struct Intake {
+pub(in crate::edge_agent) struct Intake {
     line: Vec<u8>,
     /// The rest of the line isn't wanted: it is too long, or its beginning is missing.
     skips: bool,
@@ -65,7 +65,7 @@ impl Intake {
 
 /// Counts what comes in, so that a flood can be held back.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(in crate::edge_agent) struct Rate {
     most: usize,
     since: Instant,
     count: usize,

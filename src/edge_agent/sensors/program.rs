@@ -13,7 +13,7 @@ const MAX_STDERR: u64 = 4096;
 
 /// A running program. What it starts in its turn is ended with it, however this is dropped.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(in crate::edge_agent) struct Running {
     pub child: Child,
     /// Its name, printable.
     pub shown: String,
@@ -50,7 +50,7 @@ impl Drop for Running {
 }
 
 /// What `command` writes, where it succeeds within `limit` and writes at most `most` bytes.
-pub(super) async fn output(command: &str, limit: Duration, most: usize) -> Result<Vec<u8>, String> {
+pub(in crate::edge_agent) async fn output(command: &str, limit: Duration, most: usize) -> Result<Vec<u8>, String> {
     let mut running = Running::start(command)?;
     let shown = running.shown.clone();
     let run = async {

@@ -14,7 +14,7 @@ use super::findings::{DeviceFinding, device_findings};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkTest;
 use crate::edge_agent::uplink::settings::resolve;
-use crate::edge_agent::{PreviewPicture, link_test};
+use crate::edge_agent::{MachineReader, PreviewPicture, link_test};
 use crate::owner::client::AskError;
 use crate::owner::lamp::Lamp;
 use crate::owner::log_buffer::LogLine;
@@ -41,6 +41,8 @@ pub struct DeviceDesk {
     /// The agent's own socket, and the environment's.
     sockets: [PathBuf; 2],
     data: PathBuf,
+    /// The hardware as this process sees it.
+    machine: MachineReader,
     station: StationSettings,
     link: LinkSettings,
     /// The settings that hold, as a settings file with origins.
@@ -57,6 +59,7 @@ impl DeviceDesk {
         Self {
             environment: environment.to_owned(),
             sockets: [folders.agent_socket(), folders.socket()],
+            machine: MachineReader::new(&folders.data.join("agent")),
             data: folders.data.clone(),
             station: settings.station.clone(),
             link: settings.link.clone(),
@@ -102,14 +105,14 @@ impl DeviceDesk {
                 if wait {
                     tokio::time::sleep(LOOK).await;
                 }
-                Ok(self.without_an_agent())
+                Ok(self.without_an_agent().await)
             }
         }
     }
 
     async fn of_an_older_agent(&self) -> Result<Diagnosis, String> {
         let report = self.report().await?.ok_or("agent: it is ending")?;
-        let machine = read_machine(&self.data);
+        let machine = Some(self.machine.read().await);
         let mut findings = device_findings(&report, machine.as_ref(), None);
         let cause = format!("it is version {}, this program {}", report.version, env!("CARGO_PKG_VERSION"));
         findings.push(DeviceFinding::new(
@@ -121,8 +124,8 @@ impl DeviceDesk {
         Ok(Diagnosis { agent: Some(report), machine, findings, ..self.empty() })
     }
 
-    fn without_an_agent(&self) -> Diagnosis {
-        let machine = read_machine(&self.data);
+    async fn without_an_agent(&self) -> Diagnosis {
+        let machine = Some(self.machine.read().await);
         let step = format!(
             "start it: systemctl start skydeck-agent, or by hand: skydeck --env {} agent run",
             self.environment
@@ -242,11 +245,6 @@ const MISUNDERSTOOD: &str = "agent: it answered something else than what was ask
 
 fn device_findings_of(machine: Option<&Machine>) -> Vec<DeviceFinding> {
     machine.map(super::findings::machine_findings).unwrap_or_default()
-}
-
-/// The hardware as this process sees it.
-fn read_machine(data: &Path) -> Option<Machine> {
-    Some(crate::edge_agent::read_machine(data))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod diagnosis;
 mod findings;
 #[cfg(test)]
 pub mod fixture;
+mod hardware;
 #[cfg(any(feature = "agent", feature = "local"))]
 mod host;
 mod words;
@@ -22,8 +23,9 @@ pub use self::desk::DeviceDesk;
 pub(super) use self::diagnosis::Diagnoser;
 pub use self::diagnosis::Diagnosis;
 pub use self::findings::{DeviceFinding, agent_troubles, device_findings};
+pub use self::hardware::{Gauge, GaugeKind, gauges, machine_facts};
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::host::host;
-pub use self::words::{Fact, agent_facts, machine_facts};
+pub use self::words::{Fact, agent_facts};
 #[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};

@@ -35,12 +35,6 @@ impl Fact {
     }
 }
 
-/// TEMPORARY
-#[must_use]
-pub fn machine_facts(_machine: &crate::station::Machine) -> Vec<Fact> {
-    Vec::new()
-}
-
 /// Which of the two bounds a day has is used up.
 pub(super) fn spent_words(report: &AgentReport) -> &'static str {
     let budget = report.uplink.metered.as_ref().is_some_and(is_spent);
@@ -57,7 +51,7 @@ pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
     quota.max_per_day.is_some_and(|most| quota.sent_today >= u64::from(most))
 }
 
-/// Everything known of an agent. `now` is wall time: a certificate's end is told by it.
+/// Everything known of an agent, but for its machine. `now` is wall time: a certificate's end is told by it.
 #[must_use]
 pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     let mut facts = link_facts(report, now);

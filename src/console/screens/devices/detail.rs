@@ -1,4 +1,4 @@
-//! The selected device: what it says of itself, what the hub says of it, and its twin.
+//! The selected device: what it says of itself, what the hub says of it, its machine and its twin.
 
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -6,60 +6,93 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
 use super::Row;
+use super::machine::{LABEL, Line, draw};
 use crate::console::screens::Context;
+use crate::console::widgets::pane;
 use crate::console::widgets::value::{self, fit};
-use crate::console::widgets::{lamp, pane};
-use crate::owner::{AgentReport, Fact, HubTwin, Lamp, Standing, TwinLine, agent_facts, twin_lines};
+use crate::owner::{Fact, HubTwin, Lamp, Standing, TwinLine, agent_facts, gauges, twin_lines};
 use crate::station::DeviceHealth;
 use crate::station::text::printable;
 
-/// Columns that a label takes.
-const LABEL: u16 = 16;
-/// Cells of a bar.
-const BAR: usize = 20;
-/// Columns from which the twin stands beside the facts.
+/// Columns from which machine and twin stand beside the facts.
 const BESIDE: u16 = 150;
 
 /// Draws the device.
 pub fn render(buffer: &mut Buffer, area: Rect, row: Row<'_>, twin: Option<&HubTwin>, scroll: usize, ctx: &Context<'_>) {
-    let lines = twin.map(twin_lines).unwrap_or_default();
-    let [left, right] = if area.width >= BESIDE && !lines.is_empty() {
-        Layout::horizontal([Constraint::Percentage(58), Constraint::Fill(1)]).areas(area)
-    } else {
-        [area, Rect::default()]
-    };
-    let mut shown = facts(row, ctx);
-    if right.is_empty() {
-        shown.extend(lines.iter().map(line_fact));
+    let name = printable(row.id());
+    let lines = all_lines(row, twin, area, ctx);
+    let twin = twin.map(twin_lines).unwrap_or_default();
+    let (left, right) = sides(area);
+    render_lines(buffer, left, &name, &lines, scroll, ctx);
+    let Some(right) = right else { return };
+    let machine = machine_lines(row, room(right), ctx);
+    if machine.is_empty() {
+        return render_twin(buffer, right, &twin, ctx);
     }
-    render_facts(buffer, left, &printable(row.id()), &shown, scroll, ctx);
-    if !right.is_empty() {
-        render_twin(buffer, right, &lines, ctx);
+    let wanted = u16::try_from(machine.len() + 2).unwrap_or(u16::MAX);
+    let of_twin = u16::try_from(twin.len() + 3).unwrap_or(u16::MAX).min(right.height / 3);
+    let heights = [Constraint::Length(wanted.min(right.height.saturating_sub(of_twin))), Constraint::Fill(1)];
+    let [above, below] = Layout::vertical(heights).areas(right);
+    render_lines(buffer, above, "Machine", &machine, 0, ctx);
+    render_twin(buffer, below, &twin, ctx);
+}
+
+/// The facts' side, and where it is wide the machine's and twin's.
+fn sides(area: Rect) -> (Rect, Option<Rect>) {
+    if area.width < BESIDE {
+        return (area, None);
     }
+    let [left, right] = Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(area);
+    (left, Some(right))
+}
+
+/// Columns behind the labels.
+fn room(area: Rect) -> usize {
+    usize::from(area.width).saturating_sub(LABEL + 5)
 }
 
 /// How many lines the facts can be scrolled by.
-pub fn scrollable(row: Row<'_>, twin: Option<&HubTwin>, ctx: &Context<'_>) -> usize {
-    facts(row, ctx).len() + twin.map(twin_lines).unwrap_or_default().len()
+pub fn scrollable(row: Row<'_>, twin: Option<&HubTwin>, area: Rect, ctx: &Context<'_>) -> usize {
+    all_lines(row, twin, area, ctx).len()
+}
+
+/// What stands on the left: the facts, and where nothing stands beside them, the machine and the twin.
+fn all_lines(row: Row<'_>, twin: Option<&HubTwin>, area: Rect, ctx: &Context<'_>) -> Vec<Line> {
+    let (left, right) = sides(area);
+    let room = room(left);
+    let mut lines: Vec<Line> = facts(row, ctx).iter().flat_map(|fact| fact_lines(fact, room, ctx)).collect();
+    if right.is_none() {
+        lines.extend(machine_lines(row, room, ctx));
+        let twin = twin.map(twin_lines).unwrap_or_default();
+        lines.extend(twin.iter().flat_map(|line| fact_lines(&line_fact(line), room, ctx)));
+    }
+    lines
+}
+
+fn fact_lines(fact: &Fact, room: usize, ctx: &Context<'_>) -> Vec<Line> {
+    let mut lines = Line::words(fact.label, &fact.text, fact.lamp, room, ctx);
+    lines.extend(fact.share.map(Line::Share));
+    lines
+}
+
+/// The machine, with how long ago it was read.
+fn machine_lines(row: Row<'_>, room: usize, ctx: &Context<'_>) -> Vec<Line> {
+    let Some(machine) = row.machine(ctx) else { return Vec::new() };
+    // A message says itself when that was.
+    let told = row.device.and_then(|device| device.health.as_ref()).map(|health| health.measured_at);
+    let read = machine.read_at.or(told).map(|at| format!("read {} ago", value::age(at, ctx.pipeline_now())));
+    let mut lines = Line::words("machine", &read.unwrap_or_default(), Lamp::Unknown, room, ctx);
+    lines.extend(super::machine::lines(&gauges(machine), room, ctx));
+    lines
 }
 
 /// Facts one a line in a pane, their bars beneath them.
 pub fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
-    // Wrapped first, so that what has no room can be counted.
-    let room = usize::from(area.width.saturating_sub(LABEL + 5));
-    let mut lines: Vec<(String, String, Style, Option<f64>)> = Vec::new();
-    for fact in facts {
-        let style = style_of(fact.lamp, ctx);
-        let label = fact.label.to_owned();
-        let text =
-            if fact.lamp > Lamp::Ok { format!("{} {}", lamp::glyph(fact.lamp), fact.text) } else { fact.text.clone() };
-        for (i, line) in value::wrap(&text, room, 3).into_iter().enumerate() {
-            lines.push((if i == 0 { label.clone() } else { String::new() }, line, style, None));
-        }
-        if let Some(share) = fact.share {
-            lines.push((String::new(), String::new(), ctx.theme.dim, Some(share)));
-        }
-    }
+    let lines: Vec<Line> = facts.iter().flat_map(|fact| fact_lines(fact, room(area), ctx)).collect();
+    render_lines(buffer, area, title, &lines, scroll, ctx);
+}
+
+fn render_lines(buffer: &mut Buffer, area: Rect, title: &str, lines: &[Line], scroll: usize, ctx: &Context<'_>) {
     let height = usize::from(area.height.saturating_sub(2));
     let first = scroll.min(lines.len().saturating_sub(height));
     let below = lines.len().saturating_sub(first + height);
@@ -68,36 +101,13 @@ pub fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact]
         (above, below) => format!("{above} lines above · {below} below (tab, j k)"),
     };
     let inner = pane::render_with_note(buffer, area, title, &note, false, ctx.theme);
-    for (y, (label, text, style, share)) in (inner.y..inner.bottom()).zip(lines.iter().skip(first)) {
-        buffer.set_stringn(inner.x + 1, y, fit(label, LABEL.into()), LABEL.into(), ctx.theme.dim);
-        let x = inner.x + LABEL + 2;
-        match share {
-            Some(share) => bar(buffer, (x, y), *share, room, ctx),
-            None => {
-                buffer.set_stringn(x, y, text, room, *style);
-            }
-        }
+    let width = usize::from(inner.width.saturating_sub(2));
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.iter().skip(first)) {
+        draw(buffer, (inner.x + 1, y), width, line, ctx);
     }
 }
 
-/// A bar with its figure, told apart without colour too.
-fn bar(buffer: &mut Buffer, (x, y): (u16, u16), share: f64, room: usize, ctx: &Context<'_>) {
-    let cells = BAR.min(room.saturating_sub(6));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a share of at most 20 cells"
-    )]
-    let full = (share.clamp(0.0, 1.0) * cells as f64).round() as usize;
-    let style = if share >= 0.9 { ctx.theme.warn } else { ctx.theme.ok };
-    buffer.set_stringn(x, y, "█".repeat(full), room, style);
-    let x = x + u16::try_from(full).unwrap_or(0);
-    let rest = format!("{} {:.0} %", "░".repeat(cells - full), share * 100.0);
-    buffer.set_stringn(x, y, rest, room.saturating_sub(full), ctx.theme.dim);
-}
-
-const fn style_of(lit: Lamp, ctx: &Context<'_>) -> Style {
+pub const fn style_of(lit: Lamp, ctx: &Context<'_>) -> Style {
     match lit {
         Lamp::Unknown | Lamp::Ok => ctx.theme.text,
         Lamp::Warning => ctx.theme.warn,
@@ -192,7 +202,7 @@ fn render_twin(buffer: &mut Buffer, area: Rect, lines: &[TwinLine], ctx: &Contex
 /// What is known of a device, each with its label.
 fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<Fact> {
     let plain = |label: &'static str, text: String| Fact { label, text, lamp: Lamp::Unknown, share: None };
-    let own: Option<&AgentReport> = ctx.snapshot.agent.as_deref().filter(|agent| agent.device_id == row.id());
+    let own = row.own(ctx);
     let now = ctx.pipeline_now();
     let mut facts = Vec::new();
     for fault in ctx.snapshot.hub_faults.words() {

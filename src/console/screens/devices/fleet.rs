@@ -10,10 +10,12 @@ use crate::console::screens::Context;
 use crate::console::widgets::table::{self, Cell, Column, Selection};
 use crate::console::widgets::value;
 use crate::console::widgets::{lamp, pane};
-use crate::owner::{Device, HubDevice, Lamp};
+use crate::owner::{AgentReport, Device, HubDevice, Lamp};
+use crate::station::Machine;
+use crate::station::machine::Heat;
 use crate::station::text::printable;
 
-impl Row<'_> {
+impl<'r> Row<'r> {
     /// Its id.
     pub fn id(&self) -> &str {
         match (self.device, self.registered) {
@@ -50,22 +52,45 @@ impl Row<'_> {
         }
     }
 
+    /// Its machine: of this owner's own agent as it is now, of any other as its newest message has it.
+    pub fn machine(self, ctx: &Context<'r>) -> Option<&'r Machine> {
+        match self.own(ctx) {
+            Some(own) => own.machine.as_ref(),
+            None => self.device?.health.as_ref()?.machine.as_deref(),
+        }
+    }
+
+    /// The report of this owner's own agent, where it is that one.
+    pub fn own(self, ctx: &Context<'r>) -> Option<&'r AgentReport> {
+        ctx.snapshot.agent.as_deref().filter(|agent| agent.device_id == self.id())
+    }
+
+    /// What runs on it: the agent's version, and the board's L4T where it has one.
+    fn firmware(self, ctx: &Context<'r>) -> Option<String> {
+        let agent = self.device.and_then(|device| device.agent_version.clone());
+        let l4t = self.machine(ctx).and_then(|machine| machine.board.l4t.as_ref()).map(|l4t| format!("L4T {l4t}"));
+        let words: Vec<String> = [agent, l4t].into_iter().flatten().collect();
+        (!words.is_empty()).then(|| printable(&words.join(", ")))
+    }
+
     /// Its outbox, where that is known.
     pub fn outbox(&self) -> Option<&Device> {
         self.device.filter(|device| device.outbox_max_rows > 0)
     }
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 11] = [
     Column::text("device", 10).fill(),
     Column::text("link", 14),
-    Column::number("since", 10).gives_way(4),
+    Column::number("since", 10).gives_way(5),
     Column::number("last seen", 10),
     Column::text("status", 9).gives_way(3),
-    Column::text("shows", 11).gives_way(5),
+    Column::text("shows", 11).gives_way(7),
     Column::number("outbox", 8),
-    Column::number("of its bound", 12).gives_way(2),
-    Column::text("model", 22).gives_way(6),
+    Column::number("of its bound", 12).gives_way(4),
+    Column::number("hottest", 9).gives_way(2),
+    Column::text("model", 22).gives_way(8),
+    Column::text("firmware", 18).gives_way(6),
 ];
 
 /// Draws the fleet.
@@ -103,10 +128,24 @@ pub fn render(buffer: &mut Buffer, area: Rect, rows: &[Row<'_>], all: usize, sel
             registered.map_or_else(absent, |known| printable(known.proof())).into(),
             row.outbox().map_or_else(absent, |device| value::count(device.outbox_rows)).into(),
             row.outbox().map_or_else(absent, |device| share(device.outbox_rows, device.outbox_max_rows)).into(),
+            hottest(row.machine(ctx), ctx),
             row.device.and_then(|device| device.model_id.as_deref()).map_or_else(absent, printable).into(),
+            row.firmware(ctx).unwrap_or_else(absent).into(),
         ]
     };
     table::render(buffer, inner, &COLUMNS, rows.len(), row, Some(selection), ctx.theme);
+}
+
+/// The hottest zone's temperature, lit where the board throttles.
+fn hottest(machine: Option<&Machine>, ctx: &Context<'_>) -> Cell {
+    let hottest = machine.and_then(Machine::hottest).and_then(|zone| Some((zone.celsius?, zone.heat()?)));
+    let Some((celsius, heat)) = hottest else { return value::ABSENT.to_owned().into() };
+    let lit = |lit: Lamp| Cell::styled(format!("{} {celsius:.0} °C", lamp::glyph(lit)), lamp::style(lit, ctx.theme));
+    match heat {
+        Heat::Normal => format!("{celsius:.0} °C").into(),
+        Heat::Throttles => lit(Lamp::Warning),
+        Heat::Critical => lit(Lamp::Failed),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share shown with one decimal")]
@@ -115,8 +154,8 @@ pub fn share(part: u64, whole: u64) -> String {
 }
 
 /// The fleet as it is exported.
-pub fn exported(rows: &[Row<'_>]) -> Table {
-    use export::Cell::{Absent, Integer, Text, Time};
+pub fn exported<'r>(rows: &[Row<'r>], ctx: &Context<'r>) -> Table {
+    use export::Cell::{Absent, Integer, Number, Text, Time};
     let integer = |n: Option<u64>| n.map_or(Absent, |n| Integer(i64::try_from(n).unwrap_or(i64::MAX)));
     let text = |text: Option<&str>| text.map_or(Absent, |text| Text(text.to_owned()));
     let columns = [
@@ -135,9 +174,16 @@ pub fn exported(rows: &[Row<'_>]) -> Table {
         "status",
         "authentication",
         "waiting_for_it",
+        "board",
+        "l4t",
+        "hottest_c",
+        "cpu_pct",
+        "power_mw",
     ];
-    let row = |row: &Row<'_>| {
+    let number = |n: Option<f64>| n.map_or(Absent, Number);
+    let row = |row: &Row<'r>| {
         let own = row.outbox();
+        let machine = row.machine(ctx);
         vec![
             Text(row.id().to_owned()),
             Text(row.link().into()),
@@ -154,6 +200,11 @@ pub fn exported(rows: &[Row<'_>]) -> Table {
             text(row.registered.map(|known| known.status.as_str())),
             text(row.registered.map(HubDevice::proof)),
             integer(row.registered.map(|known| known.cloud_to_device_message_count)),
+            text(machine.and_then(|machine| machine.board.model.as_deref())),
+            text(machine.and_then(|machine| machine.board.l4t.as_deref())),
+            number(machine.and_then(Machine::hottest).and_then(|zone| zone.celsius)),
+            number(machine.and_then(Machine::cpu_load_pct)),
+            number(machine.and_then(|machine| machine.total_mw)),
         ]
     };
     let columns = columns.map(str::to_owned).to_vec();

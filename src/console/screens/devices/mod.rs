@@ -1,11 +1,12 @@
 //! Devices: the fleet, and what is known of the selected one.
 //!
-//! `fleet` – a row a device · `detail` – the selected one, with its twin · `dialog` – methods: asked, answered ·
-//! `ssh` – a device looked at over SSH.
+//! `fleet` – a row a device · `detail` – the selected one, with its twin · `machine` – its hardware as lines and bars ·
+//! `dialog` – methods: asked, answered · `ssh` – a device looked at over SSH.
 
 mod detail;
 mod dialog;
 mod fleet;
+mod machine;
 mod ssh;
 
 use ratatui::buffer::Buffer;
@@ -104,7 +105,7 @@ impl Devices {
                 self.selection.click(column, row, fleet.inner(Margin::new(1, 1)), count) || self.in_detail
             }
             action if self.in_detail => {
-                let lines = self.selected(ctx).map_or(0, |row| detail::scrollable(row, self.twin_of(row), ctx));
+                let lines = self.selected(ctx).map_or(0, |row| detail::scrollable(row, self.twin_of(row), below, ctx));
                 self.scroll.update(action, lines, below.height.saturating_sub(2).into())
             }
             action => {
@@ -200,7 +201,7 @@ impl Screen for Devices {
     }
 
     fn exports(&self, ctx: &Context<'_>) -> Vec<Exportable> {
-        let table = fleet::exported(&self.shown(ctx));
+        let table = fleet::exported(&self.shown(ctx), ctx);
         if table.rows.is_empty() { Vec::new() } else { vec![Exportable::Table(table)] }
     }
 

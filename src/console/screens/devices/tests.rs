@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::console::fixture::{answer, body, empty_snapshot, snapshot, with_context};
 use crate::owner::{HubFaults, Snapshot};
+use crate::station::Machine;
 
 /// The screen with what it wants answered.
 fn screen(snapshot: &Snapshot) -> Devices {
@@ -24,6 +25,40 @@ fn the_fleet_and_a_device_at_three_sizes() {
         let text = body(&mut screen(&snapshot), &snapshot, columns, rows);
         insta::assert_snapshot!(format!("devices_{columns}x{rows}"), text);
     }
+}
+
+#[test]
+fn the_machine_is_further_down_where_it_is_narrow() {
+    for (columns, rows, pages) in [(80, 24, 2), (100, 30, 1)] {
+        let snapshot = snapshot();
+        let mut screen = screen(&snapshot);
+        with_context(&snapshot, columns, rows, |ctx| {
+            screen.update(Action::FocusNext, ctx);
+            for _ in 0..pages {
+                screen.update(Action::PageDown, ctx);
+            }
+        });
+        let text = body(&mut screen, &snapshot, columns, rows);
+        insta::assert_snapshot!(format!("machine_{columns}x{rows}"), text);
+    }
+}
+
+#[test]
+fn another_device_shows_the_machine_of_its_newest_message() {
+    let mut snapshot = snapshot();
+    let machine = Machine { read_at: None, ..crate::owner::agent::fixture::machine() };
+    let health = json!({
+        "deviceId": "roof-02", "messageId": "1", "measuredAt": "2016-06-09T14:05:04Z", "schema": 1, "agentVersion": "0.1.0",
+        "agentUptimeS": 80.0, "outboxRows": 0, "outboxBytes": 0, "outboxGivenUp": 0, "machine": machine,
+    });
+    snapshot.devices[0].id = "roof-02".into();
+    snapshot.devices[0].health = Some(serde_json::from_value(health).expect("health"));
+    let text = body(&mut Devices::default(), &snapshot, 160, 60);
+    assert!(text.contains("▲ 98 °C") && text.contains("0.1.0, L4T 32.7.3"), "{text}");
+    assert!(text.contains("cpu 2") && text.contains("POM_5V_IN") && text.contains("read 8.0 s ago"), "{text}");
+    snapshot.devices[0].health = None;
+    let text = body(&mut Devices::default(), &snapshot, 160, 60);
+    assert!(!text.contains("cpu 2"), "nothing was heard of it: {text}");
 }
 
 #[test]
