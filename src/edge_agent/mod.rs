@@ -20,7 +20,7 @@ pub mod agent;
 mod camera;
 pub mod clear_skies;
 mod files;
-pub mod health;
+mod health;
 pub mod history;
 pub mod link_test;
 pub mod methods;
@@ -44,5 +44,6 @@ pub mod uplink;
 mod upload;
 
 pub use camera::preview::{NewestPicture, PreviewPicture};
+pub use health::MachineReader;
 pub use pulse::Pulse;
 pub use shared::{Host, LogEntry, SetLogFilter, TailLog};

@@ -63,7 +63,7 @@ use crate::settings::Folders;
 pub use agent::DeviceDesk;
 pub use agent::{
     DeviceFinding, Diagnosis, Fact, Gauge, GaugeKind, agent_facts, agent_troubles, device_findings, gauges,
-    machine_facts, own_facts,
+    machine_facts,
 };
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;

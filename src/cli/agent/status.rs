@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Paint};
 use crate::cli::words::{fact_lines, logs_text};
 use crate::owner::service::UnitState;
-use crate::owner::{AgentReport, LogLine, agent_facts, agent_troubles};
+use crate::owner::{AgentReport, LogLine, agent_facts, agent_troubles, machine_facts};
 use crate::station::text::printable;
 
 /// Writes how the agent stands, and the newest `log` lines of its log.
@@ -75,6 +75,9 @@ fn text(report: &AgentReport, troubles: &[String], service: Option<&UnitState>, 
         printable(&report.version)
     );
     text.push_str(&fact_lines(&agent_facts(report, Timestamp::now()), output));
+    if let Some(machine) = &report.machine {
+        text.push_str(&format!("\nits machine\n{}", fact_lines(&machine_facts(machine), output)));
+    }
     text
 }
 

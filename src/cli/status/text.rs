@@ -9,9 +9,11 @@ use crate::cli::plans;
 use crate::cli::table::{Align, table};
 use crate::cli::words::{fact_lines, logs_text, paint, seconds};
 use crate::clock::ClockReading;
-use crate::owner::{Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, agent_facts};
+use crate::owner::{
+    Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, agent_facts, machine_facts,
+};
 use crate::station::text::printable;
-use crate::station::{Prediction, Variable};
+use crate::station::{Machine, Prediction, Variable};
 
 use Align::{Left, Right};
 
@@ -336,11 +338,23 @@ fn devices_text(devices: &Devices, output: Output, (now, taken_at): (Timestamp, 
         text.push_str(&format!("\n{}\n", printable(&agent.device_id)));
         text.push_str(&fact_lines(&agent_facts(agent, taken_at), output));
     }
+    for (id, machine) in machines(devices) {
+        text.push_str(&format!("\nmachine of {}\n{}", printable(id), fact_lines(&machine_facts(machine), output)));
+    }
     if let Some(twin) = &devices.twin {
         text.push_str("\ntwin of ");
         text.push_str(&crate::cli::hub::twin_text(twin, output));
     }
     text
+}
+
+/// What machines are known: the own agent's as it is now, any other's as its newest message has it.
+fn machines(devices: &Devices) -> Vec<(&str, &Machine)> {
+    let own = devices.agent.as_deref();
+    let of_own = own.and_then(|agent| Some((agent.device_id.as_str(), agent.machine.as_ref()?)));
+    let others = devices.devices.iter().filter(|device| own.is_none_or(|agent| agent.device_id != device.id));
+    let of_others = others.filter_map(|device| Some((device.id.as_str(), device.health.as_ref()?.machine.as_deref()?)));
+    of_own.into_iter().chain(of_others).collect()
 }
 
 /// A whole number with its thousands apart.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 
 use super::gather::{Before, Gathered, gather};
@@ -81,12 +83,6 @@ impl Monitor {
         machine.tidied()
     }
 
-    /// The first reading.
-    #[cfg(test)]
-    pub async fn read_once(&self) -> Machine {
-        self.reading(&mut Kept::default()).await
-    }
-
     async fn gathered(&self, before: Before) -> Result<Gathered, String> {
         let (readers, data) = (self.readers.clone(), self.data.clone());
         let waits = move || readers.read(move |tree| gather(tree, &data, &before));
@@ -101,24 +97,28 @@ impl Monitor {
     }
 }
 
-/// Reads the machine where no agent does.
+/// Reads the machine's figures where no agent does.
 #[derive(Debug)]
 pub struct MachineReader {
     monitor: Monitor,
-    /// So that the next reading knows what was busy since this one.
-    kept: tokio::sync::Mutex<Kept>,
+    kept: Mutex<Kept>,
 }
 
 impl MachineReader {
-    /// Of this machine, with the agent's data in the folder `data`.
+    /// Of this machine, whose agent has its data in `data`.
     #[must_use]
-    pub fn new(data: &Path, settings: &AgentSettings) -> Self {
-        Self { monitor: Monitor::new(Path::new("/"), data, settings), kept: tokio::sync::Mutex::default() }
+    pub fn new(data: &Path) -> Self {
+        Self::of(Path::new("/"), data)
     }
 
-    /// The machine's figures, some seconds at most.
+    fn of(root: &Path, data: &Path) -> Self {
+        Self { monitor: Monitor::new(root, data, &AgentSettings::default()), kept: Mutex::default() }
+    }
+
+    /// The figures now. Loads are since the reading before; the first has none.
     pub async fn read(&self) -> Machine {
-        self.monitor.reading(&mut *self.kept.lock().await).await
+        let machine = self.monitor.reading(&mut *self.kept.lock().await).await;
+        Machine { read_at: Some(Timestamp::now()), ..machine }
     }
 }
 
@@ -140,5 +140,43 @@ pub(in crate::edge_agent) async fn watch(shared: Arc<Shared>) {
     match &monitor.tegrastats {
         Some(command) => tokio::join!(readings, tegrastats::run(command, &newest)).0,
         None => readings.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::tests::unpack::Unpacked;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_program_is_asked_for_a_power_mode_that_no_file_tells() {
+        let unpacked = Unpacked::new("raspberry_pi");
+        let root = unpacked.folder.path();
+        std::fs::create_dir_all(root.join("usr/sbin")).expect("made");
+        let program = root.join("usr/sbin/nvpmodel");
+        std::fs::write(&program, "#!/bin/sh\necho \"NV Power Mode: 25W\"\necho 1\n").expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+        let reader = MachineReader::of(root, root);
+        let machine = reader.read().await;
+        assert_eq!(machine.board.power_mode.as_deref(), Some("25W"));
+        assert_eq!((machine.cores.len(), machine.read_at.is_some()), (4, true));
+        std::fs::remove_file(&program).expect("removed");
+        std::fs::write(&program, "").expect("written");
+        assert_eq!(reader.read().await.board.power_mode.as_deref(), Some("25W"), "it isn't asked each time");
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_cannot_be_done_says_why_and_what_the_program_prints_is_still_shown() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let settings = AgentSettings { machine_source: MachineSource::Tegrastats, ..AgentSettings::default() };
+        let monitor =
+            Monitor { readers: Readers::stuck(folder.path()), ..Monitor::new(folder.path(), folder.path(), &settings) };
+        let mut kept = Kept::default();
+        kept.newest.took(tegrastats::Line::read("RAM 1/2MB tj@40C VDD_IN 5mW/5mW\n"));
+        let machine = monitor.reading(&mut kept).await;
+        assert_eq!(machine.unread, ["all of it: 4 readers are stuck, at /a, /b, /c, /d"]);
+        assert_eq!((machine.hottest().and_then(|zone| zone.celsius), machine.total_mw), (Some(40.0), Some(5.0)));
     }
 }

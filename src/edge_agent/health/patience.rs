@@ -87,6 +87,13 @@ impl Readers {
         Self { root: root.to_owned(), patience: PATIENCE, stuck: Arc::default() }
     }
 
+    /// Readers of which as many are stuck as may be.
+    #[cfg(test)]
+    pub fn stuck(root: &Path) -> Self {
+        let stuck = ["/a", "/b", "/c", "/d"].map(PathBuf::from).into();
+        Self { stuck: Arc::new(Mutex::new(stuck)), ..Self::new(root) }
+    }
+
     /// Does `reading`, on a thread of its own, as often as it takes to do it without what doesn't answer. Waits for it:
     /// not to be called where others wait too. An error is in words.
     pub fn read<T: Send + 'static>(

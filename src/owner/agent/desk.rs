@@ -10,18 +10,18 @@ use jiff::Timestamp;
 #[cfg(feature = "diag")]
 use super::bundle::{self, BundleError};
 use super::diagnosis::Diagnosis;
-use super::findings::{DeviceFinding, device_findings, machine_findings};
-use crate::edge_agent::health::MachineReader;
+use super::findings::{DeviceFinding, device_findings};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkTest;
 use crate::edge_agent::uplink::settings::resolve;
-use crate::edge_agent::{PreviewPicture, link_test};
+use crate::edge_agent::{MachineReader, PreviewPicture, link_test};
 use crate::owner::client::AskError;
 use crate::owner::lamp::Lamp;
 use crate::owner::log_buffer::LogLine;
 use crate::owner::protocol::{Answer, Request};
 use crate::owner::socket::{self, AttachError};
 use crate::settings::{Folders, LinkSettings, Settings, StationSettings};
+use crate::station::Machine;
 use crate::station::text::printable;
 
 /// How long an agent may take to try its way to the hub.
@@ -40,6 +40,8 @@ pub struct DeviceDesk {
     environment: String,
     /// The agent's own socket, and the environment's.
     sockets: [PathBuf; 2],
+    data: PathBuf,
+    /// The hardware as this process sees it.
     machine: MachineReader,
     station: StationSettings,
     link: LinkSettings,
@@ -57,7 +59,8 @@ impl DeviceDesk {
         Self {
             environment: environment.to_owned(),
             sockets: [folders.agent_socket(), folders.socket()],
-            machine: MachineReader::new(&folders.data, &settings.agent),
+            machine: MachineReader::new(&folders.data.join("agent")),
+            data: folders.data.clone(),
             station: settings.station.clone(),
             link: settings.link.clone(),
             #[cfg(feature = "diag")]
@@ -109,8 +112,8 @@ impl DeviceDesk {
 
     async fn of_an_older_agent(&self) -> Result<Diagnosis, String> {
         let report = self.report().await?.ok_or("agent: it is ending")?;
-        let machine = self.machine.read().await;
-        let mut findings = device_findings(&report, Some(&machine), None);
+        let machine = Some(self.machine.read().await);
+        let mut findings = device_findings(&report, machine.as_ref(), None);
         let cause = format!("it is version {}, this program {}", report.version, env!("CARGO_PKG_VERSION"));
         findings.push(DeviceFinding::new(
             Lamp::Unknown,
@@ -118,11 +121,11 @@ impl DeviceDesk {
             cause,
             "start it anew: systemctl restart skydeck-agent",
         ));
-        Ok(Diagnosis { agent: Some(report), machine: Some(machine), findings, ..self.empty() })
+        Ok(Diagnosis { agent: Some(report), machine, findings, ..self.empty() })
     }
 
     async fn without_an_agent(&self) -> Diagnosis {
-        let machine = self.machine.read().await;
+        let machine = Some(self.machine.read().await);
         let step = format!(
             "start it: systemctl start skydeck-agent, or by hand: skydeck --env {} agent run",
             self.environment
@@ -130,8 +133,8 @@ impl DeviceDesk {
         let cause =
             self.named_by.as_ref().map_or_else(|| "nobody runs it".to_owned(), |by| format!("nobody runs it ({by})"));
         let mut findings = vec![DeviceFinding::new(Lamp::Failed, "agent", cause, step)];
-        findings.extend(machine_findings(&machine));
-        Diagnosis { machine: Some(machine), findings, ..self.empty() }
+        findings.extend(device_findings_of(machine.as_ref()));
+        Diagnosis { machine, findings, ..self.empty() }
     }
 
     fn empty(&self) -> Diagnosis {
@@ -239,3 +242,38 @@ fn group_name(groups: &str, gid: u32) -> Option<String> {
 }
 
 const MISUNDERSTOOD: &str = "agent: it answered something else than what was asked; use the same skydeck for both";
+
+fn device_findings_of(machine: Option<&Machine>) -> Vec<DeviceFinding> {
+    machine.map(super::findings::machine_findings).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_access_names_the_group_that_may() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let socket = folder.path().join("agent.sock");
+        let mode = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("set");
+        mode(0o750);
+        let refused = || words(AttachError::Refused { path: socket.clone() });
+        let gid = rustix::process::getegid().as_raw();
+        let groups = std::fs::read_to_string("/etc/group").expect("readable");
+        let group = group_name(&groups, gid).expect("this user's group has a name");
+        assert_eq!(
+            refused(),
+            format!(
+                "{}: access is refused: the agent answers its group {group}; join it: sudo usermod -aG {group} $USER, \
+                 then log in anew",
+                socket.display()
+            )
+        );
+        mode(0o700);
+        assert!(refused().ends_with("access is refused; ask as the user that runs it, or as root"), "{}", refused());
+        assert_eq!(group_name("root:x:0:\nskydeck:x:998:anna\nbroken\n", 998).as_deref(), Some("skydeck"));
+        assert_eq!(group_name("root:x:0:\n", 7), None);
+    }
+}

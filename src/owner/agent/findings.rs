@@ -13,9 +13,6 @@ use crate::owner::lamp::Lamp;
 use crate::station::machine::{Disk, Fan, Machine, Zone};
 use crate::station::text::printable;
 
-/// °C from which a zone without trip points of its own is too hot: a Jetson's usual warning and shutdown.
-const HOT_C: f64 = 84.0;
-const CRITICAL_C: f64 = 100.0;
 /// A zone so near to its shutdown is about to reach it, K.
 const NEAR_K: f64 = 3.0;
 /// Free space from which a disk is nearly full: less than both.
@@ -230,7 +227,8 @@ pub(super) fn machine_findings(machine: &Machine) -> Vec<DeviceFinding> {
     let mut found: Vec<_> = machine.zones.iter().filter_map(zone).collect();
     found.extend(machine.disks.iter().filter_map(disk));
     found.extend(machine.disks.iter().filter_map(worn));
-    found.extend(machine.fans.iter().filter_map(fan));
+    // Of several, some may have nothing plugged in.
+    found.extend(machine.fans.iter().filter(|_| machine.fans.len() == 1).filter_map(fan));
     if let Some(memory) = machine.memory.filter(|memory| memory.total_mib > 0.0) {
         let used_pct = 100.0 * memory.used_mib / memory.total_mib;
         if used_pct >= MEMORY_PCT {
@@ -252,7 +250,9 @@ pub(super) fn machine_findings(machine: &Machine) -> Vec<DeviceFinding> {
         let step = "look for what came before it: journalctl -b -1 -e; a weak power supply does that too";
         found.push(DeviceFinding::new(Lamp::Unknown, "boot", format!("the last start came from: {reason}"), step));
     }
-    found.extend(machine.unread.iter().map(|words| {
+    // What isn't for this user to read is nothing to mend.
+    let unread = machine.unread.iter().filter(|words| !words.ends_with(": Permission denied"));
+    found.extend(unread.map(|words| {
         let (thing, cause) = words.split_once(": ").unwrap_or(("hardware", words));
         DeviceFinding::new(Lamp::Unknown, thing, format!("can't be read: {cause}"), "see the kernel's log: dmesg")
     }));
@@ -265,10 +265,9 @@ fn is_strange(reason: &str) -> bool {
     ["watchdog", "wdt", "sensor", "thermal", "brown", "lp0", "panic"].iter().any(|word| reason.contains(word))
 }
 
-fn zone(zone: &Zone) -> Option<DeviceFinding> {
+pub(super) fn zone(zone: &Zone) -> Option<DeviceFinding> {
     let celsius = zone.celsius?;
-    let critical_c = zone.critical_c.unwrap_or(CRITICAL_C);
-    let throttle_c = zone.throttle_c.unwrap_or(HOT_C);
+    let (critical_c, throttle_c) = (zone.critical_at(), zone.throttles_at());
     let thing = format!("temperature {}", zone.name);
     let step = "check the fan, the vents and the sun on the box; nvpmodel with less power makes less heat";
     if celsius >= critical_c - NEAR_K {
@@ -281,7 +280,7 @@ fn zone(zone: &Zone) -> Option<DeviceFinding> {
     })
 }
 
-fn disk(disk: &Disk) -> Option<DeviceFinding> {
+pub(super) fn disk(disk: &Disk) -> Option<DeviceFinding> {
     let thing = format!("disk {}", disk.mount);
     if disk.read_only {
         let step = "an SD card that breaks becomes read-only: back up what is on it and replace it; dmesg says why";
@@ -296,7 +295,7 @@ fn disk(disk: &Disk) -> Option<DeviceFinding> {
     is_low.then(|| DeviceFinding::new(Lamp::Warning, thing, cause, step))
 }
 
-fn worn(disk: &Disk) -> Option<DeviceFinding> {
+pub(super) fn worn(disk: &Disk) -> Option<DeviceFinding> {
     let wear_pct = disk.wear_pct.filter(|wear| *wear >= WORN_PCT)?;
     let lamp = if wear_pct >= 100.0 { Lamp::Failed } else { Lamp::Warning };
     let cause = format!("{wear_pct:.0} % of its life is used up");
@@ -304,7 +303,7 @@ fn worn(disk: &Disk) -> Option<DeviceFinding> {
     Some(DeviceFinding::new(lamp, format!("disk {}", disk.device), cause, step))
 }
 
-fn fan(fan: &Fan) -> Option<DeviceFinding> {
+pub(super) fn fan(fan: &Fan) -> Option<DeviceFinding> {
     let stands = fan.rpm.is_some_and(|rpm| rpm < 1.0) && fan.duty_pct.is_some_and(|duty| duty >= FAN_DUTY_PCT);
     stands.then(|| {
         let cause = format!("it is driven at {:.0} % and stands still", fan.duty_pct.unwrap_or_default());

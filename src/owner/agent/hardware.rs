@@ -1,5 +1,6 @@
 //! A machine's figures as people read them: gauges that a screen draws, and the same in a few facts.
 
+use super::findings::{self, DeviceFinding};
 use super::words::Fact;
 use crate::owner::figures::{bytes_in_words, thousands};
 use crate::owner::lamp::Lamp;
@@ -49,11 +50,6 @@ pub struct Gauge {
     pub mark: Option<f64>,
 }
 
-/// Share of a file system from which it is nearly full.
-const NEARLY_FULL_PCT: f64 = 95.0;
-/// Share of an eMMC's life from which it is nearly used up.
-const NEARLY_WORN_PCT: f64 = 90.0;
-
 impl Gauge {
     fn new(kind: GaugeKind, label: &str, text: impl AsRef<str>) -> Self {
         let (label, text) = (printable(label), printable(text.as_ref()));
@@ -64,8 +60,9 @@ impl Gauge {
         Self { share: pct.map(|pct| (pct / 100.0).clamp(0.0, 1.0)), ..self }
     }
 
-    fn lit(self, lamp: Lamp) -> Self {
-        Self { lamp, ..self }
+    /// Lit as what is found to be the matter with it.
+    fn lit(self, found: Option<DeviceFinding>) -> Self {
+        Self { lamp: found.map_or(Lamp::Unknown, |found| found.lamp), ..self }
     }
 }
 
@@ -234,31 +231,21 @@ fn disk(disk: &Disk) -> Gauge {
     if disk.has_data {
         text.push_str(", has the agent's data");
     }
-    let is_full = disk.used_pct().is_some_and(|pct| pct >= NEARLY_FULL_PCT) && !disk.read_only;
-    let is_worn = disk.wear_pct.is_some_and(|pct| pct >= NEARLY_WORN_PCT);
-    let lamp = match (disk.has_data && disk.read_only, is_full || is_worn) {
-        (true, _) => Lamp::Failed,
-        (false, true) => Lamp::Warning,
-        (false, false) => Lamp::Unknown,
-    };
-    Gauge::new(GaugeKind::Disk, &disk.mount, text).of_pct(disk.used_pct()).lit(lamp)
+    let found = findings::disk(disk).into_iter().chain(findings::worn(disk)).max_by_key(|found| found.lamp);
+    Gauge::new(GaugeKind::Disk, &disk.mount, text).of_pct(disk.used_pct()).lit(found)
 }
 
 fn zone(zone: &Zone) -> Gauge {
     let gauge = |text: String| Gauge::new(GaugeKind::Temperature, &zone.name, text);
     let (Some(celsius), Some(heat)) = (zone.celsius, zone.heat()) else { return gauge("off".to_owned()) };
-    let lamp = match heat {
-        Heat::Normal => Lamp::Unknown,
-        Heat::Throttles => Lamp::Warning,
-        Heat::Critical => Lamp::Failed,
-    };
     let text = match heat {
         Heat::Normal => format!("{celsius:.1} °C"),
         Heat::Throttles => format!("{celsius:.1} °C, throttles from {:.0} °C", zone.throttles_at()),
         Heat::Critical => format!("{celsius:.1} °C, critical from {:.0} °C", zone.critical_at()),
     };
     let share = |celsius: f64| (celsius / zone.critical_at()).clamp(0.0, 1.0);
-    Gauge { share: Some(share(celsius)), mark: Some(share(zone.throttles_at())), ..gauge(text) }.lit(lamp)
+    Gauge { share: Some(share(celsius)), mark: Some(share(zone.throttles_at())), ..gauge(text) }
+        .lit(findings::zone(zone))
 }
 
 fn rail(rail: &Rail, total_mw: Option<f64>) -> Gauge {
@@ -273,10 +260,9 @@ fn fan(fan: &Fan, is_only: bool) -> Gauge {
     let duty = fan.duty_pct.map(|duty| format!("{duty:.0} %"));
     let turns = fan.rpm.map(|rpm| format!("{}/min", whole(rpm)));
     let words: Vec<String> = [duty, turns].into_iter().flatten().collect();
-    // Driven, and it doesn't turn. Of several some may have nothing plugged in.
-    let is_stuck = is_only && fan.duty_pct.is_some_and(|duty| duty >= 50.0) && fan.rpm == Some(0.0);
-    let lamp = if is_stuck { Lamp::Warning } else { Lamp::Unknown };
-    Gauge::new(GaugeKind::Fan, &fan.name, words.join(", ")).of_pct(fan.duty_pct).lit(lamp)
+    // Of several, some may have nothing plugged in.
+    let found = findings::fan(fan).filter(|_| is_only);
+    Gauge::new(GaugeKind::Fan, &fan.name, words.join(", ")).of_pct(fan.duty_pct).lit(found)
 }
 
 fn interface(interface: &Interface) -> Gauge {
@@ -380,8 +366,8 @@ mod tests {
         let machine = Machine {
             disks: vec![
                 disk(500.0, false, None),
-                disk(40.0, false, None),
-                disk(500.0, false, Some(110.0)),
+                disk(90.0, false, None),
+                disk(500.0, false, Some(90.0)),
                 disk(0.0, true, None),
             ],
             zones: vec![zone(96.9), zone(97.0), zone(102.0)],

@@ -26,6 +26,6 @@ pub use self::findings::{DeviceFinding, agent_troubles, device_findings};
 pub use self::hardware::{Gauge, GaugeKind, gauges, machine_facts};
 #[cfg(any(feature = "agent", feature = "local"))]
 pub(super) use self::host::host;
-pub use self::words::{Fact, agent_facts, own_facts};
+pub use self::words::{Fact, agent_facts};
 #[cfg(feature = "local")]
 pub(super) use self::words::{is_quota_spent, is_spent};

@@ -6,7 +6,6 @@ mod model;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::hardware::machine_facts;
 use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, SensorReport, SensorState, VerdictStatus};
 use crate::edge_agent::uplink::{Metered, Quota};
 use crate::owner::figures::{bytes_in_words, thousands};
@@ -52,17 +51,9 @@ pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
     quota.max_per_day.is_some_and(|most| quota.sent_today >= u64::from(most))
 }
 
-/// Everything known of an agent and of the machine it runs on. `now` is wall time: a certificate's end is told by it.
+/// Everything known of an agent, but for its machine. `now` is wall time: a certificate's end is told by it.
 #[must_use]
 pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
-    let mut facts = own_facts(report, now);
-    facts.extend(report.machine.iter().flat_map(machine_facts));
-    facts
-}
-
-/// What is known of an agent, without its machine.
-#[must_use]
-pub fn own_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     let mut facts = link_facts(report, now);
     facts.insert(1, source(report));
     facts.splice(2..2, report.source.sensors.iter().map(sensor));

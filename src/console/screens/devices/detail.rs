@@ -10,7 +10,7 @@ use super::machine::{LABEL, Line, draw};
 use crate::console::screens::Context;
 use crate::console::widgets::pane;
 use crate::console::widgets::value::{self, fit};
-use crate::owner::{Fact, HubTwin, Lamp, Standing, TwinLine, gauges, own_facts, twin_lines};
+use crate::owner::{Fact, HubTwin, Lamp, Standing, TwinLine, agent_facts, gauges, twin_lines};
 use crate::station::DeviceHealth;
 use crate::station::text::printable;
 
@@ -69,12 +69,6 @@ fn all_lines(row: Row<'_>, twin: Option<&HubTwin>, area: Rect, ctx: &Context<'_>
     lines
 }
 
-/// Facts in a pane, their bars beneath them.
-pub fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
-    let lines: Vec<Line> = facts.iter().flat_map(|fact| fact_lines(fact, room(area), ctx)).collect();
-    render_lines(buffer, area, title, &lines, scroll, ctx);
-}
-
 fn fact_lines(fact: &Fact, room: usize, ctx: &Context<'_>) -> Vec<Line> {
     let mut lines = Line::words(fact.label, &fact.text, fact.lamp, room, ctx);
     lines.extend(fact.share.map(Line::Share));
@@ -90,6 +84,12 @@ fn machine_lines(row: Row<'_>, room: usize, ctx: &Context<'_>) -> Vec<Line> {
     let mut lines = Line::words("machine", &read.unwrap_or_default(), Lamp::Unknown, room, ctx);
     lines.extend(super::machine::lines(&gauges(machine), room, ctx));
     lines
+}
+
+/// Facts one a line in a pane, their bars beneath them.
+pub fn render_facts(buffer: &mut Buffer, area: Rect, title: &str, facts: &[Fact], scroll: usize, ctx: &Context<'_>) {
+    let lines: Vec<Line> = facts.iter().flat_map(|fact| fact_lines(fact, room(area), ctx)).collect();
+    render_lines(buffer, area, title, &lines, scroll, ctx);
 }
 
 fn render_lines(buffer: &mut Buffer, area: Rect, title: &str, lines: &[Line], scroll: usize, ctx: &Context<'_>) {
@@ -214,7 +214,7 @@ fn facts(row: Row<'_>, ctx: &Context<'_>) -> Vec<Fact> {
         facts.push(Fact { label: "identity", text, lamp: Lamp::Failed, share: None });
     }
     match own {
-        Some(agent) => facts.extend(own_facts(agent, wall(ctx))),
+        Some(agent) => facts.extend(agent_facts(agent, wall(ctx))),
         None => facts.push(Fact { label: "link", text: row.link().to_owned(), lamp: row.lamp(ctx), share: None }),
     }
     if let Some(known) = row.registered {

@@ -36,7 +36,8 @@ impl Newest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).trouble.clone()
     }
 
-    fn took(&self, line: Line) {
+    /// Keeps a line.
+    pub fn took(&self, line: Line) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State { line: Some((line, Instant::now())), trouble: None };
     }

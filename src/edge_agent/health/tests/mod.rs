@@ -1,6 +1,6 @@
 //! Readings of recorded trees, one a board family.
 
-mod unpack;
+pub mod unpack;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,6 @@ use super::gather::{Before, Gathered, gather};
 use super::patience::Progress;
 use super::tree::{Space, Tree};
 use super::*;
-use crate::settings::AgentSettings;
 use crate::station::machine::Heat;
 
 const DATA: &str = "/var/lib/skydeck/agent";
@@ -192,21 +191,6 @@ fn nodes(root: &Path) -> Vec<String> {
         }
     }
     found
-}
-
-#[tokio::test]
-async fn a_monitor_reads_asks_for_the_power_mode_and_fills_from_the_program() {
-    use std::os::unix::fs::PermissionsExt;
-    let unpacked = Unpacked::new("raspberry_pi");
-    let root = unpacked.folder.path();
-    std::fs::create_dir_all(root.join("usr/sbin")).expect("made");
-    let program = root.join("usr/sbin/nvpmodel");
-    std::fs::write(&program, "#!/bin/sh\necho \"NV Power Mode: 25W\"\necho 1\n").expect("written");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
-    let monitor = Monitor::new(root, root, &AgentSettings::default());
-    let machine = monitor.read_once().await;
-    assert_eq!(machine.board.power_mode.as_deref(), Some("25W"));
-    assert_eq!((machine.cores.len(), machine.unread), (4, vec![]));
 }
 
 #[test]

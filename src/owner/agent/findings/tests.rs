@@ -111,11 +111,11 @@ fn disks_memory_fans_network_and_clock_are_judged() {
 
     let machine = Machine {
         uptime_s: Some(60.0),
-        memory: Some(Memory { total_mib: 1000.0, used_mib: 930.0, ..Memory::default() }),
+        memory: Some(Memory { total_mib: 1000.0, used_mib: 930.0, largest_free_mib: None }),
         fans: vec![Fan { name: "pwm-fan".into(), duty_pct: Some(60.0), rpm: Some(0.0) }],
         interfaces: vec![Interface { name: "eth0".into(), ..Interface::default() }],
-        clock: SystemClock { synchronised: Some(false), ..SystemClock::default() },
-        unread: vec!["rail VDD_IN: Input/output error".into()],
+        clock: SystemClock { synchronised: Some(false) },
+        unread: vec!["rail VDD_IN: Input/output error".into(), "emc: Permission denied".into()],
         board: crate::station::machine::Board { reset_reason: Some("WATCHDOG".into()), ..Default::default() },
         ..Machine::default()
     };
