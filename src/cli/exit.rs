@@ -119,6 +119,7 @@ impl From<AskError> for Failure {
 }
 
 /// An owner that answers something else is of another version than its protocol says.
+#[cfg(feature = "_ground")]
 pub fn unexpected() -> Failure {
     Failure::new(Exit::Failed, "owner: it answered what wasn't asked; restart it with this skydeck")
 }
