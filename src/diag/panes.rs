@@ -11,7 +11,7 @@ use ratatui::widgets::Paragraph;
 use super::draw::{Colors, sign};
 use super::picture::{self, Pixels};
 use super::state::{Pane, State};
-use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, StepOutcome, own_facts};
+use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, StepOutcome, agent_facts};
 use crate::station::text::printable;
 
 /// Columns of a fact's label.
@@ -140,7 +140,7 @@ fn device(page: &mut Page, diagnosis: &Diagnosis) {
 
 fn agent(page: &mut Page, diagnosis: &Diagnosis) {
     match &diagnosis.agent {
-        Some(report) => page.facts(&own_facts(report, diagnosis.at)),
+        Some(report) => page.facts(&agent_facts(report, diagnosis.at)),
         None => page.plain("no agent runs; Findings says how to start it"),
     }
 }

@@ -33,7 +33,7 @@ pub enum DiagError {
 
 /// What comes from the loop's own tasks.
 enum Inner {
-    Heard(Result<Diagnosis, String>),
+    Heard(Result<Box<Diagnosis>, String>),
     Preview(Option<PreviewPicture>),
     Tested(Result<Option<LinkTest>, String>),
     Bundled(Result<PathBuf, String>),
@@ -121,7 +121,7 @@ impl Shown {
 
     fn take(&mut self, inner: Inner) {
         match inner {
-            Inner::Heard(heard) => self.state.hear(heard),
+            Inner::Heard(heard) => self.state.hear(heard.map(|heard| *heard)),
             Inner::Preview(preview) if !self.state.paused => self.state.preview = preview,
             Inner::Preview(_) => {}
             Inner::Tested(tested) => {
@@ -147,7 +147,7 @@ impl Shown {
         let (desk, inner) = (Arc::clone(&self.desk), self.inner.clone());
         tokio::spawn(async move {
             drop(inner.send(Inner::Tested(desk.test_link().await)));
-            drop(inner.send(Inner::Heard(desk.diagnose(false).await)));
+            drop(inner.send(Inner::Heard(desk.diagnose(false).await.map(Box::new))));
         });
     }
 
@@ -169,7 +169,7 @@ async fn ask(desk: Arc<DeviceDesk>, inner: mpsc::UnboundedSender<Inner>) {
         let heard = desk.diagnose(wait).await;
         wait = heard.is_ok();
         let newest = heard.as_ref().ok().and_then(|found| found.agent.as_ref()?.camera.as_ref()?.last_taken_at);
-        if inner.send(Inner::Heard(heard)).is_err() {
+        if inner.send(Inner::Heard(heard.map(Box::new))).is_err() {
             return;
         }
         if newest.is_some() && newest != taken_at {

@@ -319,7 +319,9 @@ mod tests {
         assert!(with(|p| temperature(p).fit_from_pairs = Some(0)).contains("fitFromPairs: 0"));
         assert!(with(|p| temperature(p).anomaly_fades[3] = 1.1).contains("anomalyFades[3]: 1.1 isn't from 0 to 1"));
         assert!(with(|p| temperature(p).cycle_fades[0] = f64::NAN).contains("cycleFades[0]: NaN"));
-        let rain = |p: &mut AnomalyParameters| drop(p.variables.insert(Variable::Rain, SeriesParameters::default()));
+        let rain = |p: &mut AnomalyParameters| {
+            p.variables.insert(Variable::Rain, SeriesParameters::default());
+        };
         assert!(with(rain).starts_with("variables.rain: isn't forecast by its cycle; there are temperature, humidity"));
         assert!(with(|p| (p.variables, p.light) = (BTreeMap::new(), None)).contains("none is forecast"));
         assert!(with(|p| p.light.get_or_insert_default().day_above_deg = 0.0).contains("light.dayAboveDeg: 0"));

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::output::{Output, Paint};
 use crate::cli::words::{fact_lines, logs_text, paint};
-use crate::owner::{DeviceFinding, Diagnosis, Lamp, LinkTest, StepOutcome, machine_facts, own_facts};
+use crate::owner::{DeviceFinding, Diagnosis, Lamp, LinkTest, StepOutcome, agent_facts, machine_facts};
 use crate::station::text::printable;
 
 /// Head, findings, hardware, agent, the way to the hub, the newest errors.
@@ -27,7 +27,7 @@ pub fn render(diagnosis: &Diagnosis, output: Output) -> String {
         text.push_str(&(head("Device") + &fact_lines(&machine_facts(machine), output)));
     }
     if let Some(agent) = agent {
-        text.push_str(&(head("Agent") + &fact_lines(&own_facts(agent, diagnosis.at), output)));
+        text.push_str(&(head("Agent") + &fact_lines(&agent_facts(agent, diagnosis.at), output)));
     }
     if let Some(test) = &diagnosis.link_test {
         text.push_str(&(head("Link") + &link_lines(test, output)));

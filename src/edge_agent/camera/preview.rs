@@ -39,7 +39,10 @@ impl PreviewPicture {
 
 /// The newest picture's thumbnail, kept in memory; clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct NewestPicture(Arc<Mutex<Option<(Timestamp, Arc<[u8]>)>>>);
+pub struct NewestPicture(Arc<Mutex<Option<Thumbnail>>>);
+
+/// When it was taken, and its JPEG.
+type Thumbnail = (Timestamp, Arc<[u8]>);
 
 impl NewestPicture {
     pub(in crate::edge_agent) fn put(&self, taken_at: Timestamp, thumbnail: Arc<[u8]>) {

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn half(name: &str, duty_pct: Option<f64>, rpm: Option<f64>, of_node: Option<&str>) -> Half {
-        Half { name: name.into(), duty_pct, rpm, of_node: of_node.map(PathBuf::from), ..Half::default() }
+        Half { name: name.into(), duty_pct, rpm, of_node: of_node.map(PathBuf::from) }
     }
 
     fn fan(name: &str, duty_pct: Option<f64>, rpm: Option<f64>) -> Fan {

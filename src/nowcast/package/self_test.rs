@@ -190,7 +190,9 @@ impl Case {
                 .ok_or_else(|| format!("{what} isn't forecast"))?;
             for (found, wanted) in found.quantiles.values().into_iter().zip(expected.quantiles) {
                 // Written so that NaN is a difference.
-                if !((found - wanted).abs() <= expected.tolerance) {
+                // Not the other way round: a NaN is never near.
+                let is_near = (found - wanted).abs() <= expected.tolerance;
+                if !is_near {
                     let tolerance = expected.tolerance;
                     return Err(format!("{what} is {found}, expected is {wanted} ± {tolerance}"));
                 }

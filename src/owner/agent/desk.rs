@@ -40,7 +40,6 @@ pub struct DeviceDesk {
     environment: String,
     /// The agent's own socket, and the environment's.
     sockets: [PathBuf; 2],
-    data: PathBuf,
     /// The hardware as this process sees it.
     machine: MachineReader,
     station: StationSettings,
@@ -60,7 +59,6 @@ impl DeviceDesk {
             environment: environment.to_owned(),
             sockets: [folders.agent_socket(), folders.socket()],
             machine: MachineReader::new(&folders.data.join("agent")),
-            data: folders.data.clone(),
             station: settings.station.clone(),
             link: settings.link.clone(),
             #[cfg(feature = "diag")]

@@ -13,7 +13,7 @@ use crate::console::widgets::dialog;
 use crate::console::widgets::table::Selection;
 use crate::console::widgets::value::fit_end;
 use crate::owner::remote::{RemoteState, is_destination};
-use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, StepOutcome, machine_facts, own_facts};
+use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, StepOutcome, agent_facts, machine_facts};
 use crate::station::text::printable;
 
 /// Where to, or what is seen there.
@@ -160,7 +160,7 @@ fn facts(state: &RemoteState, last: Option<&Diagnosis>, now: Timestamp) -> Vec<F
     }
     found.extend(diagnosis.link_test.as_ref().map(link_fact));
     found.extend(diagnosis.machine().map(machine_facts).unwrap_or_default());
-    found.extend(diagnosis.agent.as_ref().map(|report| own_facts(report, now)).unwrap_or_default());
+    found.extend(diagnosis.agent.as_ref().map(|report| agent_facts(report, now)).unwrap_or_default());
     let errors = diagnosis.errors.iter().rev().map(|line| {
         let lamp = if line.level == "ERROR" { Lamp::Failed } else { Lamp::Warning };
         fact("log", lamp, format!("{} {}: {}", line.at.strftime("%m-%d %H:%M:%SZ"), line.target, line.message))

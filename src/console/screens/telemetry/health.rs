@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use crate::console::screens::Context;
 use crate::console::widgets::value::{age, count};
-use crate::owner::{Lamp, own_facts};
+use crate::owner::{Lamp, agent_facts};
 use crate::station::QcFlag;
 use crate::station::text::printable;
 
@@ -41,7 +41,7 @@ pub fn lines(ctx: &Context<'_>) -> Vec<(String, Style)> {
         parts.push("ended".to_owned());
     }
     let mut lines = vec![(parts.join(" · "), ctx.theme.dim)];
-    let ill = own_facts(agent, ctx.pipeline_now())
+    let ill = agent_facts(agent, ctx.pipeline_now())
         .into_iter()
         .filter(|fact| fact.label == "sensor" && fact.lamp > Lamp::Ok)
         .map(|fact| (format!("⚠ sensor {}", fact.text), ctx.theme.warn));
