@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use skydeck::edge_agent::sensors::{Replay, SensorSource};
-use skydeck::nowcast::health::SkillWindow;
 use skydeck::nowcast::{AnomalyPersistence, Mean, ScoreSums, TenMinuteMeans, verify};
 use skydeck::station::{Variable, VariableForecast, WeatherMeasurement};
 
@@ -136,70 +135,6 @@ fn a_model_that_starts_anew_from_two_weeks_of_means_forecasts_alike() {
         for (one, other) in one.leads.iter().zip(&other.leads) {
             let difference = (one.quantiles.q50 - other.quantiles.q50).abs();
             assert!(difference <= 0.01 * one.quantiles.q50.abs() + 0.05, "{one:?} {other:?}");
-        }
-    }
-}
-
-/// A package that does as the model does that comes with skydeck would stay in its slot.
-#[test]
-fn a_rolling_week_of_the_month_is_better_than_persistence() {
-    let mut model = AnomalyPersistence::new(46.815, 6.944);
-    let mut window = SkillWindow::default();
-    let mut skills = Vec::new();
-    for mean in &means() {
-        model.observe(mean);
-        window.observe(mean);
-        window.issue(mean.bin(), &model.forecast(mean.ends_at));
-        skills.extend(window.skill());
-    }
-    let least = skills.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = skills.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    println!("skill of a rolling week: {} windows, {least:.3} to {most:.3}", skills.len());
-    assert!(skills.len() > 3500 && least > 0.0, "{least}");
-}
-
-#[test]
-fn zz_explore() {
-    let means = means();
-    let measured: BTreeMap<Timestamp, &Mean> = means.iter().map(|mean| (mean.ends_at, mean)).collect();
-    let mut model = AnomalyPersistence::new(46.815, 6.944);
-    // (valid bin, variable, lead, abs, pers, ours_mse?)
-    let mut outcomes: Vec<(i64, Variable, u16, f64, f64)> = Vec::new();
-    for mean in &means {
-        model.observe(mean);
-        for forecast in model.forecast(mean.ends_at) {
-            for lead in [60u16, 120, 180, 240] {
-                if let Some(l) = forecast.at(lead) {
-                    let valid = skydeck::station::forecast::valid_time(mean.ends_at, lead);
-                    if let Some(v) = measured.get(&valid).and_then(|m| m.get(forecast.variable)) {
-                        outcomes.push((
-                            valid.as_second() / 600,
-                            forecast.variable,
-                            lead,
-                            (l.quantiles.q50 - v).abs(),
-                            (forecast.persistence - v).abs(),
-                        ));
-                    }
-                }
-            }
-        }
-    }
-    let first = means[0].bin();
-    for day in [2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30] {
-        for span in [2, 7] {
-            let to = first + day * 144;
-            let from = to - span * 144;
-            let mut sums: BTreeMap<Variable, (f64, f64)> = BTreeMap::new();
-            for (bin, variable, _, a, p) in &outcomes {
-                if *bin > from && *bin <= to {
-                    let s = sums.entry(*variable).or_default();
-                    s.0 += a;
-                    s.1 += p;
-                }
-            }
-            let each: Vec<String> = sums.iter().map(|(v, (a, p))| format!("{} {:+.2}", v.key(), 1.0 - a / p)).collect();
-            let mean = sums.values().map(|(a, p)| a / p).sum::<f64>() / sums.len().max(1) as f64;
-            println!("day {day} span {span}: {:+.3}  {}", 1.0 - mean, each.join(", "));
         }
     }
 }

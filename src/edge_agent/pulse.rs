@@ -31,6 +31,18 @@ impl Pulse {
         self.rung.notified().await;
     }
 
+    /// Waits for `what`, and answers meanwhile: waiting is no fault.
+    pub(super) async fn during<T>(&self, what: impl Future<Output = T>) -> T {
+        let mut what = std::pin::pin!(what);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut what => return done,
+                () = self.rung() => self.answer(),
+            }
+        }
+    }
+
     /// Answers everything that was asked.
     pub fn answer(&self) {
         self.answered.store(self.asked.load(Ordering::Acquire), Ordering::Release);
@@ -52,5 +64,22 @@ mod tests {
         assert!(pulse.is_answered());
         pulse.ask();
         assert!(!pulse.is_answered(), "each is answered anew");
+    }
+
+    #[tokio::test]
+    async fn questions_are_answered_while_something_is_waited_for() {
+        let pulse = Pulse::default();
+        let (send, sent) = tokio::sync::oneshot::channel();
+        let asked = async {
+            for _ in 0..3 {
+                pulse.ask();
+                while !pulse.is_answered() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            send.send(7).expect("waited for");
+        };
+        let (came, ()) = tokio::join!(pulse.during(sent), asked);
+        assert_eq!(came, Ok(7));
     }
 }

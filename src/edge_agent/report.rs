@@ -196,7 +196,7 @@ pub struct ModelReport {
     pub longest_run_ms: Option<f64>,
     /// Nowcasts of the last seven days that the agent has verified.
     pub verified: u64,
-    /// Their skill beside persistence: 1 is perfect, 0 no better; absent with fewer than two days of them.
+    /// Their skill beside persistence: 1 is perfect, 0 no better; absent with fewer than five days of them.
     pub skill: Option<f64>,
 }
 

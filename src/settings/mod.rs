@@ -6,6 +6,7 @@
 //! a service of the system; [`SecretReference`] names where a secret is. Called by `cli`; rooms are handed
 //! their own group of [`Settings`].
 
+mod alarms;
 mod document;
 mod environment;
 mod error;
@@ -17,21 +18,23 @@ mod quality;
 mod secret;
 pub mod sensors;
 pub mod service;
+mod slot;
 pub mod template;
 mod window;
 
+pub use alarms::AlarmSettings;
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
 pub use error::{Place, SettingsError};
 pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes, is_host, is_host_name};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, AlarmSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings,
-    IngestionSettings, LensProjection, LinkSettings, LinkTransport, LogSettings, MachineSource, ModelSettings,
-    PressureUnit, ProvisioningSettings, Settings, SkySettings, SourceKind, SourceSettings, StationSettings,
-    TemperatureUnit, WindUnit,
+    AgentSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings, IngestionSettings,
+    LensProjection, LinkSettings, LinkTransport, LogSettings, MachineSource, PressureUnit, ProvisioningSettings,
+    Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
 };
 pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};
 pub use service::{ServiceFile, ServiceFileError};
+pub use slot::ModelSettings;
 pub use window::{ChangeWindow, InvalidChangeWindow};

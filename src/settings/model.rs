@@ -8,8 +8,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarms::AlarmSettings;
 use super::quality::QualitySettings;
 use super::sensors::model::SensorSettings;
+use super::slot::ModelSettings;
 use crate::station::StationMetadata;
 
 /// Everything that can be set. Rooms are given their own group, never the whole.
@@ -288,25 +290,6 @@ impl Default for SkySettings {
     }
 }
 
-/// The model slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelSettings {
-    /// Public keys whose signatures under packages count, one a line as in a `.pub` file; absent takes any package whose
-    /// digest is named.
-    pub trusted_keys: Option<PathBuf>,
-    /// Packages kept on the device, 2 to 20: that in the slot, the one before, the newest of the others.
-    pub keep: u8,
-    /// Seconds that a nowcast may take, 1 to 600.
-    pub max_run_s: u32,
-}
-
-impl Default for ModelSettings {
-    fn default() -> Self {
-        Self { trusted_keys: None, keep: 3, max_run_s: 30 }
-    }
-}
-
 /// By which way the link goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -464,43 +447,6 @@ impl Default for ProvisioningSettings {
             plan_recipient: None,
             plan_identity: None,
             repository_url: None,
-        }
-    }
-}
-
-/// Thresholds of the alarms. Times are seconds of pipeline time, ages 1 to 31,536,000 (a year).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AlarmSettings {
-    /// How long a condition holds before its alarm is raised, and is gone before it is cleared, 0 to 86,400.
-    pub hold_s: u32,
-    /// No telemetry: age of the newest message at the hub.
-    pub telemetry_age_s: u32,
-    /// Batch gap: time since the last batch of measurements.
-    pub batch_gap_s: u32,
-    /// Notice age: age of the oldest notice not taken.
-    pub notice_age_s: u32,
-    /// Load errors: files failed within the last hour, 1 to 1,000,000.
-    pub load_errors: u32,
-    /// Row age: age of the newest row.
-    pub row_age_s: u32,
-    /// Prediction missing: age of the newest prediction's issue time.
-    pub prediction_age_s: u32,
-    /// Outbox filling: share of its bound in use, %, 1 to 100.
-    pub outbox_pct: u32,
-}
-
-impl Default for AlarmSettings {
-    fn default() -> Self {
-        Self {
-            hold_s: 120,
-            telemetry_age_s: 300,
-            batch_gap_s: 900,
-            notice_age_s: 300,
-            load_errors: 1,
-            row_age_s: 1200,
-            prediction_age_s: 1800,
-            outbox_pct: 50,
         }
     }
 }

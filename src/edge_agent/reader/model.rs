@@ -155,7 +155,7 @@ impl Reader {
     /// Waits for the nowcast that isn't there yet, if any.
     async fn settle(&mut self, chunk: &mut Chunk) {
         if self.at_work.due.is_some() {
-            let ran = due_word(self.at_work.due.as_mut(), self.shared.max_run).await;
+            let ran = self.shared.pulse.during(due_word(self.at_work.due.as_mut(), self.shared.max_run)).await;
             self.ran(ran, chunk).await;
         }
     }
@@ -182,7 +182,7 @@ impl Reader {
         } else {
             // Its successor is at work already, and knows the same means.
             self.at_work.ask(due.issued_at, self.shared.max_run);
-            let ran = due_word(self.at_work.due.as_mut(), self.shared.max_run).await;
+            let ran = self.shared.pulse.during(due_word(self.at_work.due.as_mut(), self.shared.max_run)).await;
             Box::pin(self.ran(ran, chunk)).await;
         }
     }
@@ -212,7 +212,7 @@ impl Reader {
         while let Some(mut next) = self.slot.fallen_back(fault, now) {
             let given_up = self.slot.current.id();
             let reason = next.fallback.as_ref().map_or("", |fallback| &fallback.reason).to_owned();
-            let blank = first(&self.shared.loader, &mut next, now).await;
+            let blank = self.shared.pulse.during(first(&self.shared.loader, &mut next, now)).await;
             tracing::warn!(
                 target: "agent",
                 "the model {given_up} is given up: {reason}; {} makes the nowcasts now",
@@ -223,7 +223,7 @@ impl Reader {
             }
             self.keep_slot(next).await;
             self.at_work.ask(issued_at, self.shared.max_run);
-            let ran = due_word(self.at_work.due.as_mut(), self.shared.max_run).await;
+            let ran = self.shared.pulse.during(due_word(self.at_work.due.as_mut(), self.shared.max_run)).await;
             self.at_work.due = None;
             match ran.and_then(|ran| judge(&ran.forecasts).map(|()| ran)) {
                 Ok(ran) => {

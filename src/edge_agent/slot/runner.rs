@@ -15,8 +15,8 @@ use crate::station::VariableForecast;
 
 /// Bins of means from which on past nowcasts are made again, to be verified: the window and the longest lead.
 const HINDCAST_BINS: i64 = WINDOW_BINS + 24;
-/// A model whose forecasts take longer isn't asked for past ones: that would take minutes.
-const HINDCAST_MAX: Duration = Duration::from_millis(100);
+/// Time that past nowcasts may take together: a slow model isn't asked for all of them.
+const HINDCAST_MAX: Duration = Duration::from_secs(60);
 
 /// A nowcast as the model made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,13 +134,14 @@ impl Worker {
 
     fn prime(&mut self, means: &[Mean]) -> Primed {
         let newest = means.last().map_or(i64::MIN, Mean::bin);
-        let (mut fault, mut forecasts, mut is_quick) = (None, false, true);
+        let (mut fault, mut forecasts, mut spent) = (None, false, Duration::ZERO);
         for mean in means {
             self.observe(mean);
             let is_newest = mean.bin() == newest;
-            if is_newest || (is_quick && fault.is_none() && mean.bin() > newest - HINDCAST_BINS) {
+            let is_recent = mean.bin() > newest - HINDCAST_BINS;
+            if is_newest || (is_recent && fault.is_none() && spent <= HINDCAST_MAX) {
                 let ran = self.forecast(mean.ends_at);
-                is_quick &= ran.took <= HINDCAST_MAX;
+                spent += ran.took;
                 forecasts = !ran.forecasts.is_empty();
                 fault =
                     fault.or_else(|| judge(&ran.forecasts).err().map(|words| format!("{words} ({})", mean.ends_at)));

@@ -24,7 +24,7 @@ impl Station {
         let folder = tempfile::tempdir().expect("temporary folder");
         fs::write(folder.path().join("lines"), "").expect("written");
         let now = crate::clock::wall::now().as_second();
-        let first = Timestamp::from_second(now - now.rem_euclid(600) - 5 * 86_400).expect("in range");
+        let first = Timestamp::from_second(now - now.rem_euclid(600) - 12 * 86_400).expect("in range");
         Self { folder, first, count: 0 }
     }
 
@@ -199,7 +199,7 @@ async fn a_slow_model_holds_nothing_up_and_is_given_up_when_its_time_is_over() {
 async fn readings_go_on_while_a_nowcast_is_waited_for_and_a_crash_meanwhile_loses_none() {
     let mut station = Station::new();
     // What is due is of these minutes, so that it is still young when the agent comes back.
-    station.count = 5 * 144 - 62;
+    station.count = 12 * 144 - 62;
     let before = station.count;
     let from = station.ends_at(before + 62);
     let asked = station.fixture("1", from, Does::Waits("later".into()));
@@ -233,17 +233,17 @@ async fn readings_go_on_while_a_nowcast_is_waited_for_and_a_crash_meanwhile_lose
 async fn a_model_that_is_worse_than_persistence_is_not_taken_or_given_up() {
     let mut station = Station::new();
     let never = station.fixture("1", station.ends_at(0), Does::FarOff);
-    let later = station.fixture("2", station.ends_at(440), Does::FarOff);
+    let later = station.fixture("2", station.ends_at(808), Does::FarOff);
     let hungry = station.keep({
         let mut sample = Sample::persistence("roof", "3");
-        sample.manifest["needs"]["historyDays"] = json!(5);
+        sample.manifest["needs"]["historyDays"] = json!(10);
         sample
     });
     let mut agent = station.agent(30).await;
     let handles = agent.handles();
     let serving = Serving::start(&mut agent).await;
-    station.measure(433);
-    issued(&handles, station.ends_at(431)).await;
+    station.measure(801);
+    issued(&handles, station.ends_at(799)).await;
     let failed = async |asked: Value| {
         let digest = asked["sha256"].clone();
         assert_eq!(serving.call("deploy_model", asked).await.status, 202);
@@ -258,18 +258,18 @@ async fn a_model_that_is_worse_than_persistence_is_not_taken_or_given_up() {
     let words = failed(never).await;
     assert!(words.starts_with("its nowcasts of the last seven days are worse than persistence (skill -"), "{words}");
     let words = failed(hungry).await;
-    assert_eq!(words, "it needs 5 days of history, and 3.0 are here; deploy it again later");
+    assert_eq!(words, "it needs 10 days of history, and 5.6 are here; deploy it again later");
     assert_eq!(serving.call("deploy_model", later).await.status, 202);
     until(&handles, |model| model.current == "roof@2").await;
     station.measure(30);
     let told = until(&handles, |model| model.fallback.is_some()).await;
     assert!(told.fallback.expect("said").reason.contains("worse than persistence"));
-    issued(&handles, station.ends_at(461)).await;
+    issued(&handles, station.ends_at(829)).await;
     let nowcasts = nowcasts(&handles).await;
     assert_gapless(&nowcasts);
     // The first of what was far off is verified an hour later.
     let by = |number| nowcasts.iter().find(|(at, _)| *at == station.ends_at(number)).expect("made").1.clone();
-    assert_eq!((by(445).as_str(), by(446).as_str()), ("roof@2", MODEL_ID));
+    assert_eq!((by(813).as_str(), by(814).as_str()), ("roof@2", MODEL_ID));
 }
 
 #[tokio::test]

@@ -28,14 +28,14 @@ fn means(count: i64) -> Vec<Mean> {
 #[tokio::test]
 async fn what_it_has_taken_in_is_what_it_forecasts_from() {
     let runner = Runner::start(model(Does::Well, "2016-06-01T00:00:00Z")).expect("a thread");
-    let means = means(600);
-    let primed = runner.prime(means[..599].to_vec()).await.expect("primes");
+    let means = means(900);
+    let primed = runner.prime(means[..899].to_vec()).await.expect("primes");
     assert!(primed.forecasts && primed.fault.is_none());
     assert_eq!(primed.standing.skill, Some(0.0), "it is persistence");
-    assert_eq!(primed.standing.verified, 599 - 29 - 24, "from the 30th on an hour's lead has its errors");
-    runner.observe(means[599]);
-    let ran = runner.forecast(means[599].ends_at).await.expect("answers");
-    assert_eq!(ran.forecasts[0].persistence, 50.0 + f64::from(599 % 30));
+    assert_eq!(primed.standing.verified, 899 - 29 - 24, "from the 30th on an hour's lead has its errors");
+    runner.observe(means[899]);
+    let ran = runner.forecast(means[899].ends_at).await.expect("answers");
+    assert_eq!(ran.forecasts[0].persistence, 50.0 + f64::from(899 % 30));
     assert_eq!(ran.forecasts[0].leads.len(), 24);
     assert!(runner.forecast(means[3].ends_at).await.expect("answers").forecasts.is_empty(), "not its newest");
     assert_eq!(runner.id(), "roof@1");
@@ -53,7 +53,7 @@ async fn a_nowcast_of_the_past_that_cannot_be_is_told() {
         assert_eq!(primed.fault.as_deref(), Some(words));
     }
     let worse = Runner::start(model(Does::FarOff, "2016-06-01T00:00:00Z")).expect("a thread");
-    let primed = worse.prime(means(600)).await.expect("primes");
+    let primed = worse.prime(means(900)).await.expect("primes");
     assert!(primed.standing.skill.expect("days") < 0.0);
 }
 
