@@ -22,6 +22,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("hub", cfg!(feature = "local")),
     ("info", true),
     ("man", true),
+    ("nowcast", cfg!(feature = "local")),
     ("outputs", cfg!(any(feature = "local", feature = "cloud"))),
     ("plan", cfg!(any(feature = "local", feature = "cloud"))),
     ("policy", cfg!(any(feature = "local", feature = "cloud"))),

@@ -267,9 +267,12 @@ async fn a_model_that_is_worse_than_persistence_is_not_taken_or_given_up() {
     issued(&handles, station.ends_at(829)).await;
     let nowcasts = nowcasts(&handles).await;
     assert_gapless(&nowcasts);
-    // The first of what was far off is verified an hour later.
+    // The first of what was far off is verified an hour later; a few more are needed to outweigh the good week before.
     let by = |number| nowcasts.iter().find(|(at, _)| *at == station.ends_at(number)).expect("made").1.clone();
-    assert_eq!((by(813).as_str(), by(814).as_str()), ("roof@2", MODEL_ID));
+    let given_up = (809..=829).find(|number| by(*number) == MODEL_ID).expect("given up");
+    assert!(given_up >= 814, "{given_up}");
+    assert!((given_up..=829).all(|number| by(number) == MODEL_ID));
+    assert!((809..given_up).all(|number| by(number) == "roof@2"));
 }
 
 #[tokio::test]
