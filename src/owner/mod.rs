@@ -76,7 +76,7 @@ pub use protocol::{Answer, Envelope, PROTOCOL_VERSION, Refusal, Reply, Request};
 pub use running::{Running, StartError, start, start_with};
 #[cfg(any(feature = "agent", feature = "local"))]
 pub use socket::Access;
-pub use socket::AttachError;
+pub use socket::{AttachError, ask_within};
 #[cfg(feature = "_ground")]
 pub use {
     ground::TopologySummary,

@@ -42,9 +42,9 @@ fn the_screen_shows_the_device_tries_its_link_and_writes_a_bundle() {
     terminal.wait_without("draw everything anew");
     // Any size is drawn whole.
     terminal.resize((250, 80));
-    let text = terminal.wait_for("Camera");
+    let text = terminal.wait_for("┌ Camera ");
     for pane in ["Findings", "Device", "Agent", "Link", "Log"] {
-        assert!(text.contains(&format!(" {pane} ")), "{pane}: {text}");
+        assert!(text.contains(&format!("┌ {pane} ")), "{pane}: {text}");
     }
     terminal.keys("q");
     assert_eq!(terminal.ended(), 0);

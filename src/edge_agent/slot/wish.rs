@@ -39,6 +39,9 @@ impl Wish {
         let Value::Object(mut fields) = payload else {
             return Err(refused("an object is expected, with model, or with name, version, sha256 and url".to_owned()));
         };
+        if fields.is_empty() {
+            return Err(refused("nothing is named: model, or name, version, sha256 and url".to_owned()));
+        }
         let known = ["model", "name", "version", "sha256", "url"];
         if let Some(field) = fields.keys().find(|field| !known.contains(&field.as_str())) {
             let field: String = printable(field).chars().take(64).collect();

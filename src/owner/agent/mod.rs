@@ -6,6 +6,8 @@ mod alone;
 mod bundle;
 #[cfg(any(feature = "agent", feature = "diag"))]
 mod desk;
+#[cfg(any(feature = "agent", feature = "local"))]
+mod diagnoser;
 mod diagnosis;
 mod findings;
 #[cfg(test)]
@@ -20,7 +22,7 @@ pub use self::alone::{AgentAlone, AloneEnd, AloneError, start};
 #[cfg(any(feature = "agent", feature = "diag"))]
 pub use self::desk::DeviceDesk;
 #[cfg(any(feature = "agent", feature = "local"))]
-pub(super) use self::diagnosis::Diagnoser;
+pub(super) use self::diagnoser::Diagnoser;
 pub use self::diagnosis::Diagnosis;
 pub use self::findings::{DeviceFinding, agent_troubles, device_findings};
 pub use self::hardware::{Gauge, GaugeKind, gauges, machine_facts};
