@@ -89,7 +89,7 @@ impl Shown {
         let mut events = EventStream::new();
         loop {
             self.state.testing_s = self.tested_since.map(|since| since.elapsed().as_secs());
-            screen.0.draw(|frame| draw::draw(frame, &mut self.state, colors))?;
+            screen.draw(|frame| draw::draw(frame, &mut self.state, colors))?;
             // The seconds of a test that runs are seen to pass; nothing else moves by itself.
             let second = async {
                 match self.tested_since {

@@ -3,10 +3,13 @@
 use std::io::{self, Stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
 use crossterm::{cursor, execute};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
 
 /// Whether the terminal is ours: it is given back once, by whoever comes first.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -24,6 +27,13 @@ impl Screen {
         }));
         take()?;
         Ok(Self(Terminal::new(CrosstermBackend::new(io::stdout()))?))
+    }
+
+    /// Draws a frame. A terminal that knows synchronized updates shows it once it is whole.
+    pub fn draw(&mut self, frame: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        self.0.draw(frame)?;
+        execute!(io::stdout(), EndSynchronizedUpdate)
     }
 
     /// Gives it back, stops the process as Ctrl-Z does outside raw mode, and takes it again once the process goes on.

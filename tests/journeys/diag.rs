@@ -42,10 +42,8 @@ fn the_screen_shows_the_device_tries_its_link_and_writes_a_bundle() {
     terminal.wait_without("draw everything anew");
     // Any size is drawn whole.
     terminal.resize((250, 80));
-    let text = terminal.wait_for("┌ Camera ");
-    for pane in ["Findings", "Device", "Agent", "Link", "Log"] {
-        assert!(text.contains(&format!("┌ {pane} ")), "{pane}: {text}");
-    }
+    let panes = ["Findings", "Device", "Agent", "Link", "Camera", "Log"];
+    terminal.wait_until("every pane", |text| panes.iter().all(|pane| text.contains(&format!("┌ {pane} "))));
     terminal.keys("q");
     assert_eq!(terminal.ended(), 0);
     terminal.is_restored();

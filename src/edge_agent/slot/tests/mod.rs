@@ -102,7 +102,7 @@ fn a_payload_asks_for_a_model_or_names_what_is_wrong_and_never_repeats_a_link() 
     for (payload, status, words) in [
         (json!(LINK), 400, "an object is expected"),
         (Value::Null, 400, "an object is expected"),
-        (json!({}), 400, "missing field `name`"),
+        (json!({}), 400, "nothing is named: model, or name, version"),
         (json!({"model": "onnx"}), 404, "there are anomaly-persistence-1, persistence-1"),
         (with("model", json!("persistence")), 400, "model: it comes with skydeck, so "),
         (with("link", json!(LINK)), 400, "unknown field `link`; there are model, name, version, sha256, url"),
