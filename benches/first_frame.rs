@@ -104,7 +104,8 @@ fn large_plan() -> Option<(tempfile::TempDir, String)> {
 fn plan_opens(folder: &Path, config: &str) -> Duration {
     let mut console = Console::start(&folder.join("data"), &["--config", config]);
     console.wait_for("Pipeline");
-    std::thread::sleep(Duration::from_secs(1));
+    // This terminal answers no question, for which a console waits two seconds; what is typed meanwhile waits too.
+    std::thread::sleep(Duration::from_secs(3));
     let pressed = Instant::now();
     console.press("2");
     console.wait_for("terraform_data.a[0]");

@@ -3,6 +3,8 @@
 //! The map of the house, one line a room. Who may know whom, and which rooms a feature leaves out, is in
 //! `docs/src/architecture/house.md` and held by `tests/architecture.rs`.
 
+#![forbid(unsafe_code)]
+
 #[cfg(not(any(feature = "agent", feature = "local", feature = "cloud")))]
 compile_error!(
     "skydeck has nothing to do without features: name one or more of `agent` (on a device), `local` (the embedded \
@@ -22,7 +24,7 @@ pub mod database; // SQLite, opened durable, migrated by number, written in grou
 #[cfg(feature = "diag")]
 pub mod diag; // what a technician sees who stands beside the device
 pub mod edge_agent; // beside the station: sensors, outbox, uplink, the model slot
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "cloud"))]
 pub mod ingestion; // from the hub to the warehouse
 #[cfg(feature = "local")]
 pub mod local_cloud; // the embedded hub, as a device sees Azure's

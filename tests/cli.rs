@@ -199,6 +199,13 @@ fn where_nobody_runs_viewers_end_with_9_and_the_next_step() {
     }
     let words = "skydeck: agent of roof: nobody runs it; start it with `skydeck --env roof agent run`";
     place.run(&["--env", "roof", "agent", "status"]).fails_with(9, words);
+    // What leads to the folders and the settings is repeated, so that what is said can be copied.
+    let words = "skydeck: agent of roof: nobody runs it; start it with `skydeck --env roof --data-dir 'my data' agent run`, \
+                 or the whole environment with `skydeck --data-dir 'my data' run roof`";
+    place.run(&["agent", "status", "--env", "roof", "--data-dir", "my data"]).fails_with(9, words);
+    let words = "skydeck: environment demo: nobody runs it; start it with `skydeck --data-dir d run demo`, or `skydeck --env \
+                 demo --data-dir d` for the console";
+    place.run(&["--data-dir", "d", "status"]).fails_with(9, words);
     place
         .run(&["db", "check"])
         .fails_with(9, &format!("skydeck: {}/d/demo/data: no data there;", place.path().display()));
@@ -206,11 +213,33 @@ fn where_nobody_runs_viewers_end_with_9_and_the_next_step() {
 }
 
 #[test]
-fn an_environment_in_the_cloud_is_refused_in_words() {
+fn a_folder_or_anything_else_in_a_files_place_is_told_with_the_next_step() {
     let place = Place::new();
-    for arguments in [&["--env", "staging"][..], &["run", "staging"], &["--env", "staging", "status"]] {
-        place.run(arguments).fails_with(2, "skydeck: environment staging: only demo and local run in this release;");
+    std::fs::create_dir(place.path().join("roof")).expect("made");
+    std::fs::write(place.path().join("noise"), [0x9c_u8; 600]).expect("written");
+    place
+        .run(&["--config", "roof", "config", "show"])
+        .fails_with(1, "skydeck: --config roof: is a folder; name a settings file");
+    place.run(&["nowcast", "inspect", "roof"]).fails_with(
+        1,
+        "skydeck: roof: is a folder, not a package; make one of it: skydeck nowcast pack roof --out FILE",
+    );
+    place.run(&["nowcast", "inspect", "noise"]).fails_with(
+        1,
+        "skydeck: noise: archive: it is no model package, or a damaged one; name a file that `skydeck nowcast pack` wrote",
+    );
+    place.run(&["nowcast", "pack", "noise", "--out", "x"]).fails_with(1, "skydeck: noise: is a file; name the folder");
+}
+
+#[test]
+fn an_environment_in_the_cloud_keeps_its_data_there() {
+    let place = Place::new();
+    for arguments in [&["--env", "staging", "db", "check"][..], &["--env", "prod", "db", "backup", "file"]] {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code(), ran.out().as_str()), (2, ""), "{}", ran.err());
+        assert!(ran.err().contains("its data are in the cloud, not here"), "{}", ran.err());
     }
+    place.run(&["--env", "staging", "status"]).fails_with(9, "skydeck: environment staging: nobody runs it;");
 }
 
 #[test]

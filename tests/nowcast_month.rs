@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use skydeck::edge_agent::sensors::{Replay, SensorSource};
+use skydeck::nowcast::health::SkillWindow;
 use skydeck::nowcast::{AnomalyPersistence, Mean, ScoreSums, TenMinuteMeans, verify};
 use skydeck::station::{Variable, VariableForecast, WeatherMeasurement};
 
@@ -137,4 +138,22 @@ fn a_model_that_starts_anew_from_two_weeks_of_means_forecasts_alike() {
             assert!(difference <= 0.01 * one.quantiles.q50.abs() + 0.05, "{one:?} {other:?}");
         }
     }
+}
+
+/// A package that forecasts as package zero does would stay in its slot the whole month.
+#[test]
+fn a_rolling_week_of_the_month_is_better_than_persistence() {
+    let mut model = AnomalyPersistence::new(46.815, 6.944);
+    let mut window = SkillWindow::default();
+    let mut skills = Vec::new();
+    for mean in &means() {
+        model.observe(mean);
+        window.observe(mean);
+        window.issue(mean.bin(), &model.forecast(mean.ends_at));
+        skills.extend(window.skill());
+    }
+    let least = skills.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = skills.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    println!("skill of a rolling week: {} windows, {least:.3} to {most:.3}", skills.len());
+    assert!(skills.len() > 3_500 && least > 0.0, "{} windows, the least {least}", skills.len());
 }

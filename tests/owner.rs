@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use skydeck::owner::{self, Answer, AskError, LogBuffer, OwnerClient, Request, Running, StartError, Trace};
+use skydeck::owner::{
+    self, Answer, AskError, LogBuffer, OwnerClient, Request, Running, StartError, StorageAnswer, StorageAsk, Trace,
+};
 use skydeck::settings::{EnvironmentName, Folders, Settings, SourceKind};
 use skydeck::station::Variable;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -45,7 +47,7 @@ fn rows(snapshot: &owner::Snapshot, pipe: &str) -> u64 {
 }
 
 async fn trace(client: &OwnerClient, id: Option<String>) -> Result<Trace, AskError> {
-    match client.ask(Request::Trace { message_id: id }).await? {
+    match client.ask(Request::Trace { message_id: id, rows: false }).await? {
         Answer::Trace(trace) => Ok(*trace),
         other => panic!("not a trace: {other:?}"),
     }
@@ -228,13 +230,71 @@ async fn readings_that_another_program_appends_are_taken_in_and_rubbish_is_kept_
 }
 
 #[tokio::test]
-async fn a_cloud_environment_and_a_broken_folder_are_refused_in_words() {
+async fn a_broken_folder_is_refused_in_words() {
     let root = tempfile::tempdir().expect("temporary folder");
-    let staging = "staging".parse().expect("a name");
-    let refused = owner::start(staging, Settings::default(), folders(root.path()), LogBuffer::new()).await;
-    assert!(refused.err().expect("refused").to_string().contains("demo and local"));
     std::fs::write(root.path().join("data"), "a file").expect("written");
     let refused = start(root.path(), Settings::default()).await;
     let words = refused.err().expect("refused").to_string();
     assert!(words.contains("data") && words.contains("--data-dir"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_storage_shows_what_was_written_and_a_restart_knows_it() {
+    let root = tempfile::tempdir().expect("temporary folder");
+    let running = start(root.path(), fast()).await.expect("starts");
+    let client = running.client();
+    let container = |snapshot: &owner::Snapshot| {
+        let storage = snapshot.storage.as_ref()?;
+        storage.containers.iter().find(|found| found.name == "json-blob-messages").cloned()
+    };
+    let has_three = |s: &owner::Snapshot| container(s).is_some_and(|found| found.per_hour.iter().sum::<u32>() >= 3);
+    wait_for(&client, "batches", has_three).await;
+    let snapshot = client.snapshots().borrow().clone();
+    let storage = snapshot.storage.as_ref().expect("its own");
+    assert!(storage.own && storage.queue.is_some() && storage.expiries.is_empty());
+    let found = container(&snapshot).expect("known");
+    assert_eq!((found.per_hour.len(), found.empty, found.gaps, found.trouble), (24, 0, None, None));
+    assert!(found.bytes > 0);
+
+    let ask = |ask: StorageAsk| client.ask(Request::Storage(ask));
+    let name = "json-blob-messages".to_owned();
+    let listed = ask(StorageAsk::Batches { container: name.clone(), limit: 2 }).await.expect("listed");
+    let Answer::Storage(StorageAnswer::Batches { batches, since: None }) = listed else { panic!("{listed:?}") };
+    assert_eq!(batches.len(), 2);
+    assert!(batches[0].written_at >= batches[1].written_at && batches[0].bytes > 0, "{batches:?}");
+    let file = batches[0].name.clone();
+    let lines = |from, count| StorageAsk::Lines { container: name.clone(), file: file.clone(), from, count };
+    let read = ask(lines(2, 1)).await.expect("read");
+    let Answer::Storage(StorageAnswer::Lines { lines: second, more: true }) = read else { panic!("{read:?}") };
+    assert_eq!((second.len(), second[0].number), (1, 2));
+    assert!(second[0].text.contains("\"Body\""), "{second:?}");
+    let read = ask(lines(100_000, 1)).await.expect("read");
+    assert_eq!(read, Answer::Storage(StorageAnswer::Lines { lines: Vec::new(), more: false }));
+
+    for (asked, words) in [
+        (StorageAsk::Batches { container: "../agent".into(), limit: 1 }, "none of batches"),
+        (StorageAsk::Lines { container: "pictures".into(), file: file.clone(), from: 1, count: 1 }, "none of batches"),
+        (
+            StorageAsk::Lines { container: name.clone(), file: "../../notices.db".into(), from: 1, count: 1 },
+            "not in container",
+        ),
+        (StorageAsk::TakePoison { id: "1".into() }, "aside by itself"),
+    ] {
+        let error = ask(asked).await.expect_err(words).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let newest = batches[0].clone();
+    running.shutdown().await;
+
+    let again = demo(root.path()).await;
+    let client = again.client();
+    wait_for(&client, "batches of before", |s| {
+        container(s).and_then(|found| found.newest).is_some_and(|known| known.written_at >= newest.written_at)
+    })
+    .await;
+    let listed =
+        client.ask(Request::Storage(StorageAsk::Batches { container: name, limit: 5000 })).await.expect("listed");
+    let Answer::Storage(StorageAnswer::Batches { batches, .. }) = listed else { panic!("{listed:?}") };
+    assert!(batches.contains(&newest), "{newest:?} isn't known any more");
+    again.shutdown().await;
 }

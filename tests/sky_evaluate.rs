@@ -64,8 +64,9 @@ fn evaluate(folder: &Path, arguments: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.args(["sky", "evaluate"]).arg(folder).args(arguments).env("SKYDECK_DATA_DIR", folder.join("data"));
-    command.env("HOME", folder).env("XDG_CONFIG_HOME", folder.join("config")).stdin(Stdio::null());
+    let home = if folder.is_file() { folder.parent().expect("a folder") } else { folder };
+    command.args(["sky", "evaluate"]).arg(folder).args(arguments).env("SKYDECK_DATA_DIR", home.join("data"));
+    command.env("HOME", home).env("XDG_CONFIG_HOME", home.join("config")).stdin(Stdio::null());
     command.output().expect("the binary runs")
 }
 
@@ -103,6 +104,7 @@ fn as_json_the_drawn_skies_are_met() {
     }
     let skipped: Vec<_> = value["skipped"].as_array().expect("skipped").iter().map(|one| one["file"].clone()).collect();
     assert_eq!(skipped, ["cut.jpg", "lonely.jpg", "square.jpg", "other_mask.png"]);
+    assert_eq!(value["passedOver"], 2, "horizon.mask and notes.txt");
 }
 
 #[test]
@@ -128,9 +130,17 @@ fn a_folder_that_is_not_there_or_has_nothing_ends_with_its_code() {
     let missing = evaluate(&folder.path().join("none"), &[]);
     assert_eq!(missing.status.code(), Some(9));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no such folder"));
+    let file = folder.path().join("one.gif");
+    std::fs::write(&file, b"GIF89a").expect("written");
+    let of_file = evaluate(&file, &[]);
+    assert_eq!(of_file.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&of_file.stderr).contains("one.gif: is a file; name the folder"));
     let empty = evaluate(folder.path(), &[]);
     assert_eq!(empty.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&empty.stderr).contains("none of its photographs could be judged"));
+    assert!(
+        String::from_utf8_lossy(&empty.stderr)
+            .contains("none of its photographs could be judged, 1 other file passed over (neither .jpg nor .png); put")
+    );
     let unknown = evaluate(folder.path(), &["--method", "guess"]);
     assert_eq!(unknown.status.code(), Some(2));
 }

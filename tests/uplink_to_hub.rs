@@ -229,6 +229,23 @@ async fn what_is_in_the_outbox_arrives_once_in_order_with_its_properties() {
     running.stop().await;
 }
 
+/// Each comes while the link is looking whether there is one: between its last look and its wait, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_comes_at_any_moment_wakes_the_link() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ledger = Ledger::default();
+    let running = RunningHub::start(folder.path(), 0, &ledger).await;
+    let outbox = Outbox::open(&folder.path().join("outbox.db"), 10_000).expect("opens");
+    let link = RunningLink::start(&outbox, running.settings().await, &ledger);
+    for (number, message) in measurements(1500).into_iter().enumerate() {
+        outbox.append(vec![message], Vec::new()).await.expect("appends");
+        tokio::time::sleep(Duration::from_micros(number as u64 * 7 % 3000)).await;
+    }
+    empty(&outbox).await;
+    link.stop().await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_wrong_key_is_said_in_words_and_nothing_leaves_the_outbox() {
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -9,12 +9,16 @@ mod exits;
 mod hub;
 #[cfg(feature = "local")]
 mod nowcast;
+#[cfg(feature = "local")]
+mod pipe;
 #[cfg(feature = "_ground")]
 mod plans;
 #[cfg(feature = "_ground")]
 mod policy;
 #[cfg(feature = "local")]
 mod sky;
+#[cfg(feature = "local")]
+mod storage;
 
 use std::path::PathBuf;
 
@@ -34,12 +38,16 @@ pub use exits::EXIT_CODES;
 pub use hub::{FaultCommand, HubCommand};
 #[cfg(feature = "local")]
 pub use nowcast::Nowcast;
+#[cfg(feature = "local")]
+pub use pipe::PipeCommand;
 #[cfg(feature = "_ground")]
 pub use plans::{Apply, Approve, AuditAction, Plan, Plans, Show, StateAction};
 #[cfg(feature = "_ground")]
 pub use policy::Policy;
 #[cfg(feature = "local")]
 pub use sky::{Method, Sky};
+#[cfg(feature = "local")]
+pub use storage::StorageCommand;
 
 #[cfg(feature = "console")]
 const EXAMPLES: &str = "\
@@ -108,7 +116,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    #[cfg_attr(feature = "local", doc = "Environment: demo or local; for plans also one in the cloud")]
+    #[cfg_attr(feature = "local", doc = "Environment: demo, local, or one in the cloud")]
     #[cfg_attr(not(feature = "local"), doc = "Environment: whose settings and folders are used")]
     #[arg(
         long,
@@ -122,6 +130,9 @@ pub struct Global {
     /// Whether `env` was named by a flag or a variable.
     #[arg(skip)]
     pub is_env_named: bool,
+    /// `--config` and `--data-dir` as they were given, to be copied behind `skydeck`; empty without them.
+    #[arg(skip)]
+    pub copied: String,
     /// Write JSON, one object a line where there are several
     #[arg(long, global = true)]
     pub json: bool,
@@ -266,7 +277,7 @@ pub enum Command {
     /// Each hop with its time, its latency and the clock that was read for it. Ends with 9 when the message
     /// isn't known.
     #[command(
-        after_help = "Examples:\n  skydeck trace\n  skydeck trace --last --json\n  skydeck trace 01552c3a-8a00-7b1c-9f4e-0123456789ab"
+        after_help = "Examples:\n  skydeck trace\n  skydeck trace --last --json\n  skydeck trace 01552c3a-8a00-7b1c-9f4e-0123456789ab\n  skydeck --env staging trace --last --row"
     )]
     Trace {
         /// The message's id
@@ -275,6 +286,9 @@ pub enum Command {
         /// The newest measurement that has a row; the same as no id
         #[arg(long)]
         last: bool,
+        /// Ask for its row where that wakes a warehouse, which costs
+        #[arg(long)]
+        row: bool,
     },
     #[cfg(feature = "local")]
     /// Alarms: list them, acknowledge one
@@ -295,7 +309,8 @@ pub enum Command {
     ///
     /// On a terminal a full screen: findings with what to do, hardware, sensors, the way to the hub, the camera, the
     /// newest errors; ? shows its keys. Asks the agent that runs here; where none does, it looks itself and tries the hub
-    /// with the agent's settings. As text and JSON it ends with 7 where anything is wrong.
+    /// by its own settings: give it the agent's --config and --data-dir. As text and JSON it ends with 7 where anything is
+    /// wrong.
     #[command(
         after_help = "Examples:\n  skydeck --env roof diag\n  skydeck --env roof diag --once --test-link\n  skydeck --env roof diag --json --watch\n  skydeck --env roof diag bundle"
     )]
@@ -310,6 +325,20 @@ pub enum Command {
     /// Models of nowcasts: packages, and which of them devices have at work
     #[command(subcommand)]
     Nowcast(Nowcast),
+    #[cfg(feature = "local")]
+    /// Pipes: pause, resume and refresh them; files of the copy history
+    #[command(subcommand)]
+    Pipe(PipeCommand),
+    #[cfg(feature = "local")]
+    /// Containers of batches and their lines, the queue of notices, what ends
+    #[command(
+        after_help = "Examples:\n  skydeck storage\n  skydeck storage list json-blob-messages\n  skydeck --env staging storage look"
+    )]
+    Storage {
+        /// What to do; list without one
+        #[command(subcommand)]
+        action: Option<StorageCommand>,
+    },
     #[cfg(feature = "local")]
     /// Set the replay's speed while it runs
     #[command(after_help = "Examples:\n  skydeck speed 1\n  skydeck speed 600")]
@@ -408,7 +437,7 @@ pub enum Section {
     Telemetry,
     /// The pictures, what was seen on them, the cloud cover of the last hours
     Sky,
-    /// Pipes, the notice queue, the copy history
+    /// Pipes, the notice queue, containers of batches, the copy history
     Loads,
     /// The newest nowcast and verification so far
     Nowcast,

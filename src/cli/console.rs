@@ -22,7 +22,7 @@ pub async fn run(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failur
     let settings = &context.loaded.settings;
     let repository = settings.provisioning.repository_url.clone();
     let shown = host::show(&mut session, settings.console.clone(), repository).await;
-    session.end(&mut Signals::catch()?).await;
+    session.end(&mut Signals::catch()?).await?;
     shown.map(|()| Exit::Done)
 }
 
@@ -37,7 +37,7 @@ async fn once(context: &Context, flags: &ConsoleFlags) -> Result<Exit, Failure> 
         host::first_rows(&session.client).await;
     }
     let frame = host::frame(&session.client, flags, &context.loaded.settings.console).await;
-    session.end(&mut Signals::catch()?).await;
+    session.end(&mut Signals::catch()?).await?;
     context.output.line(frame.trim_end_matches('\n'))?;
     Ok(Exit::Done)
 }
@@ -57,6 +57,6 @@ async fn lines(context: &Context) -> Result<Exit, Failure> {
     let mut signals = Signals::catch()?;
     let session = host::attach_or_host(context, true).await?;
     let outcome = headless::follow(&session, context.output, &mut signals).await;
-    session.end(&mut signals).await;
+    session.end(&mut signals).await?;
     outcome
 }

@@ -10,15 +10,19 @@ use super::args::Global;
 use super::exit::Exit;
 use super::exit::Failure;
 use super::output::Output;
-#[cfg(any(feature = "agent", feature = "diag"))]
-use crate::owner::DeviceDesk;
 #[cfg(feature = "_ground")]
 use crate::owner::provisioning::{Provisioner, RunnerCommand};
-#[cfg(feature = "local")]
+#[cfg(any(feature = "agent", feature = "diag"))]
+use crate::owner::{DeviceDesk, Starting};
+#[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 use crate::settings::EnvironmentKind;
 use crate::settings::{EnvironmentName, Folders, Layers, Loaded, Roots, load};
 #[cfg(any(feature = "agent", feature = "diag"))]
 use crate::settings::{ServiceFile, service::SYSTEM_FOLDER};
+
+/// Is there where systemd runs the machine (sd_booted(3)).
+#[cfg(any(feature = "agent", feature = "diag"))]
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// What most commands need.
 #[derive(Debug)]
@@ -28,6 +32,9 @@ pub struct Context {
     /// The file of the machine's service, where that named it.
     #[cfg(any(feature = "agent", feature = "diag"))]
     pub service: Option<ServiceFile>,
+    /// The flags that lead to the same settings and folders, with a space before each, to be copied.
+    #[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
+    pub copied: String,
     /// Its settings, with origins.
     pub loaded: Loaded,
     /// Where its folders are; they needn't be there.
@@ -106,7 +113,29 @@ impl Context {
     #[cfg(any(feature = "agent", feature = "diag"))]
     pub fn desk(&self) -> DeviceDesk {
         let named_by = self.service.as_ref().map(ServiceFile::words);
-        DeviceDesk::new(self.environment.as_str(), &self.loaded.settings, &self.folders).named_by(named_by)
+        let desk = DeviceDesk::new(self.environment.as_str(), &self.loaded.settings, &self.folders);
+        desk.named_by(named_by).starting(self.starting())
+    }
+
+    /// How the device's agent is brought up: as its service where systemd has that, else by hand.
+    #[cfg(any(feature = "agent", feature = "diag"))]
+    fn starting(&self) -> Starting {
+        let (name, copied) = (&self.environment, &self.copied);
+        if self.service.is_some() && Path::new(SYSTEMD).is_dir() {
+            let systemctl = |verb: &str| format!("systemctl {verb} skydeck-agent");
+            return Starting { start: systemctl("start"), restart: systemctl("restart"), has_own_hub: false };
+        }
+        let link = &self.loaded.settings.link;
+        let has_own_hub = cfg!(feature = "local")
+            && !matches!(name.kind(), EnvironmentKind::Cloud)
+            && link.hub.is_none()
+            && link.connection_string.is_none();
+        let start = if has_own_hub {
+            format!("skydeck{copied} run {name}")
+        } else {
+            format!("skydeck --env {name}{copied} agent run")
+        };
+        Starting { restart: format!("end it, then {start}"), start, has_own_hub }
     }
 
     fn with(global: &Global, layers: Layers, roots: Roots) -> Result<Self, Failure> {
@@ -119,6 +148,8 @@ impl Context {
             environment: global.env.clone(),
             #[cfg(any(feature = "agent", feature = "diag"))]
             service: None,
+            #[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
+            copied: global.copied.clone(),
             loaded,
             folders,
             output: Output::new(global.json, global.no_color),
@@ -138,14 +169,14 @@ impl Context {
             || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
     }
 
-    /// Refuses an environment that doesn't run on this machine.
+    /// Refuses an environment whose data aren't on this machine.
     #[cfg(feature = "local")]
     pub fn embedded(&self) -> Result<(), Failure> {
         match self.environment.kind() {
             EnvironmentKind::Demo | EnvironmentKind::Local => Ok(()),
             EnvironmentKind::Cloud => {
                 let words = format!(
-                    "environment {}: only demo and local run in this release; use --env demo or --env local",
+                    "environment {}: its data are in the cloud, not here; use --env demo or --env local",
                     self.environment
                 );
                 Err(Failure::new(Exit::Usage, words))

@@ -28,14 +28,16 @@ impl Session {
         self.running.is_some()
     }
 
-    /// Ends the owner, where it lives in this process. A second signal cuts that short.
-    pub async fn end(self, signals: &mut Signals) {
-        if let Some(running) = self.running {
-            tokio::select! {
-                () = running.shutdown() => {}
-                _ = signals.next() => {}
-            }
+    /// Ends the owner, where it lives in this process. A second signal cuts that short. Fails where the owner had ended
+    /// because a part of it failed.
+    pub async fn end(self, signals: &mut Signals) -> Result<(), Failure> {
+        let Some(running) = self.running else { return Ok(()) };
+        let fault = running.fault();
+        tokio::select! {
+            () = running.shutdown() => {}
+            _ = signals.next() => {}
         }
+        fault.map_or(Ok(()), |words| Err(Failure::new(Exit::Failed, words)))
     }
 }
 
@@ -60,7 +62,6 @@ pub async fn attach_or_host(context: &Context, headless: bool) -> Result<Session
 
 /// Becomes the environment's owner. Headless it waits until everything runs; the console shows that happening.
 pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure> {
-    context.embedded()?;
     context.folders.make()?;
     let log = super::logging::start(context, "owner.log", headless && context.verbose > 0)?;
     let settings = context.loaded.settings.clone();
@@ -76,16 +77,15 @@ pub async fn host(context: &Context, headless: bool) -> Result<Session, Failure>
 
 /// Attaches to the environment's owner; `None` where nobody runs it.
 pub async fn attach(context: &Context) -> Result<Option<OwnerClient>, Failure> {
-    context.embedded()?;
     Ok(owner::attach(&context.folders).await?)
 }
 
 /// Attaches to the environment's owner, which must run.
 pub async fn attached(context: &Context) -> Result<OwnerClient, Failure> {
     attach(context).await?.ok_or_else(|| {
-        let name = &context.environment;
+        let (name, copied) = (&context.environment, &context.copied);
         let words = format!(
-            "environment {name}: nobody runs it; start it with `skydeck run {name}`, or `skydeck --env {name}` for the console"
+            "environment {name}: nobody runs it; start it with `skydeck{copied} run {name}`, or `skydeck --env {name}{copied}` for the console"
         );
         Failure::new(Exit::NotFound, words)
     })
@@ -106,8 +106,13 @@ pub async fn show(session: &mut Session, settings: ConsoleSettings, repository: 
     let pid = session.client.snapshots().borrow().owner.pid;
     let greeting =
         (!session.hosts()).then(|| format!("attached to process {pid}, which goes on when this console ends"));
-    let options =
-        console::RunOptions { config_dir: user_folder(), greeting, repository, ..console::RunOptions::default() };
+    let options = console::RunOptions {
+        config_dir: user_folder(),
+        greeting,
+        hosts: session.hosts(),
+        repository,
+        ..console::RunOptions::default()
+    };
     let shown = console::run(session.client.clone(), settings, options);
     let failed = async {
         if let Some(running) = &mut session.running

@@ -26,13 +26,19 @@ pub fn start(context: &Context, name: &str, to_stderr: bool) -> Result<LogBuffer
         Failure::new(Exit::Failed, format!("{}: {error}; check its permissions and the free space", path.display()))
     })?;
     let buffer = LogBuffer::new();
+    buffer.written_to(std::path::absolute(&path).unwrap_or(path));
     let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse_lossy(&context.loaded.settings.log.filter));
     buffer.filtered_by(move |text| {
         let filter = EnvFilter::builder().parse(text).map_err(|error| error.to_string())?;
         handle.reload(filter).map_err(|error| error.to_string())
     });
-    let to_file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file);
-    let stderr = to_stderr.then(|| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr).boxed());
+    // On a full disk a failed write would be told on standard error: over a console's screen, and by a panic where that is
+    // a file on the same disk. The line is in the buffer then.
+    let to_file = tracing_subscriber::fmt::layer().with_ansi(false).log_internal_errors(false).with_writer(file);
+    let stderr = to_stderr.then(|| {
+        let to_stderr = tracing_subscriber::fmt::layer().with_ansi(false).log_internal_errors(false);
+        to_stderr.with_writer(io::stderr).boxed()
+    });
     let layers = tracing_subscriber::registry().with(filter).with(buffer.layer()).with(to_file).with(stderr);
     // A second start in one process (a test's) keeps the first one's log.
     drop(layers.try_init());

@@ -34,6 +34,8 @@ mod man;
 #[cfg(feature = "local")]
 mod nowcast;
 mod output;
+#[cfg(feature = "local")]
+mod pipe;
 #[cfg(feature = "_ground")]
 mod plans;
 #[cfg(feature = "_ground")]
@@ -51,6 +53,8 @@ mod sky;
 mod speed;
 #[cfg(feature = "local")]
 mod status;
+#[cfg(feature = "local")]
+mod storage;
 #[cfg(feature = "_ground")]
 mod table;
 #[cfg(feature = "local")]
@@ -118,6 +122,13 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
     let matches = command().color(choice).try_get_matches_from(arguments)?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;
     arguments.global.is_env_named = matches.value_source("env") != Some(ValueSource::DefaultValue);
+    let global = &arguments.global;
+    let paths = [("config", "--config", &global.config), ("data_dir", "--data-dir", &global.data_dir)];
+    // What a variable says holds for the next command too.
+    let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let copied = paths.into_iter().filter(|(id, ..)| is_given(id));
+    let copied = copied.filter_map(|(_, flag, path)| Some(format!(" {flag} {}", words::quoted(path.as_deref()?))));
+    arguments.global.copied = copied.collect();
     Ok(arguments)
 }
 
@@ -169,13 +180,17 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
         #[cfg(feature = "local")]
         Command::Status { section, watch } => block_on(status::run(&context()?, section, watch)),
         #[cfg(feature = "local")]
-        Command::Trace { message, last: _ } => block_on(trace::run(&context()?, message)),
+        Command::Trace { message, last: _, row } => block_on(trace::run(&context()?, message, row)),
         #[cfg(feature = "local")]
         Command::Alarms { action } => block_on(alarms::run(&context()?, action)),
         #[cfg(feature = "local")]
         Command::Hub(command) => block_on(hub::run(&context()?, command)),
         #[cfg(feature = "local")]
         Command::Nowcast(command) => block_on(nowcast::run(&context()?, command)),
+        #[cfg(feature = "local")]
+        Command::Pipe(command) => block_on(pipe::run(&context()?, command)),
+        #[cfg(feature = "local")]
+        Command::Storage { action } => block_on(storage::run(&context()?, action)),
         #[cfg(feature = "local")]
         Command::Speed { speed } => block_on(speed::run(&context()?, speed)),
         #[cfg(feature = "local")]

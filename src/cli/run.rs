@@ -10,6 +10,6 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let mut signals = Signals::catch()?;
     let session = host::host(context, true).await?;
     let outcome = headless::follow(&session, context.output, &mut signals).await;
-    session.end(&mut signals).await;
+    session.end(&mut signals).await?;
     outcome
 }

@@ -43,8 +43,9 @@ fn evaluated(context: &Context, folder: &Path, methods: &[Method], as_camera: bo
     }
     if evaluation.pictures.is_empty() {
         let words = format!(
-            "{}: none of its photographs could be judged; put NAME.jpg and NAME_mask.png into it",
-            folder.display()
+            "{}: none of its photographs could be judged{}; put NAME.jpg and NAME_mask.png into it",
+            folder.display(),
+            passed_over(&evaluation)
         );
         return Err(Failure::new(Exit::Failed, words));
     }
@@ -86,7 +87,20 @@ fn as_text(evaluation: &Evaluation, rules: &[Rule], chosen: Rule) -> String {
     let count = evaluation.pictures.len();
     let s = if count == 1 { "" } else { "s" };
     let star = if rules.contains(&chosen) { "* gives the cover, by sky.cloud_rule\n" } else { "" };
-    format!("{count} picture{s}, {} skipped\n{notes}\n{all}{star}\n{single}", evaluation.skipped.len())
+    format!(
+        "{count} picture{s}, {} skipped{}\n{notes}\n{all}{star}\n{single}",
+        evaluation.skipped.len(),
+        passed_over(evaluation)
+    )
+}
+
+/// Files of other kinds, counted: a photograph in a format that isn't read is among them.
+fn passed_over(evaluation: &Evaluation) -> String {
+    match evaluation.passed_over {
+        0 => String::new(),
+        1 => ", 1 other file passed over (neither .jpg nor .png)".to_owned(),
+        count => format!(", {count} other files passed over (neither .jpg nor .png)"),
+    }
 }
 
 fn as_json(folder: &Path, evaluation: &Evaluation, rules: &[Rule], chosen: Rule, as_camera: bool) -> Value {
@@ -115,5 +129,6 @@ fn as_json(folder: &Path, evaluation: &Evaluation, rules: &[Rule], chosen: Rule,
         "rules": all.collect::<Vec<_>>(),
         "pictures": pictures.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
+        "passedOver": evaluation.passed_over,
     })
 }

@@ -1,4 +1,6 @@
-//! What several commands write alike: facts, logs, lamps, durations.
+//! What several commands write alike: facts, logs, lamps, durations, commands to be copied.
+
+use std::path::Path;
 
 #[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 use super::output::{Output, Paint};
@@ -43,6 +45,13 @@ pub fn logs_text(lines: &[LogLine], output: Output) -> String {
     if lines.is_empty() { "the log is empty\n".to_owned() } else { lines.iter().map(line).collect() }
 }
 
+/// A path as a shell takes it, printable.
+pub fn quoted(path: &Path) -> String {
+    let text = crate::station::text::printable(&path.to_string_lossy());
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@,%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// The colour of a lamp.
 #[cfg(any(feature = "agent", feature = "diag", feature = "local"))]
 pub const fn paint(lamp: Lamp) -> Paint {
@@ -69,7 +78,16 @@ pub fn seconds(seconds: f64) -> String {
 
 #[cfg(all(test, feature = "_ground"))]
 mod tests {
-    use super::seconds;
+    use super::{quoted, seconds};
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_take_it_apart() {
+        let quoted = |path: &str| quoted(path.as_ref());
+        assert_eq!(
+            [quoted("/a/b-1.toml"), quoted("my file"), quoted("it's")],
+            ["/a/b-1.toml", "'my file'", r"'it'\''s'"]
+        );
+    }
 
     #[test]
     fn durations_keep_two_or_three_figures() {

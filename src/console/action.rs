@@ -70,9 +70,9 @@ pub enum Action {
     Theme,
     /// Turn the mouse on or off.
     Mouse,
-    /// Replay half as fast.
+    /// Replay slower: to the next step below.
     ReplaySlower,
-    /// Replay twice as fast.
+    /// Replay faster: to the next step above.
     ReplayFaster,
     /// Replay at real time.
     ReplayRealTime,
@@ -102,6 +102,14 @@ pub enum Action {
     RefreshPipe,
     /// Pause or resume a pipe.
     PausePipe,
+    /// Read a file as its pipe does.
+    ValidateFile,
+    /// Ask a watched warehouse for files and rows.
+    LookNow,
+    /// Switch between the pipes and the batches.
+    Batches,
+    /// Take a notice that no pipe takes off its queue.
+    TakeNotice,
     /// Switch between forecast and verification.
     Verification,
     /// Follow the newest lines.
@@ -297,8 +305,8 @@ pub const ACTIONS: &[ActionInfo] = &[
     global(Action::Pause, "pause", "pause", &["p", "ctrl-p"], "Freeze the view; data keep coming in"),
     global(Action::Theme, "theme", "theme", &["t"], "Choose a theme"),
     global(Action::Mouse, "mouse", "mouse", &["M"], "Turn the mouse off (so that the terminal selects text) or on"),
-    global(Action::ReplaySlower, "replay-slower", "slower", &["["], "Replay half as fast"),
-    global(Action::ReplayFaster, "replay-faster", "faster", &["]"], "Replay twice as fast"),
+    global(Action::ReplaySlower, "replay-slower", "slower", &["["], "Replay slower, to the next step below"),
+    global(Action::ReplayFaster, "replay-faster", "faster", &["]"], "Replay faster, to the next step above"),
     global(Action::ReplayRealTime, "replay-real-time", "real time", &["="], "Replay at real time (×1)"),
     global(Action::Suspend, "suspend", "suspend", &["ctrl-z"], "Put the console to sleep; fg wakes it"),
     global(Action::Redraw, "redraw", "redraw", &["ctrl-l"], "Draw the whole screen anew"),
@@ -406,6 +414,31 @@ pub const ACTIONS: &[ActionInfo] = &[
     on(LOADS, Action::FailedOnly, "failed-only", "failed only", &["x"], "Switch between all files and failed ones"),
     on(LOADS, Action::RefreshPipe, "refresh-pipe", "refresh", &["R"], "Queue again the files a pipe has not loaded"),
     on(LOADS, Action::PausePipe, "pause-pipe", "pause pipe", &["P"], "Pause or resume the selected pipe"),
+    on(
+        LOADS,
+        Action::ValidateFile,
+        "validate-file",
+        "validate",
+        &["V"],
+        "Read a file as its pipe does, loading nothing",
+    ),
+    on(LOADS, Action::LookNow, "look-now", "look now", &["L"], "Ask a watched warehouse for files and rows now"),
+    on(
+        LOADS,
+        Action::Batches,
+        "batches",
+        "batches",
+        &["v"],
+        "Switch between the pipes and the batches: containers, the queue, what ends",
+    ),
+    on(
+        LOADS,
+        Action::TakeNotice,
+        "take-notice",
+        "take off",
+        &["X"],
+        "Take the selected notice, which no pipe takes, off the queue, once it is confirmed",
+    ),
     on(NOWCAST, Action::Verification, "verification", "verify", &["v"], "Switch between forecast and verification"),
     on(
         WITH_CAMERA,

@@ -3,6 +3,7 @@
 mod drawing;
 pub mod pictures;
 pub mod provisioning;
+pub mod storage;
 
 use std::f64::consts::TAU;
 use std::path::PathBuf;
@@ -196,6 +197,7 @@ fn pipe(name: &str, container: &str, table: &str, rows: u64) -> Pipe {
         files_failed: 0,
         duplicates: 3,
         last_error: None,
+        watch: None,
     }
 }
 
@@ -272,6 +274,9 @@ pub fn snapshot() -> Snapshot {
             horizon_deg: Vec::new(),
         },
         time_zone: "Europe/Zurich".into(),
+        warehouse: None,
+        pictures: None,
+        storage: None,
         stages: stages(),
         alarms: vec![
             Alarm {
@@ -402,16 +407,18 @@ fn trace(message_id: Option<&String>) -> Trace {
         file: Some("skydeck-hub/00/2016/06/09/14/00.json".into()),
         file_line: Some(3),
         table: Some("WEATHER_MESSAGES".into()),
+        rows: None,
         message: Some(received(4)),
     }
 }
 
-fn files(failed_only: bool, limit: usize) -> Vec<LoadedFile> {
+fn files() -> Vec<LoadedFile> {
     (0..40_i64)
         .map(|i| {
             let loaded_at = ago(248 + 300 * i);
             let failed = i == 1 || i == 23;
             LoadedFile {
+                id: 40 - i.unsigned_abs(),
                 file: format!("skydeck-hub/00/{}.json", loaded_at.strftime("%Y/%m/%d/%H/%M")),
                 pipe: "WEATHER_PIPE_MESSAGES".into(),
                 table: "WEATHER_MESSAGES".into(),
@@ -426,8 +433,6 @@ fn files(failed_only: bool, limit: usize) -> Vec<LoadedFile> {
                 first_error_column: failed.then_some(41),
             }
         })
-        .filter(|file| !failed_only || file.status != "Loaded")
-        .take(limit)
         .collect()
 }
 
@@ -436,8 +441,9 @@ pub fn answer(request: &Request) -> Answer {
     match request {
         Request::Series { variable, from, to, .. } => Answer::Series(series(*variable, *from, *to)),
         Request::Messages { limit } => Answer::Messages { messages: (0..60).map(received).take(*limit).collect() },
-        Request::Trace { message_id } => Answer::Trace(Box::new(trace(message_id.as_ref()))),
-        Request::CopyHistory { failed_only, limit } => Answer::CopyHistory { files: files(*failed_only, *limit) },
+        Request::Trace { message_id, .. } => Answer::Trace(Box::new(trace(message_id.as_ref()))),
+        Request::CopyHistory { after: Some(40), .. } => Answer::CopyHistory { files: Vec::new(), upto: 40, total: 40 },
+        Request::CopyHistory { .. } => Answer::CopyHistory { files: files(), upto: 40, total: 40 },
         Request::FileLine { line, .. } => Answer::FileLine {
             text: format!("{{\"EnqueuedTimeUtc\":\"2016-06-09T13:59:0{line}Z\",\"Body\":{{\"temperatureC\" 14.2}}}}"),
         },
@@ -472,7 +478,9 @@ pub fn answer(request: &Request) -> Answer {
         | Request::SetSpeed { .. }
         | Request::AcknowledgeAlarm { .. }
         | Request::PausePipe { .. }
-        | Request::RefreshPipe { .. } => Answer::Done { message: "done".into() },
+        | Request::RefreshPipe { .. }
+        | Request::Warehouse(_) => Answer::Done { message: "done".into() },
+        Request::Storage(ask) => storage::answer(ask),
         Request::StartRun { .. }
         | Request::ApplyRun { .. }
         | Request::CheckApply { .. }

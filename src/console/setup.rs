@@ -25,13 +25,15 @@ pub struct RunOptions {
     pub screen: ScreenName,
     /// What the footer says first, unless something is wrong with the settings.
     pub greeting: Option<String>,
+    /// Whether the environment runs in this process, and so ends with the console.
+    pub hosts: bool,
     /// Where the repository's files are read in a browser (`provisioning.repository_url`).
     pub repository: Option<String>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { config_dir: None, screen: ScreenName::Overview, greeting: None, repository: None }
+        Self { config_dir: None, screen: ScreenName::Overview, greeting: None, hosts: false, repository: None }
     }
 }
 
@@ -62,6 +64,7 @@ pub(super) fn app(
     });
     let mut app = App::new(snapshot, theme, keymap, size, Timestamp::now());
     app.view.read_only = settings.read_only;
+    app.view.hosts = options.hosts;
     app.view.units = Units::of(settings);
     app.view.pictures = Pictures::new(Graphics::cells_or_words(settings.graphics, depth, app.view.theme.light));
     app.set_mouse(settings.mouse);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::console::widgets::value::plain;
 use crate::owner::Point;
 use crate::settings::{ConsoleSettings, PressureUnit, TemperatureUnit, WindUnit};
+use crate::station::text::signed;
 use crate::station::{LeadForecast, Quantiles, Variable};
 
 /// Hectopascals of an inch of mercury at 0 °C (NIST SP 811, appendix B.8: 3.386389 kPa).
@@ -155,14 +156,7 @@ impl Units {
     #[must_use]
     pub fn tendency(&self, variable: Variable, change: f64) -> String {
         let change = self.difference(variable, change);
-        let number = plain(change.abs(), self.decimals(variable));
-        let none = number.chars().all(|c| matches!(c, '0' | '.'));
-        let sign = match (none, change < 0.0) {
-            (true, _) => "±",
-            (false, true) => "−",
-            (false, false) => "+",
-        };
-        format!("{sign}{number} {}/h", self.unit(variable))
+        format!("{} {}/h", signed(change, self.decimals(variable)), self.unit(variable))
     }
 }
 

@@ -12,7 +12,7 @@ use super::writer::Writer;
 pub type Migration = &'static str;
 
 /// What can go wrong with a database.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
     /// The file can't be opened or made.
     #[error("{path}: can't open: {reason}; check that the folder exists, is writable and isn't a file")]

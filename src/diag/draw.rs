@@ -183,7 +183,9 @@ fn foot_line(state: &State, colors: Colors, width: u16) -> Line<'static> {
     if let Some(seconds) = state.testing_s {
         return Line::from(format!(" trying the way to the hub, {seconds} s …"));
     }
-    Line::styled(" t try the link   w write a bundle   p pause   j/k scroll   q quit", colors.dim())
+    let has_hub = state.diagnosis.as_ref().is_none_or(|diagnosis| diagnosis.no_hub.is_none());
+    let test = if has_hub { " t try the link  " } else { "" };
+    Line::styled(format!("{test} w write a bundle   p pause   j/k scroll   q quit"), colors.dim())
 }
 
 fn pane_in(frame: &mut Frame<'_>, area: Rect, pane: Pane, state: &mut State, colors: Colors) {

@@ -11,7 +11,7 @@ use ratatui::widgets::Paragraph;
 use super::draw::{Colors, sign};
 use super::picture::{self, Pixels};
 use super::state::{Pane, State};
-use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, StepOutcome, agent_facts};
+use crate::owner::{Diagnosis, Fact, Lamp, LinkTest, NO_CAMERA, StepOutcome, agent_facts};
 use crate::station::text::printable;
 
 /// Columns of a fact's label.
@@ -149,10 +149,13 @@ fn link(page: &mut Page, diagnosis: &Diagnosis, state: &State) {
     if let Some(seconds) = state.testing_s {
         page.plain(&format!("trying, {seconds} s …"));
     }
-    match &diagnosis.link_test {
-        Some(test) => link_steps(page, test),
-        None if state.testing_s.is_none() => page.plain("not tried yet: t tries the way to the hub, step by step"),
-        None => {}
+    match (&diagnosis.link_test, &diagnosis.no_hub) {
+        (Some(test), _) => link_steps(page, test),
+        (None, Some(words)) => page.plain(&printable(words)),
+        (None, None) if state.testing_s.is_none() => {
+            page.plain("not tried yet: t tries the way to the hub, step by step")
+        }
+        (None, None) => {}
     }
 }
 
@@ -182,7 +185,10 @@ pub const fn step_lamp(outcome: StepOutcome) -> Lamp {
 
 fn log(page: &mut Page, diagnosis: &Diagnosis) {
     if diagnosis.errors.is_empty() {
-        page.plain("no warning and no error since the agent started");
+        page.plain(match diagnosis.agent {
+            Some(_) => "no warning and no error since the agent started",
+            None => "no agent runs",
+        });
     }
     // The newest is what is looked for.
     for line in diagnosis.errors.iter().rev() {
@@ -193,6 +199,9 @@ fn log(page: &mut Page, diagnosis: &Diagnosis) {
         ];
         page.hanging(&head, &format!("{}: {}", printable(&line.target), printable(&line.message)), Style::new());
     }
+    if let Some(file) = &diagnosis.log_file {
+        page.plain(&format!("all of them, also of before: {}", printable(&file.to_string_lossy())));
+    }
 }
 
 /// The newest picture, with its time beneath.
@@ -201,7 +210,8 @@ pub fn camera(frame: &mut Frame<'_>, area: Rect, state: &State, colors: Colors) 
     let report = diagnosis.agent.as_ref().and_then(|agent| agent.camera.as_ref());
     let mut page = Page { lines: Vec::new(), width: usize::from(area.width), colors };
     match (report, &state.preview) {
-        (None, _) => page.plain("no camera: none of camera.command, camera.folder and camera.url is set"),
+        (None, _) if diagnosis.agent.is_none() => page.plain("no agent runs"),
+        (None, _) => page.plain(NO_CAMERA),
         (Some(_), None) => page.plain("no picture since the agent started"),
         (Some(_), Some(preview)) => {
             page.hanging(

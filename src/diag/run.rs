@@ -15,6 +15,7 @@ use super::draw::{self, Colors};
 use super::state::{State, Wish};
 use super::terminal::Screen;
 use crate::owner::{DeviceDesk, Diagnosis, LinkTest, PreviewPicture};
+use crate::station::text::printable;
 
 /// Least time between two diagnoses: over SSH each costs some hundred bytes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -131,7 +132,10 @@ impl Shown {
                         Some(step) => format!("the way to the hub was tried: {} failed", step.step.name()),
                         None => "the way to the hub was tried: it is open".to_owned(),
                     },
-                    Ok(None) => "there is no hub to try the way to: none is set".to_owned(),
+                    Ok(None) => {
+                        let known = self.state.diagnosis.as_ref().and_then(|diagnosis| diagnosis.no_hub.as_deref());
+                        printable(known.unwrap_or("there is no hub to try the way to: the agent has no link"))
+                    }
                     Err(words) => words,
                 });
             }

@@ -9,7 +9,9 @@ use ratatui::style::Color;
 
 use super::draw::{Colors, draw};
 use super::state::{PANES, Pane, State, Wish};
-use crate::owner::{Diagnosis, LinkStep, LinkTest, LogLine, PreviewPicture, StepName, StepOutcome, device_findings};
+use crate::owner::{
+    Beside, Diagnosis, LinkStep, LinkTest, LogLine, PreviewPicture, StepName, StepOutcome, device_findings,
+};
 use crate::station::Machine;
 
 fn at(text: &str) -> jiff::Timestamp {
@@ -44,7 +46,11 @@ fn diagnosis() -> Diagnosis {
         at: at("2026-03-02T13:04:31Z"),
         version: "0.1.0".into(),
         environment: "roof".into(),
-        findings: device_findings(&report, Some(&machine), Some(&test)),
+        findings: device_findings(
+            &report,
+            Beside { machine: Some(&machine), test: Some(&test), ..Beside::default() },
+            at("2026-03-02T13:04:31Z"),
+        ),
         agent: Some(Arc::new(report)),
         machine: Some(machine),
         link_test: Some(test),
@@ -55,6 +61,8 @@ fn diagnosis() -> Diagnosis {
             target: "agent".into(),
             message: "sensors.board: no JSON \u{1b}[2J".into(),
         }],
+        no_hub: None,
+        log_file: Some("/var/log/skydeck/agent.log".into()),
     }
 }
 
@@ -165,6 +173,17 @@ fn a_paused_view_holds_what_it_shows_and_says_what_fails() {
     assert!(state.diagnosis.as_ref().is_some_and(|shown| shown.environment == "other"));
     state.hear(Err("agent: it is ending".into()));
     assert!(text(&mut state, (80, 24)).contains("✖ agent: it is ending"));
+}
+
+#[test]
+fn where_no_hub_is_set_nothing_invites_to_try_the_way() {
+    let words = "no hub is set; set link.connection_string";
+    let without = Diagnosis { agent: None, link_test: None, no_hub: Some(words.into()), ..diagnosis() };
+    let mut state = State { diagnosis: Some(without), front: Pane::Link.index(), ..State::default() };
+    let shown = text(&mut state, (80, 24));
+    assert!(shown.contains(words) && !shown.contains("t tries") && !shown.contains("t try"), "{shown}");
+    state.front = Pane::Camera.index();
+    assert!(text(&mut state, (80, 24)).contains("no agent runs"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::camera::preview::NewestPicture;
@@ -19,7 +20,7 @@ use super::camera::{Camera, CameraSource, GIVEN_UP, setup as camera_setup};
 use super::history::History;
 use super::link_test::LinkTester;
 use super::methods::Methods;
-use super::outbox::{Outbox, OutboxStatus};
+use super::outbox::Outbox;
 use super::pulse::Pulse;
 use super::reader::{POSITION, Reader};
 use super::report::{AgentReport, AgentStatus};
@@ -33,8 +34,8 @@ use super::twin::Effective;
 use super::uplink::{self, UplinkSettings, UplinkStatus};
 use super::upload::Uploader;
 use super::{health, requests};
-use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
+use crate::clock::{Clock, wall};
 use crate::database::DatabaseError;
 use crate::settings::sensors::model::SensorSettings;
 use crate::settings::{
@@ -44,6 +45,9 @@ use crate::settings::{
 
 /// How far a replay's clock runs past its series: the last batches are cut and loaded.
 const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long the agent goes on without a link that failed, before it starts anew.
+const LINK_FAILED: Duration = Duration::from_secs(5);
 
 /// Why the agent can't start.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +119,7 @@ pub struct AgentSetup<'a> {
 pub enum AgentEnd {
     /// The shutdown was asked for.
     Shutdown,
-    /// The method `restart` was called: it is to be started again.
+    /// The method `restart` was called, or the link failed: it is to be started again.
     Restart,
 }
 
@@ -193,6 +197,7 @@ impl Agent {
                 SensorSource::state,
             ),
             has_source: source.is_some(),
+            quiet_since: source.is_some().then(wall::now),
             ..AgentStatus::default()
         };
         let monitor = health::Monitor::new(Path::new("/"), &folder, setup.agent);
@@ -308,7 +313,7 @@ impl Agent {
         let link = link.map(watch::Sender::new);
         shared.note_link(link.as_ref().map(watch::Sender::subscribe));
         let link_ends = CancellationToken::new();
-        let linked = link.as_ref().map(|link| {
+        let mut linked = link.as_ref().map(|link| {
             uplink::spawn(uplink::Wiring {
                 outbox: shared.outbox.clone(),
                 clock: shared.clock.clone(),
@@ -355,14 +360,27 @@ impl Agent {
             _ = parts => AgentEnd::Shutdown,
             () = shutdown.cancelled() => AgentEnd::Shutdown,
             () = restart.cancelled() => AgentEnd::Restart,
+            () = failed(&mut linked, LINK_FAILED) => AgentEnd::Restart,
         };
         link_ends.cancel();
-        if let Some(linked) = linked {
-            // A link that panicked has ended too.
+        if let Some(linked) = linked.filter(|linked| !linked.is_finished()) {
             drop(linked.await);
         }
         drop((captures, requests));
         Ok(end)
+    }
+}
+
+/// Waits until the link has ended, which it does only by a panic while nobody ends it, and for `pause`, so that a fault that
+/// comes again and again doesn't fill the log.
+async fn failed(link: &mut Option<JoinHandle<()>>, pause: Duration) {
+    match link {
+        Some(link) => {
+            drop(link.await);
+            tracing::error!(target: "agent", "the link to the hub failed; the agent starts anew, nothing is lost; report this with the log");
+            tokio::time::sleep(pause).await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -371,11 +389,10 @@ async fn keep_report(shared: &Shared) {
     let mut outbox = shared.outbox.status();
     let (mut status, mut uplink) = (shared.status.subscribe(), shared.uplink.subscribe());
     loop {
-        let (outbox_now, status_now, uplink_now): (OutboxStatus, AgentStatus, UplinkStatus) = (
-            outbox.borrow_and_update().clone(),
-            status.borrow_and_update().clone(),
-            uplink.borrow_and_update().clone(),
-        );
+        // Each by itself: a lock held while another is waited for could hold up whoever writes to either.
+        let outbox_now = outbox.borrow_and_update().clone();
+        let status_now = status.borrow_and_update().clone();
+        let uplink_now = uplink.borrow_and_update().clone();
         shared.report.send_if_modified(|report| {
             let is_new = (&report.outbox, &report.source, &report.uplink) != (&outbox_now, &status_now, &uplink_now);
             (report.outbox, report.source, report.uplink) = (outbox_now, status_now, uplink_now);

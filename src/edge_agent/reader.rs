@@ -1,5 +1,6 @@
 //! From the source into the outbox: readings, the nowcasts they bring, and what the machine's clock does to both.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::shared::{RETRY, Shared};
 use super::slot::{SLOT, Slot, SlotAsk};
 use super::timekeeping::{Moment, Timekeeper};
 use crate::clock::ledger::{Hop, Ledger};
-use crate::clock::wall::SetAlarm;
+use crate::clock::wall::{self, SetAlarm};
 use crate::database::DatabaseError;
 use crate::nowcast::{Mean, TenMinuteMeans};
 use crate::station::{Message, MessageId, Reading, WeatherMeasurement};
@@ -32,6 +33,8 @@ mod tests;
 
 /// Readings made durable together while the agent catches up.
 const CHUNK: usize = 1000;
+/// Waits between readings that are remembered.
+const GAPS: usize = 8;
 /// Time between two tellings of the sensors' state.
 const TELL_SENSORS: Duration = Duration::from_secs(60);
 
@@ -47,6 +50,9 @@ const BEFORE: &str = "quality.before";
 pub(super) struct Reader {
     shared: Arc<Shared>,
     source: Option<Source>,
+    /// When a reading last came, on the clock since the boot, and how long the newest were waited for, seconds.
+    heard_at_ns: Option<i64>,
+    gaps: VecDeque<f64>,
     /// What was told of the source's trouble.
     trouble: Option<String>,
     /// Whether the source keeps to the interval by itself.
@@ -113,6 +119,8 @@ impl Reader {
             pace: Pace::default(),
             quality,
             source,
+            heard_at_ns: None,
+            gaps: VecDeque::new(),
             trouble: None,
             paces_itself: false,
             told_sensors: None,
@@ -245,6 +253,7 @@ impl Reader {
     async fn store(&mut self, items: Vec<Item>, moment: Moment, ledger: &Ledger) {
         let every = self.shared.effective.borrow().measure_every_s.filter(|_| !self.paces_itself);
         let mut chunk = Chunk::default();
+        let has_reading = items.iter().any(|item| item.outcome.is_ok());
         for item in items {
             let position = item.position;
             match item.outcome {
@@ -276,7 +285,14 @@ impl Reader {
             self.persist(&chunk).await;
             ledger.stamp(Hop::Measured, ids.iter().map(String::as_str));
         }
+        if has_reading {
+            self.note_gap(moment.boot_ns);
+        }
         self.shared.status.send_modify(|status| {
+            if has_reading {
+                status.quiet_since = Some(wall::now());
+                status.gap_s = self.gaps.iter().copied().reduce(f64::max);
+            }
             status.measured += chunk.measured;
             status.passed_over += chunk.passed_over;
             status.last_measured_at = chunk.last_measured_at.or(status.last_measured_at);
@@ -284,6 +300,14 @@ impl Reader {
             // A sensor may still be absent while others are read.
             status.last_error.clone_from(&self.trouble);
         });
+    }
+
+    /// Remembers how long a reading was waited for that came at `now_ns`, on the clock since the boot.
+    fn note_gap(&mut self, now_ns: i64) {
+        if let Some(before_ns) = self.heard_at_ns.replace(now_ns) {
+            self.gaps.push_back(((now_ns - before_ns) as f64 / 1e8).round() / 10.0);
+            self.gaps.drain(..self.gaps.len().saturating_sub(GAPS));
+        }
     }
 
     /// Adds a measurement and, where it completes ten minutes, the nowcast they bring.

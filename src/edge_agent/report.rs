@@ -62,6 +62,11 @@ pub struct AgentStatus {
     pub passed_over: u64,
     /// When the newest reading was made.
     pub last_measured_at: Option<Timestamp>,
+    /// When the newest reading came, and before the first when it began to be waited for, by the wall clock; absent without
+    /// a source.
+    pub quiet_since: Option<Timestamp>,
+    /// The longest of the newest waits between two readings, seconds; absent before the second reading.
+    pub gap_s: Option<f64>,
     /// Issue time of the newest nowcast.
     pub last_issue_at: Option<Timestamp>,
     /// The model in the slot.

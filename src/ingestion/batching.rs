@@ -21,6 +21,7 @@ use super::routing::UNROUTED;
 use super::storage::{Containers, StorageError};
 use super::topology::{FILE_NAME_FORMAT, Ground, Topology};
 use super::trash::{Trash, TrashError};
+use super::written::{self, BatchFile, Written};
 use crate::clock::ledger::{Hop, Ledger};
 use crate::clock::{Clock, ClockReading};
 use crate::database::DatabaseError;
@@ -49,6 +50,8 @@ pub struct BatchStatus {
     pub last: Option<(String, String, u64, Timestamp)>,
     /// Bytes of all batches written.
     pub bytes: u64,
+    /// What was written lately, by container.
+    pub written: BTreeMap<String, Arc<Written>>,
     /// Messages that no route took, kept in the container `unrouted`.
     pub unrouted: u64,
     /// Blobs that were written and announced nowhere, by container; until a refresh has looked for them, or until they
@@ -112,6 +115,10 @@ impl Batcher {
                         continue;
                     }
                 };
+                if followed.is_none() {
+                    let written = written::recall(&self.log, &self.containers, &topology).await;
+                    self.status.send_modify(|status| status.written = written);
+                }
                 followed = Some(Arc::clone(&topology));
             }
             self.tell_missing(&topology, &held);
@@ -296,12 +303,14 @@ impl Batcher {
         } else {
             tracing::warn!(target: "ingestion", blob = %batch.name, "a blob in {} is announced nowhere; apply the event subscription, then refresh its pipe", batch.container);
         }
-        self.log.finish(batch, !is_unrouted && !is_announced).await?;
+        self.log.finish(batch, bytes, !is_unrouted && !is_announced).await?;
         self.status.send_modify(|status| {
             status.batches += 1;
             status.messages += count;
             status.bytes += bytes;
             status.last = Some((batch.container.clone(), batch.name.clone(), bytes, batch.cut_at));
+            let file = BatchFile { name: batch.name.clone(), bytes, written_at: batch.cut_at };
+            Arc::make_mut(status.written.entry(batch.container.clone()).or_default()).push(file);
             status.unrouted += if is_unrouted { count } else { 0 };
             if !is_unrouted && !is_announced {
                 *status.unannounced.entry(batch.container.clone()).or_default() += 1;

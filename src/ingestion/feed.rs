@@ -3,7 +3,7 @@
 //! Keeps the newest measurements in a bounded ring so that charts need no table; older history comes from
 //! the warehouse.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,10 @@ pub struct LiveFeed {
 #[derive(Default)]
 struct State {
     samples: VecDeque<Sample>,
-    devices: Vec<String>,
+    /// Each device's number in the ring.
+    devices: HashMap<String, u16>,
+    /// When the hub last took in something of each device, since the start.
+    heard: BTreeMap<Arc<str>, Timestamp>,
     recent: VecDeque<Arc<EnqueuedMessage>>,
     /// In order of time.
     flagged: VecDeque<Flagged>,
@@ -81,6 +84,17 @@ struct State {
     arrivals: VecDeque<(Instant, u32)>,
     /// When the rate was first looked at.
     rate_since: Option<Instant>,
+}
+
+/// What a message says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its identity.
+    pub message_id: String,
+    /// `type` of its body.
+    pub kind: &'static str,
+    /// When it was measured.
+    pub measured_at: Timestamp,
 }
 
 /// What the feed knows of now.
@@ -144,7 +158,7 @@ impl LiveFeed {
                 let Some((last, _)) = messages.last() else { break };
                 after = *last;
                 for (_, message) in messages {
-                    self.decode(&message, false);
+                    drop(self.decode(&message, false));
                 }
             }
         }
@@ -193,23 +207,64 @@ impl LiveFeed {
     }
 
     fn take(&self, message: &Arc<EnqueuedMessage>) {
-        {
-            let mut state = self.lock();
-            state.received += 1;
-            state.count_arrival();
-            if state.recent.len() == RECENT {
-                state.recent.pop_front();
-            }
-            state.recent.push_back(Arc::clone(message));
-        }
-        self.decode(message, true);
+        self.keep(message, true);
+        // What can't be read is shown as it came.
+        drop(self.decode(message, true));
     }
 
-    fn decode(&self, message: &EnqueuedMessage, live: bool) {
-        let decoded = message.is_json().then(|| Message::from_json(&message.body));
+    /// Takes in a message that doesn't come from a log; `is_news` where it wasn't taken in before, in an earlier start.
+    /// Answers what it says of itself, or why it can't be read.
+    pub fn accept(&self, message: &Arc<EnqueuedMessage>, is_news: bool) -> Result<Told, String> {
+        self.keep(message, is_news);
+        let told = self.decode(message, is_news);
+        self.changed.ring();
+        told
+    }
+
+    fn keep(&self, message: &Arc<EnqueuedMessage>, live: bool) {
+        let mut state = self.lock();
+        if live {
+            state.received += 1;
+            state.count_arrival();
+        }
+        if state.recent.len() == RECENT {
+            state.recent.pop_front();
+        }
+        state.recent.push_back(Arc::clone(message));
+        match state.heard.get_mut(message.device_id.as_str()) {
+            Some(at) => *at = message.enqueued_at.max(*at),
+            None => {
+                state.heard.insert(Arc::from(message.device_id.as_str()), message.enqueued_at);
+            }
+        }
+    }
+
+    /// Every device heard of since the start, and when the hub last took in something of it.
+    #[must_use]
+    pub fn heard(&self) -> Vec<(Arc<str>, Timestamp)> {
+        self.lock().heard.iter().map(|(device, at)| (Arc::clone(device), *at)).collect()
+    }
+
+    /// A message among the newest, by its id.
+    #[must_use]
+    pub fn find(&self, message_id: &str) -> Option<Arc<EnqueuedMessage>> {
+        let state = self.lock();
+        state.recent.iter().rev().find(|message| message.message_id.as_deref() == Some(message_id)).cloned()
+    }
+
+    fn decode(&self, message: &EnqueuedMessage, live: bool) -> Result<Told, String> {
+        if !message.is_json() {
+            return Err("its content type isn't application/json in utf-8: no route looks into it".to_owned());
+        }
+        let decoded = Message::from_json(&message.body).map_err(|error| error.to_string())?;
+        let told = Told {
+            message_id: decoded.message_id().as_str().to_owned(),
+            kind: decoded.kind().name(),
+            measured_at: decoded.measured_at(),
+        };
         let mut state = self.lock();
         match decoded {
-            Some(Ok(Message::WeatherMeasurement(measurement))) => {
+            Message::WeatherMeasurement(measurement) => {
                 let device = state.device(&measurement.device_id);
                 let values = Variable::ALL.map(|v| measurement.get(v).map_or(f32::NAN, narrow));
                 let at_ms = measurement.measured_at.as_millisecond();
@@ -221,17 +276,18 @@ impl LiveFeed {
                     state.newest = Some(measurement);
                 }
             }
-            Some(Ok(Message::Prediction(prediction)))
+            Message::Prediction(prediction)
                 if state.prediction.as_ref().is_none_or(|newest| newest.measured_at <= prediction.measured_at) =>
             {
                 state.prediction = Some(prediction);
             }
-            Some(Ok(Message::DeviceHealth(health))) => {
+            Message::DeviceHealth(health) => {
                 state.health.insert(health.device_id.clone(), health);
             }
-            Some(Ok(Message::PictureTaken(picture))) => state.insert_picture(picture),
-            _ => {}
+            Message::PictureTaken(picture) => state.insert_picture(picture),
+            Message::Prediction(_) => {}
         }
+        Ok(told)
     }
 
     /// What the feed knows of now.
@@ -266,6 +322,12 @@ impl LiveFeed {
         self.lock().insert_picture(note);
     }
 
+    /// The note of the picture that was taken last, of those that came since the start.
+    #[must_use]
+    pub fn newest_picture(&self) -> Option<PictureTaken> {
+        self.lock().pictures.iter().max_by_key(|picture| picture.measured_at).cloned()
+    }
+
     /// Notes of pictures that came since the start, those taken between two instants (inclusive), newest first; at most
     /// the newest hundred.
     #[must_use]
@@ -285,12 +347,10 @@ impl LiveFeed {
         to: Timestamp,
     ) -> Vec<(i64, QcFlag)> {
         let state = self.lock();
-        let device = device.map(|name| state.devices.iter().position(|known| known == name));
+        let device = device.map(|name| state.devices.get(name).copied());
         let range = from.as_millisecond()..=to.as_millisecond();
         let is_wanted = |f: &&Flagged| {
-            f.variable == variable
-                && range.contains(&f.at_ms)
-                && device.is_none_or(|wanted| wanted == Some(usize::from(f.device)))
+            f.variable == variable && range.contains(&f.at_ms) && device.is_none_or(|wanted| wanted == Some(f.device))
         };
         state.flagged.iter().filter(is_wanted).map(|f| (f.at_ms, f.flag)).collect()
     }
@@ -390,21 +450,22 @@ pub fn extremes(samples: impl Iterator<Item = (i64, [Option<f64>; 8])>) -> Vec<E
 impl State {
     /// The measurements of a device, or of all, between two instants (inclusive).
     fn between(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Sample> {
-        let device = device.map(|name| self.devices.iter().position(|known| known == name));
+        let device = device.map(|name| self.devices.get(name).copied());
         let (from, to) = (from.as_millisecond(), to.as_millisecond());
         let start = self.samples.partition_point(|s| s.at_ms < from);
         self.samples
             .range(start..)
             .take_while(move |s| s.at_ms <= to)
-            .filter(move |s| device.is_none_or(|wanted| wanted == Some(usize::from(s.device))))
+            .filter(move |s| device.is_none_or(|wanted| wanted == Some(s.device)))
     }
 
     fn device(&mut self, name: &str) -> u16 {
-        let index = self.devices.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.devices.push(name.to_owned());
-            self.devices.len() - 1
-        });
-        u16::try_from(index).unwrap_or(u16::MAX)
+        if let Some(number) = self.devices.get(name) {
+            return *number;
+        }
+        let number = u16::try_from(self.devices.len()).unwrap_or(u16::MAX);
+        self.devices.insert(name.to_owned(), number);
+        number
     }
 
     /// Keeps the flags of one measurement, but for what is only derived.

@@ -302,16 +302,26 @@ impl Loader {
 
     /// Queues again the container's files of the last seven days (wall clock) that aren't in the pipe's copy
     /// history; answers how many. As with Snowflake's `REFRESH`, a file in the history is never loaded again, and a
-    /// pipe that was made anew has forgotten its history: its messages are known by their identity then.
-    pub async fn refresh(&self, name: &str) -> Result<usize, PipeError> {
+    /// pipe that was made anew has forgotten its history: its messages are known by their identity then. With a prefix only
+    /// paths that begin so, with a time only files changed since (whole seconds, wall clock).
+    pub async fn refresh(
+        &self,
+        name: &str,
+        prefix: Option<&str>,
+        since: Option<jiff::Timestamp>,
+    ) -> Result<usize, PipeError> {
         let pipe = self.find(name)?;
         if !self.ground.peek().has_container(&pipe.container) {
             return Err(PipeError::NoContainer(pipe.container));
         }
-        let oldest = jiff::Timestamp::now().as_second() - 7 * 24 * 3600;
+        let week = jiff::Timestamp::now().as_second() - 7 * 24 * 3600;
+        let oldest = since.map_or(week, |since| since.as_second().max(week));
         let mut queued = 0;
         for blob in self.containers.list(&pipe.container).await? {
-            if blob.modified_s < oldest || self.warehouse.knows(&pipe.container, blob.name.clone()).await? {
+            if blob.modified_s < oldest || prefix.is_some_and(|prefix| !blob.name.starts_with(prefix)) {
+                continue;
+            }
+            if self.warehouse.knows(&pipe.container, blob.name.clone()).await? {
                 continue;
             }
             let now = self.clock.now();

@@ -1,7 +1,7 @@
 //! Notices: a durable queue of Event Grid's `BlobCreated` events, as a storage queue holds them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +27,9 @@ CREATE TABLE notice_aside(
     reason TEXT NOT NULL
 ) STRICT;
 "];
+
+/// Notices kept aside that are told.
+const TOLD: i64 = 32;
 
 const EVENT_TYPE: &str = "Microsoft.Storage.BlobCreated";
 
@@ -131,6 +134,19 @@ impl BlobCreated {
     }
 }
 
+/// A notice that couldn't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideNotice {
+    /// Its number there.
+    pub id: i64,
+    /// When it was kept aside, pipeline time.
+    pub at: Timestamp,
+    /// Its content, as it came.
+    pub content: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// How the queue stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueStatus {
@@ -140,6 +156,8 @@ pub struct QueueStatus {
     pub oldest_at: Option<Timestamp>,
     /// Notices that couldn't be read and were kept aside.
     pub set_aside: u64,
+    /// The newest 32 of them, newest first.
+    pub aside: Arc<[AsideNotice]>,
     /// Notices that have come since the start.
     pub received: u64,
 }
@@ -156,7 +174,8 @@ impl NoticeQueue {
     /// Opens or makes the queue at `path`.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         let database = Database::open(path, MIGRATIONS)?;
-        let status = database.read_blocking(counts)?;
+        let mut status = database.read_blocking(counts)?;
+        status.aside = database.read_blocking(aside)?.into();
         let queue = Self { database, arrived: Pulse::default(), status: Arc::new(Mutex::new(status)) };
         queue.arrived.ring();
         Ok(queue)
@@ -219,19 +238,25 @@ impl NoticeQueue {
                 transaction.execute("DELETE FROM notice WHERE id = ?1", [id]).map(|_| ())
             })
             .await?;
+        let told = self.database.read(aside).await?;
+        self.lock().aside = told.into();
         self.recount(0).await
     }
 
     /// How the queue stands.
     #[must_use]
     pub fn status(&self) -> QueueStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn recount(&self, received: u64) -> Result<(), DatabaseError> {
         let now = self.database.read(counts).await?;
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        *status = QueueStatus { received: status.received + received, ..now };
+        let mut status = self.lock();
+        *status = QueueStatus { received: status.received + received, aside: Arc::clone(&status.aside), ..now };
         Ok(())
     }
 }
@@ -245,7 +270,18 @@ fn counts(connection: &rusqlite::Connection) -> rusqlite::Result<QueueStatus> {
         oldest_at: oldest.and_then(|text| text.parse().ok()),
         set_aside: set_aside.unsigned_abs(),
         received: 0,
+        aside: Arc::default(),
     })
+}
+
+fn aside(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<AsideNotice>> {
+    let mut statement =
+        connection.prepare("SELECT id, set_aside_at, content, reason FROM notice_aside ORDER BY id DESC LIMIT ?1")?;
+    let rows = statement.query_map([TOLD], |row| {
+        let at = row.get::<_, String>(1)?.parse().unwrap_or_default();
+        Ok(AsideNotice { id: row.get(0)?, at, content: row.get(2)?, reason: row.get(3)? })
+    })?;
+    rows.collect()
 }
 
 #[cfg(test)]
@@ -306,5 +342,10 @@ mod tests {
         assert_eq!(BlobCreated::decode(&waiting[0].1), Ok(event()));
         queue.set_aside(waiting[0].0, "a test".into(), event().created_at).await.expect("set aside");
         assert_eq!((queue.status().depth, queue.status().set_aside), (0, 1));
+        let told = queue.status().aside;
+        let queue = NoticeQueue::open(&path).expect("opens once more");
+        assert_eq!(queue.status().aside, told);
+        assert_eq!((told.len(), told[0].reason.as_str(), told[0].at), (1, "a test", event().created_at));
+        assert_eq!(BlobCreated::decode(&told[0].content), Ok(event()));
     }
 }

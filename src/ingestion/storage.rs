@@ -119,9 +119,14 @@ impl Containers {
 
     /// Whether there is such a blob.
     pub async fn exists(&self, container: &str, name: &str) -> Result<bool, StorageError> {
+        Ok(self.size(container, name).await?.is_some())
+    }
+
+    /// A blob's size, bytes; `None` without the blob.
+    pub async fn size(&self, container: &str, name: &str) -> Result<Option<u64>, StorageError> {
         match self.store.head(&location(container, name)).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(blob_error(container, name, &error)),
         }
     }

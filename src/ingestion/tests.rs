@@ -177,7 +177,7 @@ async fn a_bad_line_fails_its_file_with_its_number_and_the_next_file_loads() {
     put(&bench, "hub/0/good", format!("{}\n", good(2)).as_bytes()).await;
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 1, "nothing of the bad file");
-    let failed = bench.loader.warehouse.copy_history(true, 10).await.expect("history");
+    let failed = bench.loader.warehouse.copy_history(true, 10, None).await.expect("history").files;
     assert_eq!((failed.len(), failed[0].file.as_str()), (1, "hub/0/bad"));
     let (text, line, column) = failed[0].error.clone().expect("an error");
     assert_eq!(line, Some(3));
@@ -199,7 +199,7 @@ async fn a_path_is_loaded_once_whatever_its_content() {
     bench.loader.notices.push(&again).await.expect("noticed");
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 0);
-    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 0);
+    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO", None, None).await.expect("refreshed"), 0);
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn what_is_no_readable_file_fails_and_says_why() {
     let whole = line(&Message::WeatherMeasurement(measurement(0)));
     put(&bench, "hub/0/truncated", &whole.as_bytes()[..whole.len() - 7]).await;
     load_everything(&bench.loader).await;
-    let history = bench.loader.warehouse.copy_history(false, 10).await.expect("history");
+    let history = bench.loader.warehouse.copy_history(false, 10, None).await.expect("history").files;
     let of = |name: &str| history.iter().find(|f| f.file == name).expect(name);
     assert_eq!(of("hub/0/empty").status, "Loaded");
     for (name, reason) in [
@@ -285,7 +285,7 @@ async fn refresh_queues_what_was_never_noticed() {
     let path = bench.loader.containers.file(CONTAINER, "hub/0/lost");
     std::fs::create_dir_all(path.parent().expect("parent")).expect("made");
     std::fs::write(&path, line(&Message::WeatherMeasurement(measurement(0)))).expect("written");
-    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
+    assert_eq!(bench.loader.refresh("WEATHER_PIPE_DQ_DEMO", None, None).await.expect("refreshed"), 1);
     load_everything(&bench.loader).await;
     assert_eq!(rows(&bench.loader.warehouse).await, 1);
 }

@@ -1,13 +1,17 @@
 //! Alarms: rules, each raised once its condition has held for a while, cleared once it has been gone for as long, and
-//! acknowledged by hand. `link` has those about the agent's link and the hub.
+//! acknowledged by hand. `link` has those about the agent's link and the hub, `warehouse` those about a watched warehouse.
 
+mod azure;
 mod link;
+mod warehouse;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::azure::AzureInputs;
 pub use self::link::LinkInputs;
+pub use self::warehouse::WarehouseInputs;
 use super::snapshot::{Alarm, Severity, StageName};
 use crate::settings::AlarmSettings;
 
@@ -34,10 +38,14 @@ pub struct Inputs {
     pub prediction_at: Option<Timestamp>,
     /// Share of the outbox's bound in use, %.
     pub outbox_pct: f64,
-    /// Stages that aren't provisioned: what needs them isn't measured.
+    /// Stages that aren't provisioned, or that nobody watches: what needs them isn't measured.
     pub missing: BTreeSet<StageName>,
     /// What the link's rules look at.
     pub link: LinkInputs,
+    /// What the rules about Azure's part look at.
+    pub azure: AzureInputs,
+    /// What the rules about a watched warehouse look at.
+    pub warehouse: WarehouseInputs,
 }
 
 /// A condition: its figure and its limit, in the same unit.
@@ -96,7 +104,12 @@ const RULES: [Rule; 7] = [
             Some(Condition {
                 figure,
                 limit,
-                text: format!("{} files failed to load within the hour (limit {})", i.failed_files, s.load_errors),
+                text: format!(
+                    "{} file{} failed to load within the hour (limit {})",
+                    i.failed_files,
+                    if i.failed_files == 1 { "" } else { "s" },
+                    s.load_errors
+                ),
             })
         },
         at_once: false,
@@ -175,7 +188,7 @@ impl Alarms {
     /// Evaluates every rule; answers the raised alarms, newest first.
     pub fn evaluate(&mut self, inputs: &Inputs, settings: &AlarmSettings) -> Vec<Alarm> {
         let held = SignedDuration::from_secs(i64::from(settings.hold_s));
-        for rule in RULES.iter().chain(&link::RULES) {
+        for rule in RULES.iter().chain(&link::RULES).chain(&warehouse::RULES).chain(&azure::RULES) {
             let hold = if rule.at_once { SignedDuration::ZERO } else { held };
             let state = self.states.entry(rule.name).or_default();
             let is_measured = !rule.needs.iter().any(|stage| inputs.missing.contains(stage));
@@ -242,6 +255,8 @@ mod tests {
             outbox_pct: 1.0,
             missing: BTreeSet::new(),
             link: LinkInputs::default(),
+            azure: AzureInputs::default(),
+            warehouse: WarehouseInputs::default(),
         }
     }
 

@@ -10,10 +10,12 @@ use super::agent::Diagnoser;
 use super::alarms::Alarms;
 use super::client::AskError;
 use super::log_buffer::LogBuffer;
-use super::pictures::{self, Pictures};
+use super::pictures::{Embedded, Pictures};
 use super::protocol::{Answer, Request};
 use super::provisioning::Provisioner;
-use super::views::{Extremes, FlagMark, LoadedFile, NowcastView, Point, ReceivedMessage, Series, Trace, TraceHop};
+use super::views::{
+    Extremes, FlagMark, NowcastView, Point, ReceivedMessage, RowPlace, RowsFound, Series, Trace, TraceHop,
+};
 use crate::clock::Clock;
 use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
@@ -23,7 +25,6 @@ use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use crate::ingestion::feed::{self, Bin, LiveFeed, bin};
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::topology::PICTURES;
 use crate::ingestion::warehouse::{TableRow, Warehouse};
 use crate::local_cloud::hub::Hub;
 use crate::settings::EnvironmentName;
@@ -31,9 +32,7 @@ use crate::station::forecast::MAX_LEAD_MINUTES;
 use crate::station::{Prediction, QcFlag, Variable};
 
 /// Most points, messages, files or lines one answer holds.
-const MOST: usize = 10_000;
-/// Characters of a batch file's line that are shown.
-const LINE_WIDTH: usize = 4096;
+pub(super) const MOST: usize = 10_000;
 /// Measured history before the issue time that a nowcast is shown with.
 const HISTORY: SignedDuration = SignedDuration::from_hours(6);
 /// Means of a nowcast's measurements.
@@ -65,7 +64,7 @@ pub struct Desk {
     /// The warehouse.
     pub warehouse: Warehouse,
     /// Pictures of the sky.
-    pub pictures: Pictures,
+    pub pictures: Pictures<Embedded>,
     /// The local hub.
     pub hub: Hub,
     /// What the agent says of itself.
@@ -80,7 +79,7 @@ pub struct Desk {
     pub changed: Pulse,
 }
 
-type Outcome = Result<Answer, AskError>;
+pub(super) type Outcome = Result<Answer, AskError>;
 
 impl Desk {
     /// Answers one request. Errors name the thing, the cause and the next step.
@@ -94,42 +93,35 @@ impl Desk {
                 let messages = self.feed.recent(limit.min(MOST)).iter().map(|m| received(m)).collect();
                 Ok(Answer::Messages { messages })
             }
-            Request::Trace { message_id } => self.trace(message_id).await,
-            Request::CopyHistory { failed_only, limit } => self.copy_history(failed_only, limit).await,
+            Request::Trace { message_id, rows: _ } => self.trace(message_id).await,
+            Request::CopyHistory { failed_only, limit, after } => self.copy_history(failed_only, limit, after).await,
             Request::FileLine { file, line } => self.file_line(&file, line).await,
             Request::Nowcast { at } => self.nowcast(at).await,
             Request::Extremes { device, from, to } => self.extremes(device.as_deref(), from, to).await,
             Request::Pictures { before, limit } => {
-                let known = (&self.warehouse, &self.feed);
-                let pictures = self.pictures.list(known, &self.pictures_container(), before, limit).await?;
-                Ok(Answer::Pictures { pictures })
+                Ok(Answer::Pictures { pictures: self.pictures.list(before, limit).await? })
             }
             Request::Picture { blob_name, max_px, overlay } => {
-                let known = (&self.warehouse, &self.feed);
-                let picture = self.pictures.one(known, &self.pictures_container(), blob_name, max_px, overlay).await?;
+                let picture = self.pictures.one(blob_name, max_px, overlay).await?;
                 Ok(Answer::Picture(Box::new((*picture).clone())))
             }
             Request::CloudCover { from, to } => {
-                let covers = pictures::covers(&self.warehouse, &self.feed, from, to, MOST).await?;
-                Ok(Answer::CloudCover { covers })
+                Ok(Answer::CloudCover { covers: self.pictures.covers(from, to).await? })
             }
             Request::Logs { after, limit } => Ok(Answer::Logs { lines: self.log_buffer.after(after, limit.min(MOST)) }),
             Request::SetSpeed { speed } => self.set_speed(speed),
-            Request::AcknowledgeAlarm { rule } => self.acknowledge(&rule),
+            Request::AcknowledgeAlarm { rule } => {
+                let answer = acknowledge(&self.alarms, &rule, self.clock.now())?;
+                self.changed.ring();
+                Ok(answer)
+            }
             Request::PausePipe { pipe, paused } => {
                 self.loader.set_paused(&pipe, paused).await.map_err(refused)?;
                 let word = if paused { "paused" } else { "resumed" };
                 self.tell(&format!("pipe {pipe} {word}"));
                 Ok(self.done(format!("pipe {pipe} {word}")))
             }
-            Request::RefreshPipe { pipe } => {
-                let queued = self.loader.refresh(&pipe).await.map_err(refused)?;
-                self.settle_unannounced(&pipe).await?;
-                self.tell(&format!("pipe {pipe} refreshed, {queued} files queued"));
-                Ok(self.done(format!(
-                    "pipe {pipe}: {queued} files queued; files in the copy history are not loaded again"
-                )))
-            }
+            Request::RefreshPipe { pipe } => self.refresh(&pipe, None, None).await,
             Request::Agent => Ok(Answer::Agent { report: Arc::new(self.agent.borrow().clone()) }),
             Request::Diagnose { wait } => {
                 Ok(Answer::Diagnosis { diagnosis: Arc::new(self.diagnoser.diagnose(wait).await) })
@@ -154,6 +146,8 @@ impl Desk {
                 }
                 Ok(carried.answer)
             }
+            Request::Warehouse(ask) => self.warehouse_ask(ask).await,
+            Request::Storage(ask) => self.storage(ask).await,
             runs => match &self.provisioner {
                 Some(provisioner) => provisioner.answer(runs).await,
                 None => Err(AskError::Refused("runs: this owner was started without them".into())),
@@ -161,13 +155,13 @@ impl Desk {
         }
     }
 
-    fn done(&self, message: String) -> Answer {
+    pub(super) fn done(&self, message: String) -> Answer {
         self.changed.ring();
         Answer::Done { message }
     }
 
     /// A refresh has found what lay unannounced in the pipe's container.
-    async fn settle_unannounced(&self, pipe: &str) -> Result<(), AskError> {
+    pub(super) async fn settle_unannounced(&self, pipe: &str) -> Result<(), AskError> {
         let topology = self.loader.ground.peek();
         let refreshed = topology.pipes.iter().find(|known| known.name.eq_ignore_ascii_case(pipe));
         let Some(container) = refreshed.map(|pipe| &pipe.container) else { return Ok(()) };
@@ -177,7 +171,7 @@ impl Desk {
     }
 
     /// Writes to the audit trail what was commanded. It is done by then, whether that can be written or not.
-    fn tell(&self, words: &str) {
+    pub(super) fn tell(&self, words: &str) {
         tracing::info!(target: "audit", "{words}");
         if let Some(provisioner) = &self.provisioner
             && let Err(error) = provisioner.note(&self.environment, words)
@@ -197,17 +191,6 @@ impl Desk {
         }
         tracing::info!(target: "audit", "replay speed set to {speed}");
         Ok(self.done(format!("replay speed ×{speed}")))
-    }
-
-    fn acknowledge(&self, rule: &str) -> Outcome {
-        let now = self.clock.now();
-        let is_raised = self.alarms.lock().unwrap_or_else(PoisonError::into_inner).acknowledge(rule, now);
-        if !is_raised {
-            let rule = crate::station::text::printable(rule);
-            return Err(AskError::Refused(format!("alarm {rule}: not raised; `skydeck alarms` lists those that are")));
-        }
-        tracing::info!(target: "audit", "alarm {rule} acknowledged");
-        Ok(self.done(format!("alarm {rule} acknowledged")))
     }
 
     /// Points of one variable: from the feed's ring, and from the table for what is older than the ring.
@@ -248,65 +231,7 @@ impl Desk {
             let rows = rows.iter().filter(|row| device.is_none_or(|wanted| wanted == row.device_id));
             feed::extremes(rows.map(|row| (row.at_ms, row.values)))
         };
-        let extremes = found.into_iter().filter_map(|extreme| {
-            Some(Extremes {
-                variable: extreme.variable,
-                min: rounded(extreme.min.0),
-                min_at: Timestamp::from_millisecond(extreme.min.1).ok()?,
-                max: rounded(extreme.max.0),
-                max_at: Timestamp::from_millisecond(extreme.max.1).ok()?,
-            })
-        });
-        Ok(Answer::Extremes { extremes: extremes.collect() })
-    }
-
-    /// The container that pictures are in: the applied one, or the one there is by default.
-    fn pictures_container(&self) -> String {
-        self.loader.ground.peek().upload_container().unwrap_or(PICTURES).to_owned()
-    }
-
-    async fn copy_history(&self, failed_only: bool, limit: usize) -> Outcome {
-        let files = self.warehouse.copy_history(failed_only, limit.min(MOST)).await.map_err(refused)?;
-        let files = files
-            .into_iter()
-            .map(|file| {
-                let (first_error, first_error_line, first_error_column) = match file.error {
-                    Some((text, line, column)) => (Some(text), line, column),
-                    None => (None, None, None),
-                };
-                LoadedFile {
-                    file: file.file,
-                    pipe: file.pipe,
-                    table: file.table,
-                    loaded_at: file.at,
-                    status: file.status,
-                    rows_parsed: file.rows.0,
-                    rows_loaded: file.rows.1,
-                    duplicates: file.rows.2,
-                    bytes: file.bytes,
-                    first_error,
-                    first_error_line,
-                    first_error_column,
-                }
-            })
-            .collect();
-        Ok(Answer::CopyHistory { files })
-    }
-
-    /// A line of a file that the copy history names; no other file can be read this way.
-    async fn file_line(&self, file: &str, line: u64) -> Outcome {
-        let missing = |why: &str| AskError::Refused(format!("{}: {why}", crate::station::text::printable(file)));
-        let history = self.warehouse.copy_history(false, MOST).await.map_err(refused)?;
-        let known =
-            history.iter().find(|known| known.file == file).ok_or_else(|| missing("not in the copy history"))?;
-        let path = self.loader.containers.file(&known.container, file);
-        let text = tokio::task::spawn_blocking(move || nth_line(&path, line)).await;
-        match text {
-            Ok(Ok(Some(text))) => Ok(Answer::FileLine { text }),
-            Ok(Ok(None)) => Err(missing(&format!("has no line {line}"))),
-            Ok(Err(error)) => Err(missing(&format!("can't be read: {error}"))),
-            Err(_) => Err(missing("reading was interrupted; ask again")),
-        }
+        Ok(Answer::Extremes { extremes: extremes(found) })
     }
 
     async fn nowcast(&self, at: Option<Timestamp>) -> Outcome {
@@ -360,6 +285,7 @@ impl Desk {
                 file: None,
                 file_line: None,
                 table: None,
+                rows: None,
                 message: Some(message),
             };
             return Ok(Answer::Trace(Box::new(trace)));
@@ -373,6 +299,7 @@ impl Desk {
                 file: None,
                 file_line: None,
                 table: None,
+                rows: None,
                 message: None,
             };
             return Ok(Answer::Trace(Box::new(trace)));
@@ -405,6 +332,15 @@ impl Desk {
             file: Some(format!("{}/{}", row.container, row.file)),
             file_line: Some(row.line),
             table: Some(row.table.clone()),
+            rows: Some(RowsFound {
+                rows: vec![RowPlace {
+                    table: row.table.clone(),
+                    file: row.file.clone(),
+                    line: row.line,
+                    loaded_at: row.loaded_at,
+                }],
+                trouble: None,
+            }),
             message: Some(ReceivedMessage {
                 device_id: row.device_id.clone(),
                 message_id: row.message_id.clone(),
@@ -442,7 +378,32 @@ impl Desk {
     }
 }
 
-fn series(
+/// Acknowledges an alarm that is raised.
+pub(super) fn acknowledge(alarms: &Mutex<Alarms>, rule: &str, now: Timestamp) -> Outcome {
+    let is_raised = alarms.lock().unwrap_or_else(PoisonError::into_inner).acknowledge(rule, now);
+    if !is_raised {
+        let rule = crate::station::text::printable(rule);
+        return Err(AskError::Refused(format!("alarm {rule}: not raised; `skydeck alarms` lists those that are")));
+    }
+    tracing::info!(target: "audit", "alarm {rule} acknowledged");
+    Ok(Answer::Done { message: format!("alarm {rule} acknowledged") })
+}
+
+/// Extremes as viewers see them.
+pub(super) fn extremes(found: Vec<feed::Extreme>) -> Vec<Extremes> {
+    let shown = |extreme: feed::Extreme| {
+        Some(Extremes {
+            variable: extreme.variable,
+            min: rounded(extreme.min.0),
+            min_at: Timestamp::from_millisecond(extreme.min.1).ok()?,
+            max: rounded(extreme.max.0),
+            max_at: Timestamp::from_millisecond(extreme.max.1).ok()?,
+        })
+    };
+    found.into_iter().filter_map(shown).collect()
+}
+
+pub(super) fn series(
     variable: Variable,
     bins: &[Bin],
     width: SignedDuration,
@@ -461,7 +422,7 @@ fn series(
 }
 
 /// Flags in order of time, of each kind at most one in a bin of `width`.
-fn marks(flags: &[(i64, QcFlag)], width: SignedDuration) -> Vec<FlagMark> {
+pub(super) fn marks(flags: &[(i64, QcFlag)], width: SignedDuration) -> Vec<FlagMark> {
     let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
     let mut marks: Vec<(i64, FlagMark)> = Vec::new();
     for &(at_ms, flag) in flags {
@@ -479,7 +440,7 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-fn received(message: &EnqueuedMessage) -> ReceivedMessage {
+pub(super) fn received(message: &EnqueuedMessage) -> ReceivedMessage {
     let body = message.json();
     let text = |key: &str| body.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str);
     ReceivedMessage {
@@ -498,21 +459,10 @@ fn base64_of(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
 }
 
-fn sent_at(properties: &Value) -> Option<Timestamp> {
+pub(super) fn sent_at(properties: &Value) -> Option<Timestamp> {
     properties.get("sentAt")?.as_str()?.parse().ok()
 }
 
-fn nth_line(path: &std::path::Path, line: u64) -> std::io::Result<Option<String>> {
-    use std::io::BufRead;
-    let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let file = std::io::BufReader::new(std::fs::File::open(path)?);
-    let found = file.split(b'\n').nth(index).transpose()?;
-    Ok(found.map(|bytes| {
-        let text = crate::station::text::printable(&String::from_utf8_lossy(&bytes));
-        if text.chars().count() > LINE_WIDTH { text.chars().take(LINE_WIDTH).chain(['…']).collect() } else { text }
-    }))
-}
-
-fn refused(error: impl std::fmt::Display) -> AskError {
+pub(super) fn refused(error: impl std::fmt::Display) -> AskError {
     AskError::Refused(error.to_string())
 }

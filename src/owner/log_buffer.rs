@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -41,6 +42,8 @@ pub struct LogBuffer(Arc<Mutex<Lines>>);
 struct Lines {
     newest: VecDeque<LogLine>,
     last: u64,
+    /// The file that the log is written to as well.
+    file: Option<PathBuf>,
     /// Gives the process's log another filter.
     filter: Option<FilterSetter>,
 }
@@ -59,6 +62,17 @@ impl LogBuffer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says which file the process's log is written to.
+    pub fn written_to(&self, file: PathBuf) {
+        self.lock().file = Some(file);
+    }
+
+    /// The file that the process's log is written to; absent where there is none.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.lock().file.clone()
     }
 
     /// Says how the process's log is given another filter.

@@ -9,16 +9,24 @@ mod answers;
 #[cfg(feature = "local")]
 pub mod archive;
 mod client;
+#[cfg(all(feature = "local", feature = "cloud"))]
+mod cloud;
+#[cfg(feature = "local")]
+mod containers;
 mod figures;
 #[cfg(feature = "_ground")]
 mod ground;
 #[cfg(feature = "_ground")]
 pub mod hub;
 mod lamp;
+#[cfg(feature = "local")]
+mod loads;
 mod lock;
 mod log_buffer;
 #[cfg(feature = "_ground")]
 pub mod models;
+#[cfg(feature = "local")]
+mod parts;
 #[cfg(feature = "local")]
 mod pictures;
 #[cfg(feature = "_ground")]
@@ -51,20 +59,24 @@ mod socket;
 mod sockets;
 #[cfg(feature = "local")]
 mod stages;
+#[cfg(feature = "_ground")]
+mod storage;
 #[cfg(feature = "local")]
 mod stores;
 #[cfg(feature = "_ground")]
 mod views;
+#[cfg(feature = "_ground")]
+mod warehouse;
 
 #[cfg(feature = "_ground")]
 use crate::settings::Folders;
 
-#[cfg(any(feature = "agent", feature = "diag"))]
-pub use agent::DeviceDesk;
 pub use agent::{
-    DeviceFinding, Diagnosis, Fact, Gauge, GaugeKind, agent_facts, agent_troubles, device_findings, gauges,
-    machine_facts,
+    Beside, DeviceFinding, Diagnosis, Fact, Gauge, GaugeKind, NO_CAMERA, agent_facts, agent_troubles, device_findings,
+    gauges, machine_facts,
 };
+#[cfg(any(feature = "agent", feature = "diag"))]
+pub use agent::{DeviceDesk, Starting};
 #[cfg(feature = "_ground")]
 pub use client::OwnerClient;
 pub use client::{Ask, AskError};
@@ -80,12 +92,17 @@ pub use socket::{AttachError, ask_within};
 #[cfg(feature = "_ground")]
 pub use {
     ground::TopologySummary,
-    hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof, Standing, TwinLine, twin_lines},
+    hub::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubPorts, HubTwin, Proof, Standing, TwinLine, twin_lines},
     snapshot::{Alarm, Device, NoticeQueue, Now, OwnerInfo, Pipe, Score, Severity, Snapshot, Stage, StageName},
-    views::{
-        CloudCover, Extremes, FlagMark, LoadedFile, NowcastView, PicturePlace, PictureView, Point, ReceivedMessage,
-        Series, ShownPicture, Trace, TraceHop,
+    storage::{
+        BatchLine, BatchView, ContainerView, ExpiryView, GapView, LastPicture, PoisonView, QueueWatch, StorageAnswer,
+        StorageAsk, StorageView,
     },
+    views::{
+        CloudCover, Extremes, FlagMark, KnownBy, LoadedFile, NowcastView, PicturePlace, PictureView, PictureWatch,
+        Point, ReceivedMessage, RowPlace, RowsFound, Series, ShownPicture, Trace, TraceHop,
+    },
+    warehouse::{PipeWatch, WarehouseAsk, WarehouseView},
 };
 
 // The languages of the agent and of runs, for those who see the owner only.

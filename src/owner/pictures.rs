@@ -2,29 +2,31 @@
 //!
 //! What a camera wrote is read here and nowhere else: a viewer gets a JPEG of the owner's own. One picture is decoded at
 //! a time, on a thread that may block, and what viewers looked at last is kept.
+//!
+//! `embedded` where they are in an embedded environment; where they are in the cloud is in `cloud::pictures` · `kept` what was
+//! asked for last.
 
-mod mask;
+mod embedded;
+mod kept;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
+pub use self::embedded::Embedded;
+pub use self::kept::Kept;
 use super::client::AskError;
-use super::views::{CloudCover, PicturePlace, PictureView, ShownPicture};
-use crate::edge_agent::sky::{self, Limits, SkySetup};
-use crate::ingestion::feed::LiveFeed;
-use crate::ingestion::storage::Containers;
-use crate::ingestion::warehouse::Warehouse;
+use super::sky::OwnCamera;
+use super::views::{CloudCover, KnownBy, PicturePlace, PictureView, ShownPicture};
+use crate::edge_agent::sky::{self, CloudMask, Lens, Limits};
 use crate::station::PictureTaken;
 use crate::station::text::printable;
 
-/// The largest picture that is read, bytes: what the agent takes from a camera at most.
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// Bounds of the longer side that is asked for, pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=2048;
 /// Quality of what viewers get: no block is seen at a terminal's size.
@@ -33,225 +35,201 @@ const QUALITY: u8 = 90;
 const KEPT: usize = 8 * 1024 * 1024;
 /// Notes that one answer holds at most.
 const MOST: usize = 1000;
-/// Blobs that are known to be there.
-const MOST_SEEN: usize = 4096;
+/// Covers that one answer holds at most.
+const MOST_COVERS: usize = 10_000;
+
+/// Where pictures are, and what is known of them.
+pub trait PictureSource: Send + Sync + 'static {
+    /// Pictures that are read at once at most.
+    const AT_ONCE: usize;
+
+    /// The pictures taken between two instants (inclusive), newest first, at most `limit`.
+    fn list(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PictureView>, AskError>> + Send;
+
+    /// The notes of pictures taken between two instants (inclusive), newest first, at most `limit`.
+    fn notes(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PictureTaken>, AskError>> + Send;
+
+    /// The note of one picture.
+    fn note(&self, blob_name: &str) -> impl Future<Output = Result<Option<PictureTaken>, AskError>> + Send;
+
+    /// A picture's file, at most [`Limits::max_bytes`] of it; where no more than `max_px` of its longer side are needed, its
+    /// thumbnail will do. Errors say what is wrong, and what to do.
+    fn read(&self, blob_name: &str, max_px: Option<u32>) -> impl Future<Output = Result<PictureFile, String>> + Send;
+}
+
+/// What was read of a picture.
+pub struct PictureFile {
+    /// A JPEG or a PNG.
+    pub bytes: Bytes,
+    /// Where it is the thumbnail: the picture's own size, pixels, 0 where it isn't known.
+    pub thumbnail_of: Option<(u32, u32)>,
+}
+
+impl PictureFile {
+    /// The picture itself.
+    pub const fn whole(bytes: Bytes) -> Self {
+        Self { bytes, thumbnail_of: None }
+    }
+}
 
 /// The pictures; clones share them.
 #[derive(Clone)]
-pub struct Pictures {
-    containers: Containers,
+pub struct Pictures<S> {
+    source: S,
+    /// A picture has its lane by its name, so that what several ask for is read once.
+    lanes: Arc<[tokio::sync::Mutex<()>]>,
     /// One is decoded at a time.
-    gate: Arc<Semaphore>,
-    kept: Arc<Mutex<Kept>>,
-    /// Blobs that were seen in the container, so that a list that is asked for again and again doesn't look for each again.
-    seen: Arc<Mutex<HashSet<String>>>,
+    decoding: Arc<tokio::sync::Mutex<()>>,
+    kept: Arc<Mutex<Kept<Asked, Arc<ShownPicture>>>>,
     /// How the camera sees the sky, or what is wrong with its settings.
-    setup: Arc<Result<SkySetup, String>>,
+    camera: Arc<Result<OwnCamera, String>>,
 }
 
 /// A picture as it is asked for: its blob, its longer side, whether the mask is drawn over it.
 type Asked = (String, u32, bool);
 
-/// Answers, the one that was looked at last at the end.
-#[derive(Default)]
-struct Kept {
-    answers: VecDeque<(Asked, Arc<ShownPicture>)>,
-    bytes: usize,
-}
-
-impl Kept {
-    fn get(&mut self, asked: &Asked) -> Option<Arc<ShownPicture>> {
-        let at = self.answers.iter().position(|(known, _)| known == asked)?;
-        let found = self.answers.remove(at)?;
-        let answer = Arc::clone(&found.1);
-        self.answers.push_back(found);
-        Some(answer)
-    }
-
-    fn put(&mut self, asked: Asked, answer: Arc<ShownPicture>) {
-        self.bytes += answer.jpeg.len();
-        self.answers.push_back((asked, answer));
-        while self.bytes > KEPT {
-            let Some((_, oldest)) = self.answers.pop_front() else { break };
-            self.bytes -= oldest.jpeg.len();
+impl<S: PictureSource> Pictures<S> {
+    /// The pictures of `source`, taken by a camera that sees the sky like this.
+    pub fn new(source: S, camera: Result<OwnCamera, String>) -> Self {
+        Self {
+            source,
+            lanes: (0..S::AT_ONCE).map(|_| tokio::sync::Mutex::default()).collect(),
+            decoding: Arc::default(),
+            kept: Arc::new(Mutex::new(Kept::new(KEPT))),
+            camera: Arc::new(camera),
         }
-    }
-}
-
-impl Pictures {
-    /// The pictures in `containers`, taken by a camera that sees the sky like this.
-    pub fn new(containers: Containers, setup: Result<SkySetup, String>) -> Self {
-        let gate = Arc::new(Semaphore::new(1));
-        Self { containers, gate, kept: Arc::default(), seen: Arc::default(), setup: Arc::new(setup) }
     }
 
     /// Pictures taken before an instant, newest first, and where each is.
-    pub async fn list(
-        &self,
-        (warehouse, feed): (&Warehouse, &LiveFeed),
-        container: &str,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<Vec<PictureView>, AskError> {
+    pub async fn list(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<PictureView>, AskError> {
         let to = match before {
             Some(before) => before.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MIN),
             None => Timestamp::MAX,
         };
-        let notes = notes(warehouse, feed, Timestamp::MIN, to, limit.min(MOST)).await?;
-        let mut pictures = Vec::with_capacity(notes.len());
-        for note in notes {
-            let is_there = self.is_there(container, &note.blob_name).await;
-            pictures.push(PictureView {
-                blob_name: note.blob_name,
-                device_id: note.device_id,
-                taken_at: note.measured_at,
-                size_bytes: note.size_bytes,
-                analysis: note.analysis,
-                place: if is_there { PicturePlace::Uploaded } else { PicturePlace::Absent },
-            });
-        }
-        Ok(pictures)
+        self.source.list(Timestamp::MIN, to, limit.min(MOST)).await
     }
 
-    async fn is_there(&self, container: &str, blob_name: &str) -> bool {
-        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen().contains(blob_name) {
-            return true;
-        }
-        // A store that can't be asked is told of when the picture itself is wanted.
-        let is_there = self.containers.exists(container, blob_name).await.unwrap_or(true);
-        let mut seen = seen();
-        if seen.len() >= MOST_SEEN {
-            seen.clear();
-        }
-        if is_there {
-            seen.insert(blob_name.to_owned());
-        }
-        is_there
+    /// The cover that pictures between two instants showed, oldest first.
+    pub async fn covers(&self, from: Timestamp, to: Timestamp) -> Result<Vec<CloudCover>, AskError> {
+        let mut notes = self.source.notes(from, to, MOST_COVERS).await?;
+        notes.reverse();
+        let cover = |note: PictureTaken| {
+            let analysis = note.analysis?;
+            Some(CloudCover { at: note.measured_at, cover_pct: analysis.cloud_cover_pct?, okta: analysis.okta })
+        };
+        Ok(notes.into_iter().filter_map(cover).collect())
     }
 
     /// One picture. Errors name it, what is wrong with it, and what to do.
-    pub async fn one(
-        &self,
-        known: (&Warehouse, &LiveFeed),
-        container: &str,
-        blob_name: String,
-        max_px: u32,
-        overlay: bool,
-    ) -> Result<Arc<ShownPicture>, AskError> {
+    pub async fn one(&self, blob_name: String, max_px: u32, overlay: bool) -> Result<Arc<ShownPicture>, AskError> {
         let refused = |why: String| AskError::Refused(format!("picture {}: {why}", printable(&blob_name)));
         if !SIDES.contains(&max_px) {
-            return Err(refused(format!(
-                "{max_px} pixels were asked for; ask for {} to {}",
-                SIDES.start(),
-                SIDES.end()
-            )));
+            let (least, most) = (SIDES.start(), SIDES.end());
+            return Err(refused(format!("{max_px} pixels were asked for; ask for {least} to {most}")));
         }
         let asked = (blob_name.clone(), max_px, overlay);
-        if let Some(answer) = self.lock().get(&asked) {
+        if let Some(answer) = self.kept(&asked) {
             return Ok(answer);
         }
-        let Ok(_turn) = self.gate.acquire().await else {
-            return Err(refused("the owner is ending".to_owned()));
-        };
+        let _lane = self.lane(&blob_name).lock().await;
         // Whoever had the turn before may have asked for the same.
-        if let Some(answer) = self.lock().get(&asked) {
+        if let Some(answer) = self.kept(&asked) {
             return Ok(answer);
         }
-        let mask_at = if overlay { Some(taken_at(known, &blob_name).await?) } else { None };
-        let bytes = self.read(container, &blob_name).await.map_err(refused)?;
-        let (name, setup) = (blob_name.clone(), Arc::clone(&self.setup));
-        let shown = tokio::task::spawn_blocking(move || shown(name, &bytes, max_px, mask_at, &setup));
+        let note = if overlay {
+            Some(self.source.note(&blob_name).await?.ok_or_else(|| refused(NO_NOTE.to_owned()))?)
+        } else {
+            None
+        };
+        // What is seen on it is seen on the whole picture.
+        let file = self.source.read(&blob_name, (!overlay).then_some(max_px)).await.map_err(refused)?;
+        // Whoever asked may leave; what is decoded then has its turn still.
+        let turn = Arc::clone(&self.decoding).lock_owned().await;
+        let (name, camera) = (blob_name.clone(), Arc::clone(&self.camera));
+        let shown = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            shown(name, &file, max_px, note.as_ref(), &camera)
+        });
         let shown = shown.await.unwrap_or_else(|_| Err("decoding was interrupted; ask again".to_owned()));
         let answer = Arc::new(shown.map_err(refused)?);
-        self.lock().put(asked, Arc::clone(&answer));
+        self.lock().put(asked, Arc::clone(&answer), answer.jpeg.len());
         Ok(answer)
     }
 
-    async fn read(&self, container: &str, blob_name: &str) -> Result<Vec<u8>, String> {
-        let found = self.containers.open_range(container, blob_name, None).await.map_err(|error| error.to_string())?;
-        let Some((meta, pieces)) = found else {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(blob_name);
-            return Err("it isn't in the container: it waits on the device still, or was taken away".to_owned());
-        };
-        if meta.bytes > MAX_BYTES {
-            return Err(format!("it has {} bytes; at most {MAX_BYTES} are read", meta.bytes));
-        }
-        let whole = pieces.try_fold(Vec::new(), |mut whole, piece| {
-            whole.extend_from_slice(&piece);
-            futures_util::future::ready(Ok(whole))
-        });
-        whole.await.map_err(|error| error.to_string())
+    fn kept(&self, asked: &Asked) -> Option<Arc<ShownPicture>> {
+        self.lock().get(asked)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lane(&self, blob_name: &str) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        blob_name.hash(&mut hasher);
+        let lanes = self.lanes.len().max(1) as u64;
+        &self.lanes[usize::try_from(hasher.finish() % lanes).unwrap_or(0)]
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept<Asked, Arc<ShownPicture>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The notes of pictures between two instants, newest first: the table's, and what the feed has before its batch is loaded.
-async fn notes(
-    warehouse: &Warehouse,
-    feed: &LiveFeed,
-    from: Timestamp,
-    to: Timestamp,
-    limit: usize,
-) -> Result<Vec<PictureTaken>, AskError> {
-    let stored = warehouse.pictures(from, to, limit).await.map_err(|error| AskError::Refused(error.to_string()))?;
+/// Without a note it isn't known how the sun stood, or whether the picture was drawn.
+const NO_NOTE: &str = "no note tells when it was taken, so no cloud mask can be drawn; ask without";
+
+/// Notes that were stored and notes that have just come, newest first, each picture once.
+pub fn merged(stored: Vec<PictureTaken>, live: Vec<PictureTaken>, limit: usize) -> Vec<PictureTaken> {
     let mut notes: BTreeMap<(Timestamp, String), PictureTaken> = BTreeMap::new();
-    for note in stored.into_iter().chain(feed.pictures(from, to)) {
+    for note in stored.into_iter().chain(live) {
         notes.insert((note.measured_at, note.blob_name.clone()), note);
     }
-    Ok(notes.into_values().rev().take(limit).collect())
+    notes.into_values().rev().take(limit).collect()
 }
 
-/// When a picture was taken, which its cloud mask needs: the sun stands elsewhere at every hour.
-async fn taken_at((warehouse, feed): (&Warehouse, &LiveFeed), blob_name: &str) -> Result<Timestamp, AskError> {
-    let notes = notes(warehouse, feed, Timestamp::MIN, Timestamp::MAX, MOST).await?;
-    let found = notes.into_iter().find(|note| note.blob_name == blob_name);
-    found.map(|note| note.measured_at).ok_or_else(|| {
-        let name = printable(blob_name);
-        AskError::Refused(format!(
-            "picture {name}: no note tells when it was taken, so no cloud mask can be drawn; ask without"
-        ))
-    })
+/// A picture as its note tells of it.
+pub fn seen(note: PictureTaken, place: PicturePlace) -> PictureView {
+    PictureView {
+        blob_name: note.blob_name,
+        device_id: note.device_id,
+        taken_at: note.measured_at,
+        size_bytes: note.size_bytes,
+        analysis: note.analysis,
+        place,
+        known_by: KnownBy::Note,
+    }
 }
 
-/// The cover that pictures between two instants showed, oldest first; at most `limit`, the newest.
-pub async fn covers(
-    warehouse: &Warehouse,
-    feed: &LiveFeed,
-    from: Timestamp,
-    to: Timestamp,
-    limit: usize,
-) -> Result<Vec<CloudCover>, AskError> {
-    let mut notes = notes(warehouse, feed, from, to, limit).await?;
-    notes.reverse();
-    let cover = |note: PictureTaken| {
-        let analysis = note.analysis?;
-        Some(CloudCover { at: note.measured_at, cover_pct: analysis.cloud_cover_pct?, okta: analysis.okta })
-    };
-    Ok(notes.into_iter().filter_map(cover).collect())
-}
-
-/// Decodes a picture and makes it small; with the time it was taken at, its cloud mask is drawn over it. It blocks.
+/// Decodes a picture and makes it small; with its note, its cloud mask is drawn over it. It blocks.
 fn shown(
     blob_name: String,
-    bytes: &[u8],
+    file: &PictureFile,
     max_px: u32,
-    mask_at: Option<Timestamp>,
-    setup: &Result<SkySetup, String>,
+    note: Option<&PictureTaken>,
+    camera: &Result<OwnCamera, String>,
 ) -> Result<ShownPicture, String> {
     let limits = Limits { wanted_px: max_px.max(Limits::default().wanted_px), ..Limits::default() };
-    let picture = sky::decode(bytes, &limits).map_err(|error| printable(&error.to_string()))?.picture;
-    let (original_width, original_height) = picture.full_size();
+    let decoded = sky::decode(&file.bytes, &limits).map_err(|error| printable(&error.to_string()))?;
+    let picture = decoded.picture;
+    let (original_width, original_height) = file.thumbnail_of.unwrap_or_else(|| picture.full_size());
     let mut small = picture.shrunk(max_px);
     let mut words = None;
-    if let Some(taken_at) = mask_at {
-        let setup = setup.as_ref().map_err(|why| format!("no cloud mask: {}", printable(why)))?;
-        let seen = sky::analyse(&picture, setup, taken_at, None, None);
-        small = mask::drawn(&small, &seen.mask).unwrap_or(small);
-        words = Some(mask::words(&seen.mask, seen.features.method.as_deref().unwrap_or("no rule")));
+    if let Some(note) = note {
+        let camera = camera.clone().map_err(|why| format!("no cloud mask: {}", printable(&why)))?;
+        let mut setup = camera.into_setup();
+        if note.analysis.as_ref().is_some_and(|features| features.rendered) {
+            setup.lens.get_or_insert(Lens::DRAWN);
+        }
+        let seen = sky::analyse(&picture, &setup, note.measured_at, None, None);
+        small = sky::overlay(&small, &seen.mask, seen.sun);
+        words = Some(mask_in_words(&seen.mask, seen.features.method.as_deref().unwrap_or("no rule")));
     }
     let jpeg = sky::encode::jpeg(&small, QUALITY, None).map_err(|error| format!("it can't be made small: {error}"))?;
     Ok(ShownPicture {
@@ -262,7 +240,16 @@ fn shown(
         original_height,
         jpeg: STANDARD.encode(jpeg),
         mask: words,
+        taken_at: camera.as_ref().ok().and_then(|camera| camera.time(&decoded.exif)),
     })
+}
+
+/// What the mask shows, in words.
+fn mask_in_words(mask: &CloudMask, rule: &str) -> String {
+    match mask.cover() {
+        Some(cover) => format!("mask by {rule}: {:.0} % cloud", cover * 100.0),
+        None => "mask: nothing could be judged on this picture".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::alarms::{Inputs, LinkInputs};
+use super::alarms::{AzureInputs, Inputs, LinkInputs, WarehouseInputs};
 use super::answers::Desk;
 use super::rates::Rate;
 use super::rivals::Rivals;
@@ -112,17 +112,25 @@ impl Publisher {
 
     fn gather(&mut self, rates: &mut Rates) -> Parts {
         let now = Instant::now();
+        // Each is copied by itself: a lock held while another is waited for could hold up whoever writes to either.
+        let agent = self.agent.borrow_and_update().clone();
+        let outbox = self.outbox.borrow_and_update().clone();
+        let report = Arc::new(self.report.borrow_and_update().clone());
+        let uplink = self.uplink.borrow_and_update().clone();
+        let hub = self.hub.borrow_and_update().clone();
+        let batch = self.batch.borrow_and_update().clone();
+        let loader = self.loader.borrow_and_update().clone();
         let mut parts = Parts {
-            agent: self.agent.borrow_and_update().clone(),
-            outbox: self.outbox.borrow_and_update().clone(),
-            report: Arc::new(self.report.borrow_and_update().clone()),
-            uplink: self.uplink.borrow_and_update().clone(),
-            hub: self.hub.borrow_and_update().clone(),
+            agent,
+            outbox,
+            report,
+            uplink,
+            hub,
             open: self.desk.log.open_batches(),
             topology: self.ground.now(),
-            batch: self.batch.borrow_and_update().clone(),
+            batch,
             queue: self.desk.loader.notices.status(),
-            loader: self.loader.borrow_and_update().clone(),
+            loader,
             feed: self.desk.feed.status(),
             verification: Vec::new(),
             rivals: Vec::new(),
@@ -159,6 +167,7 @@ impl Publisher {
                     oldest_at: parts.queue.oldest_at,
                     set_aside: parts.queue.set_aside,
                 },
+                storage: Some(super::containers::view(parts, self.desk.feed.newest_picture(), now)),
                 topology: (&*parts.topology).into(),
                 nowcast: parts.feed.prediction.clone(),
                 verification: parts.verification.clone(),
@@ -206,6 +215,8 @@ impl Publisher {
             outbox_pct,
             missing: missing(&parts.topology),
             link: link_inputs(parts),
+            azure: AzureInputs::default(),
+            warehouse: WarehouseInputs::default(),
         }
     }
 
@@ -245,21 +256,9 @@ impl Publisher {
             last_error: parts.uplink.last_error.clone().or_else(|| parts.agent.last_error.clone()),
             health: parts.feed.health.get(&self.device_id).cloned(),
         };
-        let others = parts.hub.last_seen.iter().filter(|(id, _)| **id != self.device_id).map(|(id, at)| Device {
-            id: id.clone(),
-            connected: parts.hub.connected.contains(id),
-            last_seen_at: Some(*at),
-            outbox_rows: 0,
-            outbox_bytes: 0,
-            outbox_max_rows: 0,
-            outbox_given_up: 0,
-            set_aside: 0,
-            agent_version: None,
-            model_id: None,
-            source: "a device of its own".to_owned(),
-            source_ended: false,
-            last_error: None,
-            health: parts.feed.health.get(id).cloned(),
+        let others = parts.hub.last_seen.iter().filter(|(id, _)| **id != self.device_id).map(|(id, at)| {
+            let is_connected = parts.hub.connected.contains(id);
+            Device::heard_of(id.clone(), *at, is_connected, parts.feed.health.get(id).cloned())
         });
         std::iter::once(own).chain(others).collect()
     }
@@ -304,5 +303,6 @@ fn pipe(status: &PipeStatus) -> Pipe {
         files_failed: counts.failed,
         duplicates: counts.duplicates,
         last_error: status.stalled.as_ref().map(ToString::to_string).or_else(|| counts.last_error.clone()),
+        watch: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Starting and ending an environment: everything that runs in it, in one place.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use super::answers::Desk;
 use super::client::{Ask, OwnerClient};
 use super::lock::{FolderLock, LockError, make_private};
 use super::log_buffer::LogBuffer;
-use super::pictures::Pictures;
+use super::parts::{Fault, Tasks};
+use super::pictures::{Embedded, Pictures};
 use super::provisioning::Provisioner;
 use super::publisher::Publisher;
 use super::sky::OwnCamera;
@@ -27,7 +28,6 @@ use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
 use crate::database::DatabaseError;
 use crate::edge_agent::agent::{Agent, AgentError, AgentSetup};
-use crate::edge_agent::sky::SkySetup;
 use crate::edge_agent::uplink::{Credentials, Roots as TrustRoots, UplinkSettings};
 use crate::ingestion::batching::{BatchStatus, Batcher};
 use crate::ingestion::feed::LiveFeed;
@@ -38,9 +38,7 @@ use crate::ingestion::topology::Topology;
 use crate::ingestion::verify::Verifier;
 use crate::local_cloud::https::HttpsConfig;
 use crate::local_cloud::hub::{self, Hub, HubConfig, HubError};
-use crate::settings::{
-    EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings, SkySettings, StationSettings,
-};
+use crate::settings::{EnvironmentKind, EnvironmentName, Folders, LinkTransport, Settings};
 
 /// How long tasks have to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(3);
@@ -71,8 +69,13 @@ pub enum StartError {
     /// The agent can't start.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// An environment in the cloud, which this release doesn't run.
-    #[error("environment {0}: this release runs demo and local only; use `--env demo` or `--env local`")]
+    /// A watcher of the cloud can't start.
+    #[error("{0}")]
+    Watcher(String),
+    /// An environment in the cloud, in a build without that.
+    #[error(
+        "environment {0}: in the cloud, and this build was made without the feature `cloud`; use `--env demo` or `--env local`"
+    )]
     Cloud(EnvironmentName),
 }
 
@@ -82,8 +85,9 @@ pub struct Running {
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
     ready: Option<oneshot::Receiver<Result<(), StartError>>>,
+    fault: Fault,
     socket: PathBuf,
-    _locks: [FolderLock; 2],
+    _locks: Vec<FolderLock>,
 }
 
 impl Running {
@@ -100,6 +104,12 @@ impl Running {
         self.ready = None;
         // A sender that is gone was shut down before it was ready: nothing failed.
         outcome.unwrap_or(Ok(()))
+    }
+
+    /// What of it failed and has ended all of it, in words; absent while nothing has.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.fault.words()
     }
 
     /// Ends everything in order: the agent and the hub first, then what drains them. What is durable stays
@@ -136,12 +146,15 @@ pub async fn start_with(
     log_buffer: LogBuffer,
     provisioner: Option<Provisioner>,
 ) -> Result<Running, StartError> {
-    if environment.kind() == EnvironmentKind::Cloud {
+    let is_cloud = environment.kind() == EnvironmentKind::Cloud;
+    if is_cloud && cfg!(not(feature = "cloud")) {
         return Err(StartError::Cloud(environment));
     }
-    let lock = FolderLock::take(&folders.data)?;
-    // The agent that runs alone holds this one only: an outbox is never drained by two.
-    let agent_lock = FolderLock::take(&folders.data.join("agent"))?;
+    let mut locks = vec![FolderLock::take(&folders.data)?];
+    if !is_cloud {
+        // The agent that runs alone holds this one only: an outbox is never drained by two.
+        locks.push(FolderLock::take(&folders.data.join("agent"))?);
+    }
     for folder in [&folders.runtime, &folders.state] {
         make_private(folder).map_err(|error| StartError::Folder { path: folder.clone(), reason: error.to_string() })?;
     }
@@ -171,38 +184,54 @@ pub async fn start_with(
         tasks.spawn(shutdown.clone().run_until_cancelled_owned(following).map(drop));
     }
     let (ready, is_ready) = oneshot::channel();
-    let token = shutdown.clone();
-    let viewers = Viewers { log_buffer, provisioner, snapshots, asked };
+    let (ends, fault) = (shutdown.clone(), Fault::default());
+    let found = fault.clone();
+    let beginning = Beginning {
+        environment,
+        settings,
+        data: folders.data,
+        log_buffer,
+        provisioner,
+        snapshots,
+        asked,
+        tasks: Tasks::new(shutdown.clone()),
+    };
     tasks.spawn(async move {
-        match bring_up(&environment, &settings, &folders.data, viewers, &token).await {
-            Ok(mut parts) => {
+        #[cfg(feature = "cloud")]
+        let brought_up = if is_cloud { super::cloud::bring_up(beginning) } else { bring_up(beginning).await };
+        #[cfg(not(feature = "cloud"))]
+        let brought_up = bring_up(beginning).await;
+        match brought_up {
+            Ok(parts) => {
                 // Nobody waiting for it is no fault.
                 drop(ready.send(Ok(())));
-                while parts.join_next().await.is_some() {}
+                fault.watch(parts, &ends).await;
             }
             Err(error) => drop(ready.send(Err(error))),
         }
     });
-    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), socket, _locks: [lock, agent_lock] })
+    Ok(Running { client, shutdown, tasks, ready: Some(is_ready), fault: found, socket, _locks: locks })
 }
 
-/// What viewers see, and what they ask.
-struct Viewers {
-    log_buffer: LogBuffer,
-    provisioner: Option<Provisioner>,
-    snapshots: watch::Sender<Arc<Snapshot>>,
-    asked: mpsc::Receiver<Ask>,
+/// What an environment is brought up with, whatever runs in it.
+pub(super) struct Beginning {
+    pub(super) environment: EnvironmentName,
+    pub(super) settings: Settings,
+    /// Its data folder.
+    pub(super) data: PathBuf,
+    pub(super) log_buffer: LogBuffer,
+    pub(super) provisioner: Option<Provisioner>,
+    /// What viewers see.
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// What they ask.
+    pub(super) asked: mpsc::Receiver<Ask>,
+    pub(super) tasks: Tasks,
 }
 
 /// Opens the stores and starts everything that runs on them.
-async fn bring_up(
-    environment: &EnvironmentName,
-    settings: &Settings,
-    data: &Path,
-    viewers: Viewers,
-    shutdown: &CancellationToken,
-) -> Result<JoinSet<()>, StartError> {
-    let Viewers { log_buffer, provisioner, snapshots, asked } = viewers;
+async fn bring_up(beginning: Beginning) -> Result<JoinSet<()>, StartError> {
+    let Beginning { environment, settings, data, log_buffer, provisioner, snapshots, asked, mut tasks } = beginning;
+    let (data, shutdown) = (data.as_path(), tasks.shutdown.clone());
     let built_in = Topology::built_in(
         environment.as_str(),
         &settings.hub.name,
@@ -280,6 +309,8 @@ async fn bring_up(
     };
     let verifier = Verifier::new(stores.warehouse.clone(), loader.status.subscribe());
 
+    let (warehouse, containers) = (stores.warehouse.clone(), stores.containers.clone());
+    let pictures = Embedded::new(warehouse, feed.clone(), containers, ground.clone());
     let diagnoser = Diagnoser::new(environment.as_str(), &handles, &log_buffer);
     let desk = Desk {
         clock: clock.clone(),
@@ -294,7 +325,7 @@ async fn bring_up(
         batches: batcher.status.clone(),
         loader: loader.clone(),
         warehouse: stores.warehouse.clone(),
-        pictures: Pictures::new(stores.containers.clone(), sky_setup(&settings.station, &settings.sky)),
+        pictures: Pictures::new(pictures, OwnCamera::of_settings(&settings)),
         hub: hub.clone(),
         agent: handles.report.clone(),
         environment: environment.clone(),
@@ -308,7 +339,6 @@ async fn bring_up(
         .with_agent(&settings.agent);
     // Nothing lies between the two that could let only WebSocket through.
     let link = UplinkSettings { transport: LinkTransport::Mqtt, https_port, ..link };
-    let mut tasks = JoinSet::new();
     let publisher = Publisher {
         desk: desk.clone(),
         agent: handles.status,
@@ -326,50 +356,31 @@ async fn bring_up(
         started_at,
         snapshots,
     };
-    let mut spawn = |task: Task| {
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(task).map(drop));
-    };
-    spawn(Box::pin(feed.run(stores.log.clone())));
-    spawn(Box::pin(batcher.run()));
-    spawn(Box::pin(loader.run()));
-    spawn(Box::pin(verifier.run()));
-    spawn(Box::pin(publisher.run()));
-    spawn(Box::pin(answer_asks(desk, asked)));
-    spawn(Box::pin(keep_hub(hub)));
-    spawn(Box::pin(applied.follower.run()));
-    spawn(Box::pin(keeper.run(applied.next, applied.pipeline)));
-    spawn(Box::pin(forget_old(stores.warehouse, stores.trash, clock, settings.ingestion.retention_days)));
+    tasks.spawn(feed.run(stores.log.clone()));
+    tasks.spawn(batcher.run());
+    tasks.spawn(loader.run());
+    tasks.spawn(verifier.run());
+    tasks.spawn(publisher.run());
+    tasks.spawn_desk(asked, move |request| {
+        let desk = desk.clone();
+        async move { desk.answer(request).await }
+    });
+    tasks.spawn(keep_hub(hub));
+    tasks.spawn(applied.follower.run());
+    tasks.spawn(keeper.run(applied.next, applied.pipeline));
+    tasks.spawn(forget_old(stores.warehouse, stores.trash, clock, settings.ingestion.retention_days));
     // It ends by itself, in order, when it is told to.
-    let ending = shutdown.clone();
-    tasks.spawn(async move {
-        if let Err(error) = agent.run_on(Some(link), ledger, ending).await {
+    let mut running = tasks.into_running();
+    running.spawn(async move {
+        if let Err(error) = agent.run_on(Some(link), ledger, shutdown).await {
             tracing::error!(target: "agent", "{error}");
         }
     });
-    Ok(tasks)
+    Ok(running)
 }
-
-type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The hub runs for as long as its handle is held.
 async fn keep_hub(hub: Hub) {
     std::future::pending::<()>().await;
     drop(hub);
-}
-
-/// Requests are answered side by side; what changes the world is one at a time by the nature of its parts:
-/// one database writer, one clock.
-async fn answer_asks(desk: Desk, mut asked: mpsc::Receiver<Ask>) {
-    while let Some(Ask { request, answer }) = asked.recv().await {
-        let desk = desk.clone();
-        tokio::spawn(async move {
-            // Whoever asked and left doesn't want the answer.
-            drop(answer.send(desk.answer(request).await));
-        });
-    }
-}
-
-/// How the camera sees the sky, as the agent judges it.
-fn sky_setup(station: &StationSettings, sky: &SkySettings) -> Result<SkySetup, String> {
-    OwnCamera::of(station, sky).map(OwnCamera::into_setup).map_err(|error| error.to_string())
 }

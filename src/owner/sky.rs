@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::edge_agent::sky::exif::Exif;
 use crate::edge_agent::sky::{HorizonMask, Limits, SkySetup, decode};
 use crate::nowcast::solar;
-use crate::settings::{SkySettings, StationSettings};
+use crate::settings::{Settings, SkySettings, StationSettings};
 use crate::station::text::printable;
 
 pub use crate::edge_agent::sky::Rule;
@@ -28,6 +28,8 @@ pub struct Evaluation {
     pub pictures: Vec<Evaluated>,
     /// Files that couldn't be used, and why.
     pub skipped: Vec<Skipped>,
+    /// Other files, which are neither JPEG nor PNG by their names.
+    pub passed_over: usize,
 }
 
 /// A picture that was judged.
@@ -56,6 +58,9 @@ pub enum EvaluateError {
     /// There is none.
     #[error("{0}: no such folder; name the one with your photographs")]
     NoFolder(PathBuf),
+    /// It is a file.
+    #[error("{0}: is a file; name the folder that it is in")]
+    NotAFolder(PathBuf),
     /// It can't be read.
     #[error("{0}: {1}; check who may read it")]
     Unreadable(PathBuf, std::io::Error),
@@ -86,6 +91,11 @@ impl OwnCamera {
         Ok(Self { setup, zone: TimeZone::get(&station.time_zone).unwrap_or(TimeZone::UTC) })
     }
 
+    /// As [`OwnCamera::of`], with what is wrong in words.
+    pub(super) fn of_settings(settings: &Settings) -> Result<Self, String> {
+        Self::of(&settings.station, &settings.sky).map_err(|error| error.to_string())
+    }
+
     /// How it sees the sky.
     #[must_use]
     pub fn into_setup(self) -> SkySetup {
@@ -100,7 +110,7 @@ impl OwnCamera {
     }
 
     /// When a picture was taken: by its own offset from UTC, else in the station's zone.
-    fn time(&self, exif: &Exif) -> Option<Timestamp> {
+    pub(super) fn time(&self, exif: &Exif) -> Option<Timestamp> {
         let taken = exif.taken?;
         let zone = exif.offset.map_or_else(|| self.zone.clone(), TimeZone::fixed);
         taken.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
@@ -112,25 +122,29 @@ impl OwnCamera {
 /// picture at a time.
 pub fn evaluate(folder: &Path, camera: Option<&OwnCamera>) -> Result<Evaluation, EvaluateError> {
     let unreadable = |error: std::io::Error| match error.kind() {
+        _ if folder.is_file() => EvaluateError::NotAFolder(folder.to_owned()),
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => EvaluateError::NoFolder(folder.to_owned()),
         _ => EvaluateError::Unreadable(folder.to_owned(), error),
     };
     let (mut photographs, mut masks) = (BTreeMap::new(), BTreeMap::new());
+    let mut passed_over = 0;
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let (Some(stem), Some(extension)) = (path.file_stem().and_then(|s| s.to_str()), path.extension()) else {
-            continue;
-        };
-        let extension = extension.to_string_lossy().to_ascii_lowercase();
-        if !path.is_file() || !matches!(extension.as_str(), "jpg" | "jpeg" | "png") {
+        if !path.is_file() {
             continue;
         }
+        let extension = path.extension().map(|text| text.to_string_lossy().to_ascii_lowercase());
+        let picture = extension.filter(|extension| matches!(extension.as_str(), "jpg" | "jpeg" | "png"));
+        let (Some(stem), Some(extension)) = (path.file_stem().and_then(|s| s.to_str()), picture) else {
+            passed_over += 1;
+            continue;
+        };
         match stem.strip_suffix(SUFFIX) {
             Some(of) => masks.insert(of.to_owned(), path),
             None => photographs.insert((stem.to_owned(), extension), path),
         };
     }
-    let mut evaluation = Evaluation::default();
+    let mut evaluation = Evaluation { passed_over, ..Evaluation::default() };
     for ((stem, _), path) in &photographs {
         let mask = masks.remove(stem).unwrap_or_else(|| folder.join(MASKS).join(format!("{stem}.png")));
         let file = name_of(path);

@@ -10,6 +10,9 @@ use super::ground::TopologySummary;
 use super::hub::HubFaults;
 use super::lamp::Lamp;
 use super::log_buffer::LogLine;
+use super::storage::StorageView;
+use super::views::PictureWatch;
+use super::warehouse::{PipeWatch, WarehouseView};
 use crate::clock::ClockReading;
 use crate::edge_agent::report::AgentReport;
 #[cfg(feature = "local")]
@@ -63,11 +66,20 @@ pub struct Snapshot {
     /// Devices whose identity two seem to have.
     #[serde(default)]
     pub rivals: Vec<String>,
-    /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
+    /// Seconds from roof to table of recent messages, oldest first: by the monotonic clock; in the cloud differences of stamps.
     pub roof_to_table_s: Vec<f64>,
     /// What the pipeline runs on.
     #[serde(default)]
     pub topology: TopologySummary,
+    /// How the watched warehouse stands; absent where it is the environment's own, or isn't watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<WarehouseView>,
+    /// Pictures as they are watched; absent where they are the environment's own, or aren't watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<PictureWatch>,
+    /// How the storage stands; absent where none is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageView>,
     /// How provisioning stands.
     pub provisioning: ProvisioningStatus,
     /// Number of the newest log line.
@@ -134,6 +146,9 @@ impl Snapshot {
             rivals: Vec::new(),
             roof_to_table_s: Vec::new(),
             topology: TopologySummary::default(),
+            warehouse: None,
+            pictures: None,
+            storage: None,
             provisioning: ProvisioningStatus::default(),
             last_log: 0,
             warnings: Vec::new(),
@@ -271,7 +286,9 @@ pub enum Severity {
 pub struct Alarm {
     /// The rule's name: `no-telemetry`, `batch-gap`, `notice-age`, `load-errors`, `row-age`,
     /// `prediction-missing`, `outbox-filling`, `certificate-expiring`, `clock-unset`, `same-identity`,
-    /// `link-metered-out`, `quota-spent`, `hub-fault`.
+    /// `link-metered-out`, `quota-spent`, `hub-fault`, `warehouse-unreachable`, `pipe-standing`, `rights-missing`,
+    /// `watching-spent`, `feed-down`, `partition-down`, `storage-unreachable`, `batch-missing`, `queue-unreachable`,
+    /// `notice-poison`, `ends-in-14-days`, `ends-in-3-days`, `ends-in-a-day`.
     pub rule: String,
     /// How bad.
     pub severity: Severity,
@@ -333,6 +350,9 @@ pub struct Pipe {
     pub duplicates: u64,
     /// The last error.
     pub last_error: Option<String>,
+    /// What is known of it where it is watched and not run here; absent where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Box<PipeWatch>>,
 }
 
 /// The notice queue.
@@ -405,4 +425,27 @@ pub struct Device {
     pub last_error: Option<String>,
     /// What it last said of its own health.
     pub health: Option<DeviceHealth>,
+}
+
+#[cfg(feature = "local")]
+impl Device {
+    /// One whose agent isn't this owner's: what the hub or its feed tells of it.
+    pub(super) fn heard_of(id: String, at: Timestamp, connected: bool, health: Option<DeviceHealth>) -> Self {
+        Self {
+            id,
+            connected,
+            last_seen_at: Some(at),
+            outbox_rows: 0,
+            outbox_bytes: 0,
+            outbox_max_rows: 0,
+            outbox_given_up: 0,
+            set_aside: 0,
+            agent_version: None,
+            model_id: None,
+            source: "a device of its own".to_owned(),
+            source_ended: false,
+            last_error: None,
+            health,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::figures::{bytes_in_words, thousands};
+use super::figures::{age, bytes_in_words, per_second, thousands};
 use super::lamp::Lamp;
 use super::snapshot::{Alarm, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
@@ -360,21 +360,6 @@ fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
     let detail =
         skill.map_or_else(|| "not verified yet".to_owned(), |skill| format!("skill 1 h {:+.0} %", skill * 100.0));
     stage(StageName::Nowcast, Lamp::Ok, format!("{} old", age(now, prediction.measured_at)), detail)
-}
-
-/// An age in words. Below a minute it stands still: the screen's own clock counts finer, and a snapshot for every
-/// second of an idle pipeline would be waste.
-fn age(now: Timestamp, at: Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().max(0);
-    match seconds {
-        0..60 => "<1 min".to_owned(),
-        60..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
-    }
-}
-
-fn per_second(rate: f64) -> String {
-    if rate >= 0.095 { format!("{rate:.1}/s") } else { format!("{:.1}/min", rate * 60.0) }
 }
 
 /// `1 file`, `10,080 files`.

@@ -48,13 +48,13 @@ pub struct Extremes {
     pub max_at: Timestamp,
 }
 
-/// A picture of the sky, as its note tells of it.
+/// A picture of the sky, as its note tells of it; without one, as its blob does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictureView {
     /// Its blob in the pictures' container.
     pub blob_name: String,
-    /// The device that took it.
+    /// The device that took it; empty where nothing tells.
     pub device_id: String,
     /// When it was taken.
     pub taken_at: Timestamp,
@@ -64,6 +64,30 @@ pub struct PictureView {
     pub analysis: Option<SkyFeatures>,
     /// Where it is.
     pub place: PicturePlace,
+    /// By what it is known.
+    #[serde(default, skip_serializing_if = "KnownBy::is_note")]
+    pub known_by: KnownBy,
+}
+
+/// By what a picture is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KnownBy {
+    /// By its note.
+    #[default]
+    Note,
+    /// By its blob alone, whose name tells device and time.
+    Name,
+    /// By its blob alone: the time is when that was written.
+    Writing,
+}
+
+impl KnownBy {
+    /// Whether there is a note.
+    #[must_use]
+    pub const fn is_note(&self) -> bool {
+        matches!(self, Self::Note)
+    }
 }
 
 /// Where a picture is.
@@ -87,14 +111,29 @@ pub struct ShownPicture {
     pub width: u32,
     /// Height of what is sent, pixels.
     pub height: u32,
-    /// Width of the picture itself, pixels.
+    /// Width of the picture itself, pixels; 0 where only its thumbnail was read and nothing tells.
     pub original_width: u32,
-    /// Height of the picture itself, pixels.
+    /// Height of the picture itself, pixels; 0 likewise.
     pub original_height: u32,
     /// A JPEG, base64.
     pub jpeg: String,
     /// What the cloud mask that is drawn over it shows; absent where none was asked for.
     pub mask: Option<String>,
+    /// When its file says that it was taken (EXIF; where that tells no offset from UTC, in the station's zone).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Timestamp>,
+}
+
+/// Pictures in the cloud, as they are watched. Another value says that there is news of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PictureWatch {
+    /// Pictures of the last three days in the container.
+    pub listed: u64,
+    /// The blob that was written last.
+    pub newest: Option<String>,
+    /// Why the container can't be looked at.
+    pub trouble: Option<String>,
 }
 
 /// The cloud cover that one picture showed.
@@ -162,8 +201,45 @@ pub struct Trace {
     pub file_line: Option<u64>,
     /// Table its row is in.
     pub table: Option<String>,
+    /// Its rows; absent where they weren't asked for, since that wakes a warehouse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<RowsFound>,
     /// The message as received, where hub or table still have it.
     pub message: Option<ReceivedMessage>,
+}
+
+impl Trace {
+    /// A hop's time in words where there is none: a message may not have come there yet, or nothing told when it did.
+    #[must_use]
+    pub fn without_time(&self, hop: Hop) -> &'static str {
+        let is_passed = self.hops.iter().any(|later| later.hop > hop && later.at.is_some());
+        if is_passed { "not told" } else { "not yet" }
+    }
+}
+
+/// The rows of a message.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowsFound {
+    /// One, or more where it was loaded more than once; the first loaded first.
+    pub rows: Vec<RowPlace>,
+    /// Why they can't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// Where a row is and comes from, by the table's own columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowPlace {
+    /// The table.
+    pub table: String,
+    /// The file it was loaded from: its path in the stage.
+    pub file: String,
+    /// Line of that file, from 1.
+    pub line: u64,
+    /// When its load began to read the file; embedded: when it was loaded.
+    pub loaded_at: Option<Timestamp>,
 }
 
 /// One hop of a message's way.
@@ -186,6 +262,9 @@ pub struct TraceHop {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadedFile {
+    /// Its entry in the history.
+    #[serde(default)]
+    pub id: u64,
     /// Path in its container.
     pub file: String,
     /// The pipe.

@@ -82,6 +82,12 @@ pub enum SettingsError {
         /// Its path.
         file: PathBuf,
     },
+    /// A folder named with `--config`.
+    #[error("--config {}: is a folder; name a settings file (`skydeck config template` prints one to start from)", file.display())]
+    NamedFolder {
+        /// Its path.
+        file: PathBuf,
+    },
     /// A file that is there and can't be read.
     #[error("{}: can't be read: {reason}; check its permissions", file.display())]
     Unreadable {

@@ -43,6 +43,11 @@ pub enum Takes {
 const HOST_NAME: &str = "a host's name: 1 to 253 letters, digits and any of -.";
 pub(super) const HOST: &str = "a host's name or address: 1 to 253 letters, digits and any of -., or an IPv6 address";
 const CAMERA_URL: &str = "a URL that begins with http:// or https://, as in http://10.0.0.7/snapshot.jpg";
+const IDENTIFIER: &str =
+    "a name as Snowflake has it, in its case: 1 to 80 characters, none of them a control character";
+const AUTHORITY: &str = "a host's name, with :PORT where it isn't the usual one";
+const WORD: &str = "1 to 256 letters, digits and any of -._$";
+const PLAIN_URL: &str = "a URL that begins with http:// or https:// and holds no password, query or fragment";
 /// A year, in seconds: the longest threshold of an alarm.
 const YEAR_S: i64 = 31_536_000;
 
@@ -139,6 +144,48 @@ pub const KEYS: &[Key] = &[
     key("ingestion.batch_window_s", Takes::Whole(60, 720)),
     key("ingestion.batch_max_mib", Takes::Whole(10, 500)),
     key("ingestion.retention_days", Takes::Whole(1, 36_500)),
+    key("snowflake.account", Takes::Text(is_account, "an account's identifier, as in org-account")),
+    key("snowflake.base_url", Takes::Text(is_camera_url, "a URL that begins with http:// or https://, without a path")),
+    key("snowflake.proxy", Takes::Text(is_plain_url, PLAIN_URL)),
+    key("snowflake.proxy_credentials", Takes::Secret),
+    key("snowflake.user", Takes::Text(is_name, IDENTIFIER)),
+    key("snowflake.role", Takes::Text(is_name, IDENTIFIER)),
+    key("snowflake.warehouse", Takes::Text(is_name, IDENTIFIER)),
+    key("snowflake.database", Takes::Text(is_name, IDENTIFIER)),
+    key("snowflake.schema", Takes::Text(is_name, IDENTIFIER)),
+    key("snowflake.auth", Takes::OneOf(&["key_pair", "password", "oauth", "token"])),
+    key("snowflake.private_key", Takes::Secret),
+    key("snowflake.passphrase", Takes::Secret),
+    key("snowflake.password", Takes::Secret),
+    key("snowflake.token", Takes::Secret),
+    key("snowflake.pipes", Takes::Text(is_line, "names of pipes, separated by commas")),
+    key("snowflake.credits_per_day", Takes::Number(0.01, 1000.0)),
+    key("snowflake.wakes_per_day", Takes::Whole(0, 1440)),
+    key("snowflake.statement_timeout_s", Takes::Whole(5, 3600)),
+    key("azure.feed", Takes::Secret),
+    key("azure.feed_host", Takes::Text(is_authority, AUTHORITY)),
+    key("azure.feed_path", Takes::Text(is_word, WORD)),
+    key("azure.consumer_group", Takes::Text(is_word, WORD)),
+    key("azure.transport", Takes::OneOf(&["amqp", "websocket"])),
+    key("azure.feed_minutes", Takes::Whole(0, 10_080)),
+    key("azure.feed_from", Takes::Text(is_instant, "an instant of RFC 3339, as in 2026-01-31T08:00:00Z")),
+    key("azure.credential", Takes::OneOf(&["cli", "managed_identity", "workload_identity", "client_secret"])),
+    key("azure.tenant_id", Takes::Text(is_word, WORD)),
+    key("azure.client_id", Takes::Text(is_word, WORD)),
+    key("azure.client_secret", Takes::Secret),
+    key("azure.ca", Takes::Path),
+    key("azure.proxy", Takes::Text(is_plain_url, PLAIN_URL)),
+    key("azure.proxy_credentials", Takes::Secret),
+    key("azure.storage_account", Takes::Text(is_word, WORD)),
+    key("azure.blob_url", Takes::Text(is_plain_url, PLAIN_URL)),
+    key("azure.queue_url", Takes::Text(is_plain_url, PLAIN_URL)),
+    key("azure.storage_sas", Takes::Secret),
+    key("azure.containers", Takes::Text(is_line, "names of containers, separated by commas")),
+    key("azure.queue", Takes::Text(is_word, WORD)),
+    key("azure.pictures_account", Takes::Text(is_word, WORD)),
+    key("azure.pictures_container", Takes::Text(is_word, WORD)),
+    key("azure.pictures_url", Takes::Text(is_plain_url, PLAIN_URL)),
+    key("azure.pictures_sas", Takes::Secret),
     key("provisioning.module", Takes::Path),
     key("provisioning.terraform", Takes::Path),
     key("provisioning.lock_timeout_s", Takes::Whole(0, 3600)),
@@ -310,12 +357,35 @@ fn is_line(text: &str) -> bool {
     (1..=400).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
+fn is_account(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !text.is_empty() && text.len() <= 200 && text.chars().all(allowed)
+}
+
 fn is_camera_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
     is_line(text)
         && text.chars().all(|c| c.is_ascii_graphic())
         && authority.is_some_and(|authority| !authority.is_empty())
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._$".contains(c))
+}
+
+fn is_authority(text: &str) -> bool {
+    let (host, port) = text.split_once(':').unwrap_or((text, "443"));
+    is_host_name(host) && port.parse::<u16>().is_ok()
+}
+
+fn is_instant(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+}
+
+/// No query either: a shared access signature is a secret.
+fn is_plain_url(text: &str) -> bool {
+    is_camera_url(text) && !has_user(text) && !text.contains(['?', '#'])
 }
 
 /// Whether a URL holds a name or a password before its host.

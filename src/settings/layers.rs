@@ -226,7 +226,11 @@ fn lay_built_in(values: &mut Values, text: &str, name: &str, origin: &Origin) ->
 }
 
 fn lay_file(values: &mut Values, file: &Path, must_exist: bool) -> Result<(), SettingsError> {
-    let Some(text) = document::read(file)? else {
+    let read = document::read(file).map_err(|error| match error {
+        SettingsError::Folder { file } if must_exist => SettingsError::NamedFolder { file },
+        other => other,
+    });
+    let Some(text) = read? else {
         return if must_exist { Err(SettingsError::Missing { file: file.to_owned() }) } else { Ok(()) };
     };
     for entry in document::parse(&text, file)? {

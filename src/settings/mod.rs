@@ -7,6 +7,7 @@
 //! their own group of [`Settings`].
 
 mod alarms;
+mod azure;
 mod document;
 mod environment;
 mod error;
@@ -18,23 +19,28 @@ mod quality;
 mod secret;
 pub mod sensors;
 pub mod service;
+mod sky;
 mod slot;
+mod snowflake;
 pub mod template;
 mod window;
 
 pub use alarms::AlarmSettings;
+pub use azure::{AzureIdentity, AzureSettings, FeedTransport};
 pub use environment::{EnvironmentKind, EnvironmentName, Folders, InvalidEnvironmentName};
 pub use error::{Place, SettingsError};
 pub use folders::{FolderError, Roots};
 pub use keys::{KEYS, Key, Takes, is_host, is_host_name};
 pub use layers::{GENERAL_FILE, Layers, Loaded, Origin, load, user_folder, variable_of};
 pub use model::{
-    AgentSettings, CameraSettings, CloudRule, ColorMode, ConsoleSettings, GraphicsMode, HubSettings, IngestionSettings,
-    LensProjection, LinkSettings, LinkTransport, LogSettings, MachineSource, PressureUnit, ProvisioningSettings,
-    Settings, SkySettings, SourceKind, SourceSettings, StationSettings, TemperatureUnit, WindUnit,
+    AgentSettings, CameraSettings, ColorMode, ConsoleSettings, GraphicsMode, HubSettings, IngestionSettings,
+    LinkSettings, LinkTransport, LogSettings, MachineSource, PressureUnit, ProvisioningSettings, Settings, SourceKind,
+    SourceSettings, StationSettings, TemperatureUnit, WindUnit,
 };
 pub use quality::QualitySettings;
 pub use secret::{SecretError, SecretReference};
 pub use service::{ServiceFile, ServiceFileError};
+pub use sky::{CloudRule, LensProjection, SkySettings};
 pub use slot::ModelSettings;
+pub use snowflake::{SnowflakeAuth, SnowflakeSettings};
 pub use window::{ChangeWindow, InvalidChangeWindow};

@@ -15,9 +15,31 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A change with its sign, and `±` where nothing of it is left at so many decimals: `−0.6`, `+2`, `±0.0`.
+#[must_use]
+pub fn signed(change: f64, decimals: usize) -> String {
+    let number = format!("{:.decimals$}", change.abs());
+    let is_none = number.chars().all(|c| matches!(c, '0' | '.'));
+    let sign = match (is_none, change < 0.0) {
+        (true, _) => "±",
+        (false, true) => "−",
+        (false, false) => "+",
+    };
+    format!("{sign}{number}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, signed};
+
+    #[test]
+    fn a_change_has_its_sign_unless_nothing_is_left_of_it() {
+        let shown = [(-0.04, 1), (0.04, 1), (0.0, 0), (-0.06, 1), (1.25, 1), (-3.4, 0)];
+        assert_eq!(
+            shown.map(|(change, decimals)| signed(change, decimals)),
+            ["±0.0", "±0.0", "±0", "−0.1", "+1.2", "−3"]
+        );
+    }
 
     #[test]
     fn escape_sequences_lose_their_escape() {

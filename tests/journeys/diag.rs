@@ -103,6 +103,39 @@ fn without_a_terminal_it_is_text_json_and_lines_and_a_bundle_holds_no_secret() {
     assert!(alone.out().contains("agent: nobody runs it"), "{}", alone.out());
 }
 
+#[test]
+fn without_an_agent_the_way_to_the_hub_is_tried_and_shown() {
+    let place = Place::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let key = place.path().join("key");
+    std::fs::write(&key, "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5").expect("written");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("set");
+    let link =
+        format!("[link]\nhub = \"127.0.0.1\"\ntransport = \"mqtt\"\nport = {port}\nkey = \"file:{}\"\n", key.display());
+    std::fs::write(place.path().join("good.toml"), link).expect("written");
+    let diag = ["--env", "roof", "--config", "good.toml", "diag"];
+    let tried = place.run(&[&diag[..], &["--once", "--test-link"]].concat());
+    assert_eq!(tried.code(), 7);
+    let text = tried.out();
+    for words in [
+        "agent: nobody runs it",
+        "→ start it: skydeck --env roof --config good.toml agent run",
+        "link test, TCP: hub 127.0.0.1 at 127.0.0.1",
+        "\nLink\n",
+        "publish",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let mut terminal = Terminal::start(&place, &diag, (80, 24));
+    terminal.wait_for("nobody runs it");
+    terminal.press("4", "not tried yet");
+    terminal.press("t", "TCP failed");
+    let text = terminal.wait_for("no agent runs that has something to send");
+    assert!(text.contains("nothing listens") && !text.contains("not tried yet"), "{text}");
+    terminal.keys("q");
+    assert_eq!(terminal.ended(), 0);
+}
+
 /// An SSH server on loopback with keys of its own; killed when it is dropped.
 struct Sshd {
     child: Child,

@@ -75,7 +75,7 @@ fn help_palette_filter_and_theme() {
     terminal.wait_for("▸1 Overview");
 
     terminal.press("?", "Help: Overview");
-    let found = terminal.press("twice", "replay-faster");
+    let found = terminal.press("step above", "replay-faster");
     assert!(!found.contains("goto-plans"), "{found}");
     terminal.keys("\x1b");
     terminal.wait_without("Help: Overview");
@@ -136,6 +136,28 @@ fn a_paused_view_holds_while_data_come_in() {
     assert_eq!(body(&terminal.text()), held);
     terminal.keys("p");
     terminal.wait_until("a view that goes on", |text| !text.contains("PAUSED") && body(text) != held);
+    terminal.keys("Q");
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
+fn a_batch_is_opened_and_its_lines_are_read() {
+    let place = Place::new();
+    let mut terminal = Terminal::start_with(&place, &[], (100, 30), &[ONE_DAY]);
+    terminal.wait_for("▸1 Overview");
+    terminal.press("5", "● Loaded");
+    terminal.press("v", "Queue of notices");
+    terminal.wait_for("as they are now");
+    terminal.keys("\t");
+    terminal.press("\r", "Line 1");
+    terminal.wait_for("\"messageId\": ");
+    terminal.press("q", "Queue of notices");
+    terminal.press("v", "Copy history");
+    let batch = place.json(&["storage", "list", "json-blob-messages", "--limit", "1", "--json"]);
+    let name = batch["name"].as_str().expect("a batch").to_owned();
+    let line = place.json(&["storage", "lines", "json-blob-messages", &name, "--count", "1", "--json"]);
+    assert_eq!(line["number"], 1);
+    assert!(line["text"].as_str().is_some_and(|text| text.contains("WeatherMeasurement")), "{line}");
     terminal.keys("Q");
     assert_eq!(terminal.ended(), 0);
 }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 /// Its account, and a key of this test's own.
 pub const ACCOUNT: &str = "skydecktest";
-const KEY: &[u8] = b"a key that opens nothing but a test's own Azurite";
+pub const KEY: &[u8] = b"a key that opens nothing but a test's own Azurite";
 
 pub struct Azurite {
     child: Child,
@@ -114,7 +114,7 @@ impl Drop for Azurite {
     }
 }
 
-fn sign(text: &str) -> String {
+pub fn sign(text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).expect("a key of any length");
     mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())

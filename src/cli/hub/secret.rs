@@ -11,7 +11,8 @@ use super::ask_hub;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure, unexpected};
 use crate::cli::host;
-use crate::owner::{HubAnswer, HubAsk};
+use crate::owner::{HubAnswer, HubAsk, HubPorts};
+use crate::settings::LinkSettings;
 use crate::station::text::printable;
 
 /// Hands out the connection string of the device `id`, or of the service side.
@@ -21,27 +22,48 @@ pub async fn hand_out(context: &Context, id: Option<String>, out: Option<&Path>)
         return Err(unwritable(path, &std::io::ErrorKind::AlreadyExists.into()));
     }
     let client = host::attached(context).await?;
-    let HubAnswer::ConnectionString { text } = ask_hub(&client, HubAsk::ConnectionString { id }).await? else {
+    let HubAnswer::ConnectionString { text, ports } = ask_hub(&client, HubAsk::ConnectionString { id }).await? else {
         return Err(unexpected());
     };
     let secret = SecretString::from(text);
     let output = context.output;
+    let ports = ports.unwrap_or_default();
+    let settings = port_settings(ports);
     match out {
         Some(path) => {
             write(path, &secret)?;
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             if output.json {
-                output.json_line(&json!({"file": path}))?;
+                output.json_line(&json!({"file": path, "ports": ports}))?;
             } else {
                 let path = printable(&path.display().to_string());
-                output
-                    .line(&format!("{path}: written; settings take it as link.connection_string = \"file:{path}\""))?;
+                output.line(&format!(
+                    "{path}: written; settings take it as link.connection_string = \"file:{path}\"{settings}"
+                ))?;
             }
         }
-        None if output.json => output.json_line(&json!({"connectionString": secret.expose_secret()}))?,
-        None => output.line(secret.expose_secret())?,
+        None if output.json => {
+            let secret = secret.expose_secret();
+            output.json_line(&json!({"connectionString": secret, "ports": ports}))?;
+        }
+        None => {
+            output.line(secret.expose_secret())?;
+            if !settings.is_empty() {
+                // Standard output is the secret's alone.
+                drop(writeln!(std::io::stderr(), "the device needs link.connection_string{settings}"));
+            }
+        }
     }
     Ok(Exit::Done)
+}
+
+/// The ports that a device has to be told beside its connection string, which has no place for them.
+fn port_settings(ports: HubPorts) -> String {
+    let own = LinkSettings::default();
+    let port = ports.port.filter(|port| *port != own.port).map(|port| format!(", link.port = {port}"));
+    let https = ports.https_port.filter(|port| *port != own.https_port);
+    let https = https.map(|port| format!(", link.https_port = {port}"));
+    port.into_iter().chain(https).collect()
 }
 
 /// Into a new file that its owner alone may read.
@@ -64,6 +86,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn ports_are_named_where_they_are_not_a_links_own() {
+        assert_eq!(port_settings(HubPorts { port: Some(8883), https_port: Some(443) }), "");
+        let ports = HubPorts { port: Some(44019), https_port: Some(8443) };
+        assert_eq!(port_settings(ports), ", link.port = 44019, link.https_port = 8443");
+        assert_eq!(port_settings(HubPorts::default()), "", "a service's has none");
+    }
 
     #[test]
     fn the_file_is_its_owners_alone_and_never_written_over() {

@@ -13,7 +13,8 @@ use crate::cli::exit::{Failure, unexpected};
 use crate::clock::ClockReading;
 use crate::owner::{
     AgentReport, Alarm, Answer, AskError, Device, Extremes, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin,
-    LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score, Snapshot,
+    LoadedFile, LogLine, NoticeQueue, OwnerClient, Pipe, ProvisioningStatus, Request, Score, Snapshot, StorageView,
+    WarehouseView,
 };
 use crate::settings::EnvironmentName;
 use crate::station::{Prediction, QcFlag, StationMetadata, Variable};
@@ -142,6 +143,12 @@ pub struct Loads {
     pub pipes: Vec<Pipe>,
     /// The notice queue.
     pub notices: NoticeQueue,
+    /// How the watched warehouse stands; absent where it is the environment's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<WarehouseView>,
+    /// How the storage stands; absent where none is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageView>,
     /// Seconds from roof to table of recent messages, oldest first (monotonic clock).
     pub roof_to_table_s: Vec<f64>,
     /// The copy history, newest first.
@@ -252,11 +259,19 @@ async fn devices(client: &OwnerClient, snapshot: &Snapshot) -> Result<Devices, F
 }
 
 async fn loads(client: &OwnerClient, snapshot: &Snapshot) -> Result<Loads, Failure> {
-    let request = Request::CopyHistory { failed_only: false, limit: FILES };
-    let Answer::CopyHistory { files } = client.ask(request).await? else { return Err(unexpected()) };
+    let request = Request::CopyHistory { failed_only: false, limit: FILES, after: None };
+    let files = match client.ask(request).await {
+        Ok(Answer::CopyHistory { files, .. }) => files,
+        // An account that is watched without its warehouse has no copy history, and all the rest.
+        Err(AskError::Refused(_)) if snapshot.warehouse.is_none() && snapshot.storage.is_some() => Vec::new(),
+        Ok(_) => return Err(unexpected()),
+        Err(error) => return Err(error.into()),
+    };
     Ok(Loads {
+        storage: snapshot.storage.clone(),
         pipes: snapshot.pipes.clone(),
         notices: snapshot.notices.clone(),
+        warehouse: snapshot.warehouse.clone(),
         roof_to_table_s: snapshot.roof_to_table_s.clone(),
         files,
     })

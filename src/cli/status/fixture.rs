@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::clock::ClockReading;
 use crate::clock::ledger::Hop;
 use crate::owner::{
-    Alarm, Answer, Ask, AskError, CloudCover, Device, Extremes, Lamp, LoadedFile, LogLine, NoticeQueue, Now,
+    Alarm, Answer, Ask, AskError, CloudCover, Device, Extremes, KnownBy, Lamp, LoadedFile, LogLine, NoticeQueue, Now,
     OwnerClient, OwnerInfo, PicturePlace, PictureView, Pipe, Point, Request, Score, Series, Severity, Snapshot, Stage,
     StageName, Trace, TraceHop,
 };
@@ -145,6 +145,7 @@ fn pipe() -> Pipe {
         files_failed: 1,
         duplicates: 3,
         last_error: None,
+        watch: None,
     }
 }
 
@@ -169,6 +170,7 @@ fn device() -> Device {
 
 fn files() -> Vec<LoadedFile> {
     let loaded = LoadedFile {
+        id: 1,
         file: "skydeck-hub/00/2016-06-09/14-00".into(),
         pipe: "weather_measurements".into(),
         table: "weather_measurements".into(),
@@ -218,6 +220,7 @@ pub fn trace() -> Trace {
         file: Some("skydeck-hub/00/2016-06-09/14-05".into()),
         file_line: Some(1),
         table: None,
+        rows: None,
         message: None,
     }
 }
@@ -242,6 +245,7 @@ fn pictures() -> Vec<PictureView> {
         size_bytes: 812_345,
         analysis: Some(seen),
         place: PicturePlace::Uploaded,
+        known_by: KnownBy::Note,
     };
     let drawn_at = at("2016-06-09T13:50:00Z");
     let drawn = PictureView {
@@ -277,8 +281,8 @@ fn answer(request: &Request) -> Result<Answer, AskError> {
                 .map(|(taken, cover_pct)| CloudCover { at: at(taken), cover_pct, okta: Some(4) })
                 .into(),
         }),
-        Request::CopyHistory { .. } => Ok(Answer::CopyHistory { files: files() }),
-        Request::Trace { message_id: None } => Ok(Answer::Trace(Box::new(trace()))),
+        Request::CopyHistory { .. } => Ok(Answer::CopyHistory { files: files(), upto: 0, total: 0 }),
+        Request::Trace { message_id: None, .. } => Ok(Answer::Trace(Box::new(trace()))),
         Request::Logs { .. } => Ok(Answer::Logs {
             lines: vec![LogLine {
                 seq: 1,

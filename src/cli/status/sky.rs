@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::text::{dash, minute};
 use crate::cli::exit::{Failure, unexpected};
 use crate::cli::table::{Align, table};
-use crate::owner::{Answer, CloudCover, OwnerClient, PicturePlace, PictureView, Request, Snapshot};
+use crate::owner::{Answer, CloudCover, KnownBy, OwnerClient, PicturePlace, PictureView, Request, Snapshot};
 use crate::station::text::printable;
 
 use Align::{Left, Right};
@@ -98,6 +98,10 @@ pub fn text(sky: &Sky) -> String {
 fn row(note: &PictureView) -> Vec<String> {
     let sky = note.analysis.as_ref();
     let motion = sky.and_then(|sky| {
+        // What would be written as 0.0 has no direction.
+        if sky.motion_deg_per_min.or(sky.motion_px_per_s).is_some_and(|speed| speed < 0.05) {
+            return Some("hardly".to_owned());
+        }
         let to = sky.motion_direction_deg.map(|deg| format!("to {deg:.0}°"));
         let speed = sky.motion_deg_per_min.map(|speed| format!("{speed:.1}°/min"));
         let across = sky.motion_px_per_s.map(|speed| format!("{speed:.1} px/s"));
@@ -107,7 +111,12 @@ fn row(note: &PictureView) -> Vec<String> {
     let rendered = sky.filter(|sky| sky.rendered).map(|_| "RENDERED");
     let warnings = sky.map(|sky| sky.warnings.as_slice()).unwrap_or_default().iter().map(|warning| warning.label());
     let absent = (note.place == PicturePlace::Absent).then_some("not in the container");
-    let remarks: Vec<&str> = rendered.into_iter().chain(warnings).chain(absent).collect();
+    let unnoted = match note.known_by {
+        KnownBy::Note => None,
+        KnownBy::Name => Some("no note seen"),
+        KnownBy::Writing => Some("no note seen, time is when it was written"),
+    };
+    let remarks: Vec<&str> = rendered.into_iter().chain(warnings).chain(absent).chain(unnoted).collect();
     vec![
         minute(note.taken_at),
         sky.and_then(|sky| sky.cloud_cover_pct).map_or_else(dash, |cover| format!("{cover:.0} %")),

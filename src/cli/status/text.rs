@@ -10,9 +10,10 @@ use crate::cli::table::{Align, table};
 use crate::cli::words::{fact_lines, logs_text, paint, seconds};
 use crate::clock::ClockReading;
 use crate::owner::{
-    Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, agent_facts, machine_facts,
+    Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, WarehouseView, agent_facts,
+    machine_facts,
 };
-use crate::station::text::printable;
+use crate::station::text::{printable, signed};
 use crate::station::{Machine, Prediction, Variable};
 
 use Align::{Left, Right};
@@ -104,7 +105,7 @@ fn telemetry_text(telemetry: &Telemetry) -> String {
             (None, None) => "no sensor".to_owned(),
             (value, _) => figure(value),
         };
-        let tendency = measured.tendency_per_h.map_or_else(dash, |change| format!("{change:+.decimals$}/h"));
+        let tendency = measured.tendency_per_h.map_or_else(dash, |change| signed(change, decimals) + "/h");
         let name = measured.variable.label().to_owned();
         let extreme = |value: f64, at: Timestamp| format!("{value:.decimals$} at {}", at.strftime("%H:%MZ"));
         let today = measured
@@ -150,17 +151,21 @@ fn telemetry_text(telemetry: &Telemetry) -> String {
 
 fn loads_text(loads: &Loads, now: Timestamp) -> String {
     let ago = |at: Option<Timestamp>| at.map_or_else(dash, |at| age(now, at));
+    // What isn't known is no zero.
+    let known = |is_known: bool, count: u64| if is_known { count.to_string() } else { dash() };
     let pipe = |pipe: &Pipe| {
+        let watch = pipe.watch.as_deref();
+        let has_files = watch.is_none_or(|watch| watch.files_known);
         vec![
             printable(&pipe.name),
             printable(&pipe.state),
-            pipe.pending_files.to_string(),
+            known(watch.is_none_or(|watch| watch.status_trouble.is_none()), pipe.pending_files),
             ago(pipe.oldest_pending_at),
             ago(pipe.last_loaded_at),
-            pipe.rows.to_string(),
-            pipe.files_loaded.to_string(),
-            pipe.files_failed.to_string(),
-            pipe.duplicates.to_string(),
+            known(watch.is_none_or(|watch| watch.rows_known), pipe.rows),
+            known(has_files, pipe.files_loaded),
+            known(has_files, pipe.files_failed),
+            known(watch.is_none_or(|watch| watch.duplicates_known), pipe.duplicates),
         ]
     };
     let columns = [
@@ -176,27 +181,31 @@ fn loads_text(loads: &Loads, now: Timestamp) -> String {
     ];
     let mut text = table(&columns, &loads.pipes.iter().map(pipe).collect::<Vec<_>>());
     for pipe in &loads.pipes {
-        if let Some(error) = &pipe.last_error {
+        // Whatever is wrong with a watched pipe, in the order in which it is to be looked at.
+        let findings = pipe.watch.as_ref().map_or(&[][..], |watch| watch.findings.as_slice());
+        for finding in findings {
+            text.push_str(&format!("{}: {}\n", printable(&pipe.name), printable(finding)));
+        }
+        if let Some(error) = pipe.last_error.as_ref().filter(|error| !findings.contains(error)) {
             text.push_str(&format!("{}: {}\n", printable(&pipe.name), printable(error)));
         }
     }
-    let notices = &loads.notices;
-    text.push_str(&format!(
-        "\nnotices: {} waiting, oldest {}, {} set aside\n",
-        notices.depth,
-        ago(notices.oldest_at),
-        notices.set_aside
-    ));
-    text.push_str(&match median(&loads.roof_to_table_s) {
-        Some(latency) => format!("roof to table: {} (median of {})\n\n", seconds(latency), loads.roof_to_table_s.len()),
-        None => "roof to table: not seen yet\n\n".to_owned(),
-    });
+    text.push_str(
+        &loads
+            .warehouse
+            .as_ref()
+            .map_or_else(|| queue_text(loads, now), |warehouse| watched_text(loads, warehouse, now)),
+    );
+    if let Some(storage) = &loads.storage {
+        text.push_str(&crate::cli::storage::text(storage, now));
+        text.push('\n');
+    }
     let file = |file: &LoadedFile| {
         let place = file.first_error_line.map(|line| format!("line {line}: ")).unwrap_or_default();
         let error = file.first_error.as_deref().map(|error| format!("{place}{}", printable(error)));
         vec![
             minute(file.loaded_at),
-            file.status.clone(),
+            printable(&file.status),
             file.rows_loaded.to_string(),
             file.bytes.to_string(),
             printable(&file.file),
@@ -207,6 +216,43 @@ fn loads_text(loads: &Loads, now: Timestamp) -> String {
         [("time", Left), ("status", Left), ("rows", Right), ("bytes", Right), ("file", Left), ("error", Left)];
     text.push_str(&table(&columns, &loads.files.iter().map(file).collect::<Vec<_>>()));
     text
+}
+
+/// The notice queue and the latency of an environment that runs here.
+fn queue_text(loads: &Loads, now: Timestamp) -> String {
+    let notices = &loads.notices;
+    let oldest = notices.oldest_at.map_or_else(dash, |at| age(now, at));
+    let mut queue = format!("\nnotices: {} waiting, oldest {oldest}, {} set aside\n", notices.depth, notices.set_aside);
+    if loads.storage.is_some() {
+        // The storage has them.
+        queue = "\n".to_owned();
+    }
+    format!("{queue}{}\n", latency_text(loads))
+}
+
+fn latency_text(loads: &Loads) -> String {
+    match median(&loads.roof_to_table_s) {
+        Some(latency) => format!("roof to table: {} (median of {})\n", seconds(latency), loads.roof_to_table_s.len()),
+        None => "roof to table: not seen yet\n".to_owned(),
+    }
+}
+
+/// What watching a warehouse costs, and how old what is known of files and rows is.
+fn watched_text(loads: &Loads, warehouse: &WarehouseView, now: Timestamp) -> String {
+    let stale = warehouse.asked_at.filter(|_| warehouse.is_stale);
+    let stale = stale.map(|at| format!("\npipes as of {} ago", age(now, at)));
+    let told = [&warehouse.trouble, &warehouse.rows_trouble].into_iter().flatten();
+    let trouble: String = stale.into_iter().chain(told.map(|words| format!("\n{}", printable(words)))).collect();
+    let woke = warehouse.woke_at.map_or_else(|| "not asked for yet".to_owned(), |at| format!("{} old", age(now, at)));
+    let credits = warehouse.credits_today.map_or_else(dash, |credits| format!("{credits:.2}"));
+    format!(
+        "{trouble}\nfiles and rows: {woke}; today {} of {} wakes, {credits} of {} credits{}\n{}\n",
+        warehouse.wakes_today,
+        warehouse.wakes_per_day,
+        warehouse.credits_per_day,
+        if warehouse.spent { ", spent" } else { "" },
+        latency_text(loads)
+    )
 }
 
 fn nowcast_text(nowcast: &Nowcast) -> String {

@@ -9,6 +9,7 @@ use crate::console::frame;
 use crate::console::popup::Popup;
 use crate::console::screens::Effect;
 use crate::owner::Request;
+use crate::settings::EnvironmentKind;
 
 /// Speeds that faster and slower step through.
 const SPEEDS: [u32; 10] = [1, 2, 5, 10, 30, 60, 120, 240, 480, 600];
@@ -72,6 +73,22 @@ impl App {
             }
             _ => {}
         }
+        Vec::new()
+    }
+
+    /// Whether a real station's readings end with the console.
+    pub(super) fn ends_a_station(&self) -> bool {
+        let live = &self.view.live;
+        let is_wall = matches!(live.clock, ClockReading::Wall { .. });
+        self.view.hosts && is_wall && live.environment.kind() == EnvironmentKind::Local && !self.context().stale
+    }
+
+    pub(super) fn tell_what_ends(&mut self) -> Vec<Effect> {
+        self.quit_told = true;
+        let key = self.keymap.first_key(self.up, Action::Quit).unwrap_or_else(|| ":quit".into());
+        self.notify_until_key(&format!(
+            "the station is read in this console: it ends too. {key} again quits; `skydeck run local` goes on without one"
+        ));
         Vec::new()
     }
 

@@ -51,6 +51,8 @@ pub struct App {
     keymap: Keymap,
     theme_names: Vec<String>,
     mouse: bool,
+    /// Whether the key before this one wanted to quit, and was told what ends with it.
+    quit_told: bool,
 }
 
 impl App {
@@ -67,6 +69,7 @@ impl App {
             keymap,
             theme_names: Theme::names(None),
             mouse: true,
+            quit_told: false,
         }
     }
 
@@ -186,6 +189,10 @@ impl App {
     pub fn update(&mut self, action: Action) -> Vec<Effect> {
         if self.notification.as_ref().is_some_and(|notice| notice.until.is_none()) {
             self.notification = None;
+        }
+        let quit_told = std::mem::take(&mut self.quit_told);
+        if action == Action::Quit && !quit_told && self.ends_a_station() {
+            return self.tell_what_ends();
         }
         if !self.popups.is_empty() && !matches!(action, Action::Quit | Action::Suspend | Action::Redraw) {
             return self.update_popup(action);

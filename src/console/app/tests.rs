@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 
 use super::*;
+use crate::clock::ClockReading;
 use crate::console::action::ACTIONS;
 use crate::console::fixture;
 use crate::console::frame;
@@ -156,6 +157,22 @@ fn back_returns_by_the_way_one_came() {
     assert_eq!(app.up(), ScreenName::Overview);
     assert!(app.update(Action::Back).is_empty(), "q never quits");
     assert_eq!(app.notification().map(|n| n.text.as_str()), Some("Q ends the console"));
+    assert_eq!(app.update(Action::Quit), [Effect::Quit]);
+}
+
+#[test]
+fn a_console_that_reads_a_station_says_what_ends_with_it_and_quits_at_the_second_key() {
+    let mut app = app();
+    let mut live = (*app.view.live).clone();
+    live.environment = "local".parse().expect("a name");
+    live.clock = ClockReading::Wall { now: live.clock.now() };
+    app.view.take(Arc::new(live));
+    assert_eq!(app.update(Action::Quit), [Effect::Quit], "the station is read elsewhere");
+    app.view.hosts = true;
+    assert!(app.update(Action::Quit).is_empty());
+    assert!(app.notification().is_some_and(|notice| notice.text.contains("Q again quits")));
+    assert!(app.update(Action::GotoLoads).is_empty());
+    assert!(app.update(Action::Quit).is_empty(), "another key lay between");
     assert_eq!(app.update(Action::Quit), [Effect::Quit]);
 }
 

@@ -35,6 +35,8 @@ pub struct View {
     pub pictures: Pictures,
     /// Whether commands are off.
     pub read_only: bool,
+    /// Whether the environment runs in this process, and so ends with the console.
+    pub hosts: bool,
     filters: [Filter; 8],
     zone: TimeZone,
 }
@@ -53,6 +55,7 @@ impl View {
             units: Units::default(),
             pictures: Pictures::default(),
             read_only: false,
+            hosts: false,
             filters: Default::default(),
             zone,
         }

@@ -176,6 +176,12 @@ impl Graphics {
         }
     }
 
+    /// Whether colours of a picture can be told apart, and not only its brightness.
+    #[must_use]
+    pub const fn has_colours(&self) -> bool {
+        !matches!((self.way, self.depth), (Way::Words | Way::Shades, _) | (Way::Blocks, ColorDepth::Sixteen))
+    }
+
     /// What a picture can't be here, in words; absent where it is shown as it is.
     #[must_use]
     pub const fn shortfall(&self) -> Option<&'static str> {

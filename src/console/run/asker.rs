@@ -22,6 +22,10 @@ pub(super) struct Asker {
     asked: Option<(ScreenName, Vec<Request>)>,
     round: u64,
     in_flight: Option<AbortHandle>,
+    /// Whether the newest round asks what was asked before.
+    repeats: bool,
+    /// Whether the view is paused.
+    held: bool,
     /// There was news while a round was under way, or too soon after one.
     news: bool,
     next: Instant,
@@ -37,7 +41,18 @@ impl Asker {
                 drop(told.send(Inner::Answered { screen, request, answer, round: None }));
             }
         });
-        Self { client, inner, commands, asked: None, round: 0, in_flight: None, news: false, next: Instant::now() }
+        Self {
+            client,
+            inner,
+            commands,
+            asked: None,
+            round: 0,
+            in_flight: None,
+            repeats: false,
+            held: false,
+            news: false,
+            next: Instant::now(),
+        }
     }
 
     /// Whom it asks.
@@ -47,15 +62,38 @@ impl Asker {
 
     /// The operator did something: where the screen wants something else now, it is asked at once.
     pub fn wants(&mut self, screen: ScreenName, wants: Vec<Request>) {
-        let wanted = (screen, wants);
-        if self.asked.as_ref() != Some(&wanted) {
-            self.start(wanted);
+        if !self.asks(screen, &wants) {
+            self.start((screen, wants));
         }
     }
 
     /// The snapshot has news: what is wanted is asked again, soon.
     pub const fn news(&mut self) {
         self.news = true;
+    }
+
+    /// What was asked before isn't wanted again: news are given up, and so is a round that they have set off. What is
+    /// asked for the first time still comes.
+    pub fn hold(&mut self) {
+        (self.held, self.news) = (true, false);
+        if self.repeats
+            && let Some(task) = self.in_flight.take()
+        {
+            task.abort();
+            self.round += 1;
+        }
+    }
+
+    /// The view goes on: what it missed is asked.
+    pub const fn release(&mut self) {
+        (self.held, self.news) = (false, true);
+    }
+
+    /// Whether this is what is asked, or was last. While the view is paused, what is new of it is nothing else.
+    pub fn asks(&self, screen: ScreenName, wants: &[Request]) -> bool {
+        let Some((asked_by, asked)) = &self.asked else { return false };
+        let is_same = |(one, other): (&Request, &Request)| if self.held { is_same(one, other) } else { one == other };
+        *asked_by == screen && asked.len() == wants.len() && asked.iter().zip(wants).all(is_same)
     }
 
     /// When a round is due because of news; absent where there is none, or a round is under way.
@@ -66,11 +104,6 @@ impl Asker {
     /// The due round.
     pub fn ask_again(&mut self, screen: ScreenName, wants: Vec<Request>) {
         self.start((screen, wants));
-    }
-
-    /// What is asked, or was last.
-    pub fn asked_requests(&self) -> &[Request] {
-        self.asked.as_ref().map_or(&[], |(_, requests)| requests)
     }
 
     /// Whether an answer is to what is asked now, and not to what was asked before.
@@ -108,6 +141,11 @@ impl Asker {
         self.round += 1;
         self.news = false;
         self.next = Instant::now() + NEWS_FLOOR;
+        self.repeats = self.asked.as_ref().is_some_and(|(screen, asked)| {
+            *screen == wanted.0
+                && asked.len() == wanted.1.len()
+                && asked.iter().zip(&wanted.1).all(|(one, other)| is_same(one, other))
+        });
         let (screen, requests) = wanted.clone();
         self.asked = Some(wanted);
         if requests.is_empty() {
@@ -123,6 +161,11 @@ impl Asker {
         });
         self.in_flight = Some(task.abort_handle());
     }
+}
+
+/// Whether both ask for the same: of a history that comes in pieces, each asks for what came after the last.
+fn is_same(one: &Request, other: &Request) -> bool {
+    matches!((one, other), (Request::CopyHistory { .. }, Request::CopyHistory { .. })) || one == other
 }
 
 #[cfg(test)]
@@ -176,6 +219,36 @@ mod tests {
         asker.ask_again(ScreenName::Logs, vec![messages(1)]);
         assert!(asked.recv().await.is_some());
         assert_eq!(asker.due(), None);
+    }
+
+    #[tokio::test]
+    async fn a_hold_gives_up_what_is_asked_again_and_not_what_is_asked_first() {
+        let (mut asker, mut asked, mut received) = asker();
+        asker.wants(ScreenName::Loads, vec![messages(1)]);
+        let first = asked.recv().await.expect("the first is asked");
+        asker.hold();
+        drop(first.answer.send(Ok(Answer::Messages { messages: Vec::new() })));
+        match received.recv().await.expect("an answer") {
+            Inner::Answered { round, .. } => assert!(asker.is_current(round), "it was asked for the first time"),
+            _ => panic!("expected an answer"),
+        }
+        assert!(matches!(received.recv().await, Some(Inner::RoundOver(1))));
+        asker.over(1);
+
+        asker.news();
+        asker.hold();
+        assert_eq!(asker.due(), None, "news are given up");
+        asker.ask_again(ScreenName::Loads, vec![messages(1)]);
+        let again = asked.recv().await.expect("asked again");
+        drop(again.answer.send(Ok(Answer::Messages { messages: Vec::new() })));
+        let round = match received.recv().await.expect("an answer") {
+            Inner::Answered { round, .. } => round,
+            _ => panic!("expected an answer"),
+        };
+        // It lay in the queue when the view was paused.
+        asker.hold();
+        assert!(!asker.is_current(round));
+        assert!(asker.asks(ScreenName::Loads, &[messages(1)]));
     }
 
     #[test]

@@ -276,12 +276,19 @@ impl Console {
             self.ask_around();
         }
         let mut goes_on = true;
+        let was_paused = self.app.view.is_paused();
         for action in input::actions(event, &self.app) {
             self.changed = true;
             let effects = panic::inside(|| self.app.update(action));
             for effect in effects {
                 goes_on &= self.effect(effect);
             }
+        }
+        match (was_paused, self.app.view.is_paused()) {
+            (false, true) => self.asker.hold(),
+            // What the tables missed meanwhile.
+            (true, false) => self.asker.release(),
+            _ => {}
         }
         self.ask();
         goes_on
@@ -311,7 +318,7 @@ impl Console {
 
     /// Whether the screen wants something else than what was asked last.
     fn wants_else(&self) -> bool {
-        panic::inside(|| self.app.wants()) != self.asker.asked_requests()
+        !self.asker.asks(self.app.up(), &panic::inside(|| self.app.wants()))
     }
 
     fn snapshot(&mut self, snapshot: Option<std::sync::Arc<crate::owner::Snapshot>>) -> GoesOn {

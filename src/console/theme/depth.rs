@@ -71,8 +71,16 @@ fn rgb_of_indexed(index: u8) -> [u8; 3] {
     [STEPS[cube / 36], STEPS[cube / 6 % 6], STEPS[cube % 6]]
 }
 
+/// The nearest of the same hue: a dark green becomes a green, and neither the grey nor the teal that is nearer.
 fn nearest_indexed(rgb: [u8; 3]) -> u8 {
-    (16..=255).min_by_key(|index| distance(rgb, rgb_of_indexed(*index))).unwrap_or(16)
+    let is_coloured = chroma(rgb) >= COLOURED;
+    let is_of_its_kind = |candidate: [u8; 3]| {
+        !is_coloured || (chroma(candidate) >= COLOURED && hue_apart(rgb, candidate) <= SAME_HUE_DEG)
+    };
+    (16..=255)
+        .filter(|index| is_of_its_kind(rgb_of_indexed(*index)))
+        .min_by_key(|index| distance(rgb, rgb_of_indexed(*index)))
+        .unwrap_or(16)
 }
 
 /// xterm's defaults of the sixteen; what a terminal really shows is up to its settings.
@@ -97,10 +105,28 @@ const SIXTEEN: [(Color, [u8; 3]); 16] = [
 
 /// Difference of the channels from which a colour is one, and not a grey.
 const COLOURED: u8 = 40;
+/// Hues this near are one name's. The cube has a colour in every such sector.
+const SAME_HUE_DEG: f64 = 30.0;
+
+/// Difference of the channels.
+fn chroma(rgb: [u8; 3]) -> u8 {
+    rgb.iter().max().zip(rgb.iter().min()).map_or(0, |(most, least)| most - least)
+}
+
+/// The angle on the circle of colours, degrees: red 0, green 120, blue 240.
+fn hue(rgb: [u8; 3]) -> f64 {
+    let [r, g, b] = rgb.map(f64::from);
+    // The projection on a plane on which grey is the origin.
+    (3f64.sqrt() * (g - b)).atan2(2.0 * r - g - b).to_degrees()
+}
+
+fn hue_apart(a: [u8; 3], b: [u8; 3]) -> f64 {
+    let apart = (hue(a) - hue(b)).rem_euclid(360.0);
+    apart.min(360.0 - apart)
+}
 
 /// The nearest of the same kind: a soft green becomes green and not the grey that is nearer.
 fn nearest_sixteen(rgb: [u8; 3]) -> Color {
-    let chroma = |rgb: [u8; 3]| rgb.iter().max().zip(rgb.iter().min()).map_or(0, |(most, least)| most - least);
     let is_coloured = chroma(rgb) >= COLOURED;
     let sought = if is_coloured { saturated(rgb) } else { rgb };
     SIXTEEN
@@ -148,6 +174,7 @@ mod tests {
         assert_eq!(nearest_indexed([255, 0, 0]), 196);
         assert_eq!(nearest_indexed([8, 8, 8]), 232);
         assert_eq!(nearest_indexed([0x5f, 0x87, 0xaf]), 67);
+        assert_eq!(nearest_indexed([0x25, 0x6b, 0x33]), 22, "a dark green: #005f00, and not the grey #444444");
         assert_eq!(nearest_sixteen([250, 250, 250]), Color::White);
         assert_eq!(nearest_sixteen([10, 12, 20]), Color::Black);
         assert_eq!(nearest_sixteen([200, 20, 20]), Color::Red);

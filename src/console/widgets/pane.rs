@@ -44,6 +44,19 @@ pub fn render_with_note(
     inner
 }
 
+/// Draws lines into the room inside of a frame, from line `row` on as far as there are more than fit; a sign says that there
+/// are more below.
+pub fn scrolled(buffer: &mut Buffer, inner: Rect, lines: &[Line<'_>], row: usize, theme: &Theme) {
+    let height = usize::from(inner.height);
+    let first = row.min(lines.len().saturating_sub(height));
+    for (y, line) in (inner.y..inner.bottom()).zip(&lines[first..]) {
+        line.render(Rect { y, height: 1, ..inner }, buffer);
+    }
+    if first + height < lines.len() && !inner.is_empty() {
+        buffer.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, theme.dim);
+    }
+}
+
 /// As many of the note's last parts as there is room for.
 fn fitting_note(note: &str, room: usize) -> Option<&str> {
     let mut rest = Some(note);

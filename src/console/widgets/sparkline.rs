@@ -13,6 +13,16 @@ pub fn sparkline(values: &[Option<f64>], width: usize) -> String {
     means.into_iter().map(|value| value.map_or(' ', |value| LEVELS[level(value, min, max)])).collect()
 }
 
+/// As [`sparkline`], scaled from nothing: for what is counted, where twelve and eleven are nearly the same.
+#[must_use]
+pub fn from_zero(values: &[Option<f64>], width: usize) -> String {
+    let width = width.min(values.len());
+    let means: Vec<Option<f64>> = (0..width).map(|i| mean(&values[bin(values.len(), width, i)])).collect();
+    let max = means.iter().flatten().copied().fold(0.0, f64::max);
+    // Where there is nothing at all, the least is drawn and not the middle.
+    means.into_iter().map(|value| value.map_or(' ', |value| LEVELS[level(value, 0.0, max.max(1.0))])).collect()
+}
+
 /// The values that fall to character `i` of `width`.
 const fn bin(len: usize, width: usize, i: usize) -> std::ops::Range<usize> {
     i * len / width..(i + 1) * len / width
@@ -40,12 +50,19 @@ fn level(value: f64, min: f64, max: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::sparkline;
+    use super::{from_zero, sparkline};
 
     #[test]
     fn least_and_greatest_reach_the_ends_and_a_gap_is_a_gap() {
         let values = [Some(0.0), Some(3.5), None, Some(7.0), Some(f64::NAN)];
         assert_eq!(sparkline(&values, 9), "▁▅ █ ");
+    }
+
+    #[test]
+    fn what_is_counted_is_drawn_from_nothing_on() {
+        let values = [Some(12.0), Some(11.0), Some(6.0), Some(0.0), None];
+        assert_eq!(from_zero(&values, 5), "█▇▅▁ ");
+        assert_eq!(from_zero(&[Some(0.0); 3], 3), "▁▁▁");
     }
 
     #[test]

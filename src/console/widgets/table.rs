@@ -155,6 +155,18 @@ pub fn render(
             mark(buffer, place, theme);
         }
     }
+    say_more(buffer, area, first > 0, first + height < count, theme);
+}
+
+/// On the frame beside the rows: that there are more of them above, or below.
+fn say_more(buffer: &mut Buffer, area: Rect, above: bool, below: bool, theme: &Theme) {
+    for (is_so, y, sign) in [(above, area.y + 1, "↑"), (below, area.bottom() - 1, "↓")] {
+        if let Some(cell) = buffer.cell_mut((area.right(), y)).filter(|_| is_so)
+            && matches!(cell.symbol(), "│" | "║")
+        {
+            cell.set_symbol(sign).set_style(theme.key);
+        }
+    }
 }
 
 /// Says in a pane's note that columns gave way in `room` columns of the terminal; nothing where all are shown.

@@ -159,6 +159,12 @@ pub fn count(n: u64) -> String {
     }
 }
 
+/// So many of something: `1 notice`, `12.3k notices`.
+#[must_use]
+pub fn counted(n: u64, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A size: `812 B`, `8.1 KiB`, `3.4 MiB`, `1.0 GiB`.
 #[must_use]
 pub fn bytes(n: u64) -> String {

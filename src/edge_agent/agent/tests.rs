@@ -22,6 +22,17 @@ mod storage;
 
 const SOON: Duration = Duration::from_secs(30);
 
+#[tokio::test]
+async fn a_link_that_panics_is_noticed_and_one_that_runs_is_not() {
+    let mut fails = Some(tokio::spawn(async { panic!("on purpose") }));
+    tokio::time::timeout(SOON, failed(&mut fails, Duration::ZERO)).await.expect("noticed");
+    assert!(fails.is_some_and(|link| link.is_finished()));
+    for mut runs in [None, Some(tokio::spawn(std::future::pending()))] {
+        let waited = tokio::time::timeout(Duration::from_millis(50), failed(&mut runs, Duration::ZERO)).await;
+        assert!(waited.is_err());
+    }
+}
+
 /// An agent in `data` that follows `data/lines`.
 async fn agent(data: &Path, camera: Option<String>) -> Agent {
     agent_with(data, camera, &ModelSettings::default()).await

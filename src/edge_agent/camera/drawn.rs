@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use crate::edge_agent::sky::{Lens, Projection, SkyScene, cover_of_clearness, render_jpeg};
+use crate::edge_agent::sky::{Lens, SkyScene, cover_of_clearness, render_jpeg};
 use crate::station::StationMetadata;
 
 /// Pixels of a drawn picture: enough for the analysis, which looks at 512.
@@ -15,10 +15,6 @@ const QUALITY: u8 = 75;
 /// The clouds' drift as it is drawn: towards the east, as fast as a cloud of 1,000 m goes in a wind of 3 m/s.
 const DRIFT_TO_DEG: f64 = 90.0;
 const DRIFT_DEG_PER_MIN: f64 = 10.0;
-
-/// The lens of a drawn sky where `[sky]` names none: a fisheye that sees the whole sky, its top to the north.
-pub(super) const LENS: Lens =
-    Lens { projection: Projection::Equidistant, fov_deg: 180.0, north_deg: 0.0, centre: [0.5, 0.5], tilt_deg: 0.0 };
 
 /// Draws the sky of `at` into the file `draft`; takes some 50 ms of a core. `clearness` is the measured light over that of
 /// a cloudless sky.

@@ -107,7 +107,16 @@ impl Judge {
         self.previous = Some(seen.next);
         let mut features = seen.features;
         if facts.rendered {
-            features.rendered = true;
+            // Its clouds drift as they were drawn, which nobody measured.
+            features = SkyFeatures {
+                rendered: true,
+                motion_direction_deg: None,
+                motion_picture_deg: None,
+                motion_deg_per_min: None,
+                motion_px_per_s: None,
+                motion_confidence: None,
+                ..features
+            };
         } else if self.library.learn(&seen.seen, facts.clearness) != Learnt::Nothing
             && self.saved.elapsed() >= SAVE_EVERY
         {
@@ -141,7 +150,7 @@ pub(in crate::edge_agent) fn setup(
 mod tests {
     use super::*;
     use crate::edge_agent::camera::drawn;
-    use crate::edge_agent::sky::RgbPicture;
+    use crate::edge_agent::sky::{Lens, RgbPicture};
     use crate::settings::{SkySettings, StationSettings};
     use crate::station::SkyWarning;
 
@@ -221,12 +230,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let station = StationSettings::default();
         let mut setup = setup(&station, &SkySettings::default()).expect("a setup");
-        setup.lens = Some(drawn::LENS);
+        setup.lens = Some(Lens::DRAWN);
         let mut judge = Judge::open(folder.path(), setup, station.metadata());
         let draft = folder.path().join("draft");
         let facts = Facts { rendered: true, ..facts() };
         let at = facts.taken_at.expect("known");
-        drawn::draw(&draft, at, 0.8, drawn::LENS, &station.metadata()).expect("drawn");
+        drawn::draw(&draft, at, 0.8, Lens::DRAWN, &station.metadata()).expect("drawn");
         let seen = judge.judge(&draft, &facts).expect("taken");
         let features = seen.analysis.expect("analysed");
         assert!(features.rendered && (seen.width_px, seen.height_px) == (640, 480));

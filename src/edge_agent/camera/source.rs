@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::command::Program;
 use super::device::Device;
-use super::drawn;
 use super::snapshot::Snapshot;
 use crate::edge_agent::agent::AgentError;
 use crate::edge_agent::sky::Lens;
@@ -61,7 +60,7 @@ impl CameraSource {
             };
             return Ok(Some(Self::Url(Snapshot::new(url.clone(), signed_in))));
         }
-        Ok((settings.rendered && is_replay).then(|| Self::Drawn(lens.unwrap_or(drawn::LENS))))
+        Ok((settings.rendered && is_replay).then(|| Self::Drawn(lens.unwrap_or(Lens::DRAWN))))
     }
 
     /// What it is, in words.
@@ -93,7 +92,7 @@ mod tests {
         let open = |settings: CameraSettings, is_replay| CameraSource::new(&settings, None, is_replay).expect("fits");
         let none = CameraSettings::default;
         assert_eq!(open(none(), false), None);
-        assert_eq!(open(none(), true), Some(CameraSource::Drawn(drawn::LENS)));
+        assert_eq!(open(none(), true), Some(CameraSource::Drawn(Lens::DRAWN)));
         assert_eq!(open(CameraSettings { rendered: false, ..none() }, true), None);
         let program =
             open(CameraSettings { command: Some("shot -o {file}".into()), ..none() }, true).expect("a camera");

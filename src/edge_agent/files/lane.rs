@@ -26,10 +26,13 @@ pub(in crate::edge_agent) struct Lane {
 impl Lane {
     /// Why nothing may go now, in words.
     pub fn held(&self) -> Option<&'static str> {
-        let uplink = self.uplink.borrow();
-        if !uplink.connected {
+        let (is_connected, is_held) = {
+            let uplink = self.uplink.borrow();
+            (uplink.connected, holds_pictures(&uplink))
+        };
+        if !is_connected {
             Some("waits for the link")
-        } else if holds_pictures(&uplink) {
+        } else if is_held {
             Some("waits: the day's budget is for measurements from here on")
         } else if self.outbox.borrow().rows > FEW {
             Some("waits: measurements go first")

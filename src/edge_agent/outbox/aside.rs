@@ -57,6 +57,15 @@ pub(super) fn list(connection: &Connection, limit: usize) -> rusqlite::Result<Ve
     rows.collect()
 }
 
+/// Without what it is about, which may be long.
+pub(super) fn reasons(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<(Timestamp, String)>> {
+    let mut statement = connection.prepare_cached("SELECT at, reason FROM set_aside ORDER BY id DESC LIMIT ?1")?;
+    let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        Ok((from_nanoseconds(row.get(0)?), row.get(1)?))
+    })?;
+    rows.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Outbox;
@@ -75,6 +84,10 @@ mod tests {
             put.await.expect("joins").expect("sets aside");
         }
         assert_eq!(outbox.set_aside_list(2000).await.expect("lists").len(), 1000);
+        assert_eq!(
+            outbox.set_aside_reasons(2).await.expect("lists"),
+            [(now, "why".to_owned()), (now, "why".to_owned())]
+        );
         assert_eq!(outbox.status().borrow().set_aside, 1003);
         // 17 MiB in three pieces: the last two remain, and nothing older.
         for size in [6, 6, 5] {

@@ -290,6 +290,11 @@ impl Outbox {
         self.database.read(move |connection| aside::list(connection, limit)).await
     }
 
+    /// Why the newest things were set aside, newest first: when, and the reason.
+    pub async fn set_aside_reasons(&self, limit: usize) -> Result<Vec<(Timestamp, String)>, DatabaseError> {
+        self.database.read(move |connection| aside::reasons(connection, limit)).await
+    }
+
     /// Messages given up since the outbox was made, by kind; a kind of which none was is absent.
     pub async fn given_up(&self) -> Result<Vec<(MessageKind, u64)>, DatabaseError> {
         self.database.read(bound::given_up).await

@@ -99,6 +99,27 @@ impl Desk {
 }
 
 #[tokio::test]
+async fn it_is_known_since_when_nothing_came_and_how_long_that_usually_takes() {
+    let mut desk = Desk::open(async |_| ()).await;
+    let mut boot_s = 60;
+    // The longest wait, after a reading that was waited for so long.
+    let mut longest_after = async |wait_s| {
+        boot_s += wait_s;
+        let now = moment("2026-06-01T08:00:00Z", boot_s);
+        desk.store(now, vec![item(now.wall, Stamped::Here)]).await;
+        let status = desk.shared.status.borrow();
+        assert!(status.quiet_since.is_some());
+        status.gap_s
+    };
+    assert_eq!(longest_after(0).await, None, "of one reading nothing is known");
+    assert_eq!(longest_after(60).await, Some(60.0));
+    for _ in 1..GAPS {
+        assert_eq!(longest_after(5).await, Some(60.0));
+    }
+    assert_eq!(longest_after(5).await, Some(5.0), "what is long ago is forgotten");
+}
+
+#[tokio::test]
 async fn what_is_read_before_the_clock_is_set_is_held_and_dated_then() {
     let mut desk = Desk::open(async |_| ()).await;
     let unset = moment("1970-01-01T00:01:00Z", 60);

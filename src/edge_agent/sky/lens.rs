@@ -53,6 +53,10 @@ fn dot(a: Direction, b: Direction) -> f64 {
 }
 
 impl Lens {
+    /// The lens of a drawn sky where `[sky]` names none: a fisheye that sees the whole sky, its top to the north.
+    pub const DRAWN: Self =
+        Self { projection: Projection::Equidistant, fov_deg: 180.0, north_deg: 0.0, centre: [0.5, 0.5], tilt_deg: 0.0 };
+
     /// What is wrong with it, in words, where something is.
     pub fn check(&self) -> Result<(), String> {
         let widest = match self.projection {

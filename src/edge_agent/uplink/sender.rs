@@ -125,6 +125,8 @@ impl<'a> Sender<'a> {
             self.publish();
             let checks_at = self.patience().map(|patience| patience.ends_at());
             let is_unsettled = self.link.has_unsettled();
+            // With nothing on its way, nothing else tells of a message that came since the outbox was read to its end.
+            let is_told_of_more = !is_unsettled && (self.in_flight.is_empty() || !self.feed.has_more(true));
             let end = tokio::select! {
                 acknowledged = acknowledged(&mut self.in_flight), if !is_unsettled => {
                     match acknowledged {
@@ -137,7 +139,7 @@ impl<'a> Sender<'a> {
                     self.settle(Vec::new()).await;
                     continue;
                 }
-                changed = changes.changed(), if !self.feed.has_more(true) => {
+                changed = changes.changed(), if is_told_of_more => {
                     if changed.is_err() {
                         return End::Shutdown;
                     }

@@ -12,6 +12,7 @@ use super::settings::{Credentials, UplinkSettings};
 use super::status::Transport;
 use super::way::Reached;
 use crate::clock::wall;
+use crate::settings::LinkSettings;
 use crate::station::text::printable;
 
 /// The failure of a connection to the hub of `settings`.
@@ -142,7 +143,9 @@ pub(super) fn io(error: &std::io::Error, settings: &UplinkSettings, hub: &str) -
         return tls(error, settings, hub);
     }
     match error.kind() {
-        ErrorKind::ConnectionRefused => format!("{hub}: nothing listens there; check that the hub runs; tried again"),
+        ErrorKind::ConnectionRefused => {
+            format!("{hub}: nothing listens there; check that the hub runs{}; tried again", port_words(settings, hub))
+        }
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::UnexpectedEof
@@ -152,6 +155,14 @@ pub(super) fn io(error: &std::io::Error, settings: &UplinkSettings, hub: &str) -
         ErrorKind::TimedOut => format!("{hub}: no answer in time; check the network; tried again"),
         _ => format!("{hub}: {}; check the name and the network; tried again", printable(&error.to_string())),
     }
+}
+
+/// A hub behind another port than the one that nobody has set is the likeliest reason for silence.
+fn port_words(settings: &UplinkSettings, hub: &str) -> String {
+    let own = LinkSettings::default();
+    let ways = [("link.port", settings.port, own.port), ("link.https_port", settings.https_port, own.https_port)];
+    let unset = ways.into_iter().find(|(_, port, default)| port == default && hub.ends_with(&format!(":{port}")));
+    unset.map(|(key, port, _)| format!(", and that it listens on {port}, which is {key}'s default")).unwrap_or_default()
 }
 
 fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
@@ -182,4 +193,33 @@ fn tls(error: &rustls::Error, settings: &UplinkSettings, hub: &str) -> String {
         _ => "check that the port speaks TLS",
     };
     format!("{hub}: TLS failed: {}; {step}", printable(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::super::settings::Roots;
+    use super::*;
+
+    #[test]
+    fn a_refused_default_port_names_its_setting_and_another_one_does_not() {
+        let refused = |port, tried: u16| {
+            let key = Credentials::Key(SecretString::from("a2V5"));
+            let settings = UplinkSettings::at("127.0.0.1", port, "hub", "roof-01").signed_in(key, Roots::System);
+            io(&ErrorKind::ConnectionRefused.into(), &settings, &format!("hub hub at 127.0.0.1:{tried}"))
+        };
+        let named = |key: &str, port: u16| {
+            format!(
+                "hub hub at 127.0.0.1:{port}: nothing listens there; check that the hub runs, and that it listens on {port}, \
+                 which is {key}'s default; tried again"
+            )
+        };
+        assert_eq!(refused(8883, 8883), named("link.port", 8883));
+        assert_eq!(refused(8883, 443), named("link.https_port", 443));
+        assert_eq!(
+            refused(44019, 44019),
+            "hub hub at 127.0.0.1:44019: nothing listens there; check that the hub runs; tried again"
+        );
+    }
 }

@@ -1,7 +1,9 @@
 //! The hub's durable log: what devices sent and no batch holds yet, by the container it is routed to.
 //!
-//! `message` a message and its row · `reroute` what no route took, once one takes it.
+//! `message` a message and its row · `reroute` what no route took, once one takes it · `unannounced` blobs without a notice ·
+//! `batches` what was cut of a container.
 
+mod batches;
 mod message;
 mod reroute;
 mod unannounced;
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+pub use batches::KnownBatch;
 pub use message::EnqueuedMessage;
 use message::{COLUMNS, cut_batch, message_row, timestamp};
 
@@ -49,6 +52,10 @@ CREATE TABLE batch(
     "
 ALTER TABLE batch ADD COLUMN unannounced INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX batch_unannounced ON batch(container) WHERE unannounced = 1;
+",
+    "
+ALTER TABLE batch ADD COLUMN bytes INTEGER;
+CREATE INDEX batch_by_container ON batch(container, id);
 ",
 ];
 
@@ -343,15 +350,16 @@ impl EnqueuedLog {
             .await
     }
 
-    /// Forgets the messages of a batch whose blob and notice are durable; one that is `unannounced` has no notice, and is
-    /// remembered until [`EnqueuedLog::settle`].
-    pub async fn finish(&self, batch: &CutBatch, unannounced: bool) -> Result<(), DatabaseError> {
+    /// Forgets the messages of a batch whose blob of `bytes` and notice are durable; one that is `unannounced` has no notice,
+    /// and is remembered until [`EnqueuedLog::settle`].
+    pub async fn finish(&self, batch: &CutBatch, bytes: u64, unannounced: bool) -> Result<(), DatabaseError> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let (id, container, last_seq) = (batch.id, batch.container.clone(), batch.last_seq);
         self.database
             .write(move |transaction| {
-                if unannounced {
-                    transaction.prepare_cached("UPDATE batch SET unannounced = 1 WHERE id = ?1")?.execute([id])?;
-                }
+                transaction
+                    .prepare_cached("UPDATE batch SET bytes = ?2, unannounced = max(unannounced, ?3) WHERE id = ?1")?
+                    .execute(rusqlite::params![id, bytes, unannounced])?;
                 transaction
                     .prepare_cached("DELETE FROM enqueued WHERE container = ?1 AND seq <= ?2")?
                     .execute(rusqlite::params![container, last_seq])

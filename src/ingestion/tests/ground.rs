@@ -209,9 +209,13 @@ async fn a_destroyed_pipes_notices_wait_in_the_queue_until_it_is_back() {
     // It has forgotten what the one before loaded, and so have its counts; messages are known by their identity.
     let counts = running.pipe().counts;
     assert_eq!((counts.loaded, counts.pending, counts.rows), (1, 0, 2), "{counts:?}");
-    assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
+    assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO", None, None).await.expect("refreshed"), 1);
     running.until("the duplicate", || running.pipe().counts.duplicates == 1).await;
-    assert_eq!(running.loader.warehouse.copy_history(false, 10).await.expect("history").len(), 3, "history is kept");
+    assert_eq!(
+        running.loader.warehouse.copy_history(false, 10, None).await.expect("history").files.len(),
+        3,
+        "history is kept"
+    );
     running.each_once(2).await;
 }
 
@@ -338,7 +342,7 @@ async fn what_is_announced_nowhere_is_loaded_by_a_refresh() {
     running.apply(|topology| topology.announcement = announcement).await;
     running.send(1).await;
     running.until_rows(1).await;
-    assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect("refreshed"), 1);
+    assert_eq!(running.loader.refresh("WEATHER_PIPE_DQ_DEMO", None, None).await.expect("refreshed"), 1);
     running.log.settle(CONTAINER).await.expect("settled");
     assert!(running.log.unannounced().await.expect("read").is_empty());
     running.each_once(2).await;
@@ -353,7 +357,8 @@ async fn what_was_announced_nowhere_comes_back_with_its_container_wherever_it_wa
         running.send(0).await;
         running.until("a blob", || running.batches.borrow().unannounced.get(CONTAINER) == Some(&1)).await;
         running.apply(|topology| topology.containers.remove(CONTAINER)).await;
-        let refused = running.loader.refresh("WEATHER_PIPE_DQ_DEMO").await.expect_err("no container").to_string();
+        let refused =
+            running.loader.refresh("WEATHER_PIPE_DQ_DEMO", None, None).await.expect_err("no container").to_string();
         assert!(refused.contains(CONTAINER) && refused.contains("trash"), "{refused}");
         // Half of what comes next may have been done by a process that was killed.
         let batch = running.log.unannounced_in(CONTAINER).await.expect("read").remove(0);

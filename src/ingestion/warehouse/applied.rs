@@ -295,7 +295,7 @@ mod tests {
         let warehouse = Warehouse::open(&path).expect("migrated");
         let topology = Topology::built_in("demo", "hub", SignedDuration::from_secs(300), 1024);
         warehouse.take_over(&topology).await.expect("in step");
-        let history = warehouse.copy_history(false, 10).await.expect("history");
+        let history = warehouse.copy_history(false, 10, None).await.expect("history").files;
         let seen: Vec<_> = history.iter().map(|file| (file.pipe.as_str(), file.table.as_str())).collect();
         assert_eq!(
             seen,

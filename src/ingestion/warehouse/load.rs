@@ -219,6 +219,30 @@ impl Warehouse {
 /// A file's own fault (text, line, column), or the database's.
 type FileFault = rusqlite::Result<(String, u64, Option<u64>)>;
 
+/// Reads the file at `path` as its pipe does, loading nothing; answers its lines, or what is wrong with which.
+pub fn validate(path: &std::path::Path) -> Result<u64, (String, u64)> {
+    let unreadable = |error: std::io::Error, line: u64| (format!("can't be read: {error}"), line);
+    let mut reader = BufReader::with_capacity(64 * 1024, std::fs::File::open(path).map_err(|e| unreadable(e, 0))?);
+    let (mut lines, mut line) = (0, Vec::new());
+    for number in 1.. {
+        line.clear();
+        let taken = std::io::Read::take(&mut reader, MAX_LINE + 1).read_until(b'\n', &mut line);
+        let taken = taken.map_err(|e| unreadable(e, number))? as u64;
+        if taken == 0 {
+            break;
+        }
+        if taken > MAX_LINE {
+            return Err((format!("the line is longer than {MAX_LINE} bytes"), number));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        Row::parse(line.trim_ascii()).map_err(|(reason, _)| (reason, number))?;
+        lines += 1;
+    }
+    Ok(lines)
+}
+
 fn read_file(
     transaction: &Transaction<'_>,
     table: &str,

@@ -1,38 +1,32 @@
-//! The warehouse of an embedded environment: SQLite tables shaped as Snowflake's are.
+//! The warehouse: of an embedded environment SQLite tables shaped as Snowflake's are, in the cloud Snowflake itself, which
+//! is watched (`snowflake`).
 //!
-//! `schema` the tables and views · `applied` in step with what is applied · `load` Snowpipe's semantics for one file · `query` what screens ask ·
-//! `scores` verification.
+//! `schema` the tables and views · `applied` in step with what is applied · `load` Snowpipe's semantics for one file · `history` what became of
+//! files · `query` what else screens ask · `scores` verification.
 
+#[cfg(feature = "local")]
 mod applied;
+#[cfg(feature = "local")]
+mod history;
+#[cfg(feature = "local")]
 mod load;
+#[cfg(feature = "local")]
 mod query;
+#[cfg(feature = "local")]
 mod schema;
+#[cfg(feature = "local")]
 mod scores;
+#[cfg(feature = "cloud")]
+pub mod snowflake;
+#[cfg(feature = "local")]
+mod sqlite;
 
-use std::path::Path;
-
-use crate::database::{Database, DatabaseError};
-
-pub use applied::DroppedTable;
-pub use load::{FileLoad, LoadStatus, NewFile};
-pub use query::{HistoryFile, MeasurementRow, PipeCounts, TableRow};
-pub use scores::{DueNowcast, Progress, ScoreRow, VerifiedLead};
-
-/// The warehouse; clones share it.
-#[derive(Debug, Clone)]
-pub struct Warehouse {
-    database: Database,
-}
-
-impl Warehouse {
-    /// Opens or makes the warehouse at `path`.
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { database: Database::open(path, schema::MIGRATIONS)? })
-    }
-
-    /// The database under it.
-    #[must_use]
-    pub const fn database(&self) -> &Database {
-        &self.database
-    }
-}
+#[cfg(feature = "local")]
+pub use {
+    applied::DroppedTable,
+    history::{HistoryFile, HistoryPage},
+    load::{FileLoad, LoadStatus, NewFile, validate},
+    query::{MeasurementRow, PipeCounts, TableRow},
+    scores::{DueNowcast, Progress, ScoreRow, VerifiedLead},
+    sqlite::Warehouse,
+};

@@ -38,29 +38,6 @@ pub struct TableRow {
     pub received_at: Option<Timestamp>,
 }
 
-/// A file in the copy history.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HistoryFile {
-    /// Path in the container.
-    pub file: String,
-    /// The container.
-    pub container: String,
-    /// The name of the pipe that took it.
-    pub pipe: String,
-    /// The name of the table it went into.
-    pub table: String,
-    /// When its load was done or failed; its notice's time while it is pending.
-    pub at: Timestamp,
-    /// Status, in Snowflake's words.
-    pub status: String,
-    /// Rows parsed, stored, left out as known.
-    pub rows: (u64, u64, u64),
-    /// Size, bytes.
-    pub bytes: u64,
-    /// First error with line and column.
-    pub error: Option<(String, Option<u64>, Option<u64>)>,
-}
-
 /// A measurement as charts need it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasurementRow {
@@ -163,36 +140,6 @@ impl Warehouse {
                 let times = failures.query_map(of_pipe, |row| time(row, 0))?;
                 counts.failed_at = times.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
                 Ok(counts)
-            })
-            .await
-    }
-
-    /// The copy history, newest first.
-    pub async fn copy_history(&self, failed_only: bool, limit: usize) -> Result<Vec<HistoryFile>, DatabaseError> {
-        self.database
-            .read(move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT file, container, pipe, table_name, coalesce(loaded_at, received_at), status, rows_parsed, rows_loaded, duplicates,
-                     bytes, first_error, first_error_line, first_error_column
-                     FROM copy_history WHERE ?1 = 0 OR status = 'Load failed' ORDER BY id DESC LIMIT ?2",
-                )?;
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                let rows = statement.query_map(params![failed_only, limit], |row| {
-                    let error: Option<String> = row.get(10)?;
-                    let place = (optional_count(row, 11)?, optional_count(row, 12)?);
-                    Ok(HistoryFile {
-                        file: row.get(0)?,
-                        container: row.get(1)?,
-                        pipe: row.get(2)?,
-                        table: row.get(3)?,
-                        at: time(row, 4)?.unwrap_or(Timestamp::UNIX_EPOCH),
-                        status: row.get(5)?,
-                        rows: (count(row, 6)?, count(row, 7)?, count(row, 8)?),
-                        bytes: count(row, 9)?,
-                        error: error.map(|text| (text, place.0, place.1)),
-                    })
-                })?;
-                rows.collect()
             })
             .await
     }
@@ -352,14 +299,14 @@ fn last_error(row: &Row<'_>) -> rusqlite::Result<Option<String>> {
     }))
 }
 
-fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, Option<i64>>(index)?.unwrap_or(0).unsigned_abs())
 }
 
-fn optional_count(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
+pub(super) fn optional_count(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(i64::unsigned_abs))
 }
 
-fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<String>>(index)?.and_then(|text| text.parse().ok()))
 }

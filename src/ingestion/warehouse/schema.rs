@@ -282,4 +282,16 @@ FROM WEATHER_HEALTH WHERE invalid IS NULL;
 CREATE INDEX WEATHER_HEALTH_PICTURES ON WEATHER_HEALTH(measured_at_ms)
     WHERE json_extract(variant, '$.Body.type') = 'PictureTaken' AND invalid IS NULL;
 ",
+    // Whoever holds the copy history asks for what has changed since.
+    "
+ALTER TABLE copy_history ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
+UPDATE copy_history SET change = id;
+CREATE INDEX copy_history_by_change ON copy_history(change);
+CREATE TRIGGER copy_history_added AFTER INSERT ON copy_history BEGIN
+    UPDATE copy_history SET change = (SELECT MAX(change) + 1 FROM copy_history) WHERE id = NEW.id;
+END;
+CREATE TRIGGER copy_history_changed AFTER UPDATE OF status, pipe, table_name ON copy_history BEGIN
+    UPDATE copy_history SET change = (SELECT MAX(change) + 1 FROM copy_history) WHERE id = NEW.id;
+END;
+",
 ];

@@ -130,7 +130,12 @@ fn broken(error: &io::Error) -> PackageError {
     let words = match error.kind() {
         io::ErrorKind::FileTooLarge => format!("it has more than {MAX_PACKAGE} bytes"),
         io::ErrorKind::UnexpectedEof => "it breaks off; fetch it anew".to_owned(),
-        _ => format!("it can't be read as a tar: {}", printable(&error.to_string())),
+        // The reader's words quote what it found, which may be anything.
+        io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            "it is no model package, or a damaged one; name a file that `skydeck nowcast pack` wrote, or fetch it anew"
+                .to_owned()
+        }
+        kind => format!("it can't be read: {kind}; fetch it anew"),
     };
     PackageError::Archive(words)
 }

@@ -91,7 +91,10 @@ fn what_does_not_belong_into_an_archive_is_named() {
     assert!(refused(&tar(&behind)).contains("it begins with weights.json; manifest.json has to come first"));
     assert!(refused(b"").contains("it is empty"));
     assert!(refused(&[0x1f, 0x8b, 0]).starts_with("archive: "));
-    assert!(refused(&[b'x'; 1024]).contains("can't be read as a tar"));
+    let words = "archive: it is no model package, or a damaged one; name a file that `skydeck nowcast pack` wrote, or fetch it anew";
+    assert_eq!(refused(&[b'x'; 1024]), words);
+    let bytes: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    assert_eq!(refused(&bytes), words, "whatever is in it isn't repeated");
     let mut zipped = Sample::persistence("roof", "1").bytes();
     zipped.extend(b"more");
     assert!(refused(&zipped).contains("something behind its end"));

@@ -15,6 +15,7 @@ use crate::edge_agent::agent::{Agent, AgentEnd, AgentError, AgentSetup};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkError;
 use crate::edge_agent::uplink::settings::resolve;
+use crate::owner::agent::desk::SET_HUB;
 use crate::owner::agent::{Diagnoser, host};
 use crate::owner::client::{Ask, AskError};
 use crate::owner::lock::{FolderLock, LockError};
@@ -42,9 +43,7 @@ pub enum AloneError {
         reason: String,
     },
     /// The settings name no hub.
-    #[error(
-        "link: no hub is set for environment {0}; set link.connection_string = \"file:/PATH\" (the device's connection string in a file of mode 0600), or link.hub with link.key or with link.certificate and link.certificate_key"
-    )]
+    #[error("link: no hub is set for environment {0}; {SET_HUB}")]
     NoHub(EnvironmentName),
     /// The source is a recording, and the hub an outside one.
     #[error(

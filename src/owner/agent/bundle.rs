@@ -57,6 +57,8 @@ pub(super) struct Parts<'a> {
     pub diagnosis: &'a Diagnosis,
     pub log: &'a [LogLine],
     pub settings: &'a str,
+    /// Whose they are: [`settings_are`].
+    pub settings_are: &'a str,
     pub secrets: &'a [SecretString],
 }
 
@@ -65,6 +67,18 @@ pub(super) fn file_name(device_id: &str, at: Timestamp) -> PathBuf {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let device: String = device_id.chars().map(plain).collect();
     format!("skydeck-diag-{device}-{}.tar.gz", at.strftime("%Y%m%dT%H%M%SZ")).into()
+}
+
+/// Whose the settings in a bundle are, in words: diag's, of the device `own`; the agent says that it is `agent`.
+pub(super) fn settings_are(agent: Option<&str>, own: &str) -> String {
+    const OF_DIAG: &str = "These are the settings that skydeck diag was started with";
+    match agent.map(printable) {
+        None => format!("{OF_DIAG}. No agent ran."),
+        Some(agent) if agent == own => {
+            format!("{OF_DIAG}. An agent that was started with other files, flags or variables has others.")
+        }
+        Some(agent) => format!("{OF_DIAG}, of {}. The agent's are others: it ran as {agent}.", printable(own)),
+    }
 }
 
 /// The secrets that the link's settings refer to, as far as this process may read them: none of their texts may be in a
@@ -105,8 +119,10 @@ fn archive(parts: &Parts<'_>, file: File, at: Timestamp) -> std::io::Result<()> 
         })
         .collect();
     let diagnosis = serde_json::to_string_pretty(parts.diagnosis)?;
+    let readme = README.replace(SETTINGS_ARE, parts.settings_are);
+    let settings = format!("# {}\n\n{}", parts.settings_are, parts.settings);
     for (name, text) in
-        [("README.txt", README), ("diagnosis.json", &diagnosis), ("log.txt", &log), ("settings.toml", parts.settings)]
+        [("README.txt", &readme), ("diagnosis.json", &diagnosis), ("log.txt", &log), ("settings.toml", &settings)]
     {
         let text = redacted(text, parts.secrets);
         let mut header = tar::Header::new_gnu();
@@ -120,12 +136,14 @@ fn archive(parts: &Parts<'_>, file: File, at: Timestamp) -> std::io::Result<()> 
     file.sync_all()
 }
 
+/// Where it stands in the README whose settings they are.
+const SETTINGS_ARE: &str = "SETTINGS_ARE";
 const README: &str = "\
 A device's diagnosis, made by `skydeck diag bundle`.
 
 diagnosis.json  the agent's report, the hardware, the findings, the newest test of the link
 log.txt         the newest lines of the agent's log
-settings.toml   the settings that hold, and where each comes from; secrets are references there
+settings.toml   settings, and where each comes from; secrets are references there. SETTINGS_ARE
 
 Keys, tokens, passwords and private keys were taken out ([redacted]). Read it before you send it: the station's place, its
 network's names and addresses are in it.
@@ -260,7 +278,13 @@ mod tests {
             target: "link".into(),
             message: "refused \u{1b}[31m SharedAccessSignature sr=h&sig=c2VjcmV0&se=1".into(),
         };
-        let parts = Parts { diagnosis: &diagnosis, log: &[line], settings: "[link]\n", secrets: &[] };
+        let parts = Parts {
+            diagnosis: &diagnosis,
+            log: &[line],
+            settings: "[link]\n",
+            settings_are: &settings_are(Some("roof-02"), "roof-01"),
+            secrets: &[],
+        };
         write(&parts, &out, diagnosis.at).expect("written");
         assert_eq!(std::fs::metadata(&out).expect("there").permissions().mode() & 0o777, 0o600);
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(File::open(&out).expect("opens")));
@@ -278,6 +302,13 @@ mod tests {
         assert_eq!(
             found["skydeck-diag/log.txt"],
             "2026-11-26T18:00:00Z WARN  link: refused [31m SharedAccessSignature sr=h&sig=[redacted]&se=1\n"
+        );
+        let whose = "These are the settings that skydeck diag was started with, of roof-01. The agent's are others: it ran as \
+                     roof-02.";
+        assert_eq!(found["skydeck-diag/settings.toml"], format!("# {whose}\n\n[link]\n"));
+        assert!(found["skydeck-diag/README.txt"].contains(whose));
+        assert!(
+            settings_are(Some("a"), "a").ends_with("has others.") && settings_are(None, "a").ends_with("No agent ran.")
         );
         assert!(matches!(write(&parts, &out, diagnosis.at), Err(BundleError::File { .. })));
     }

@@ -2,7 +2,7 @@
 //! itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 #[cfg(feature = "diag")]
 use super::bundle::{self, BundleError};
 use super::diagnosis::Diagnosis;
-use super::findings::{DeviceFinding, device_findings};
+use super::findings::{Beside, DeviceFinding, device_findings, machine_findings, test_findings};
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkTest;
 use crate::edge_agent::uplink::settings::resolve;
@@ -21,7 +21,6 @@ use crate::owner::log_buffer::LogLine;
 use crate::owner::protocol::{Answer, Request};
 use crate::owner::socket::{self, AttachError};
 use crate::settings::{Folders, LinkSettings, Settings, StationSettings};
-use crate::station::Machine;
 use crate::station::text::printable;
 
 /// How long an agent may take to try its way to the hub.
@@ -33,6 +32,21 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Lines of the log that a bundle has.
 #[cfg(feature = "diag")]
 const LOG_LINES: usize = 2000;
+
+/// How the agent of a device is brought up, in words that can be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starting {
+    /// The command that starts it.
+    pub start: String,
+    /// The command, or the words, that start one that runs anew.
+    pub restart: String,
+    /// Whether its hub is the environment's own, which `start` brings up too.
+    pub has_own_hub: bool,
+}
+
+/// What to do where the settings name no hub.
+pub(super) const SET_HUB: &str = "set link.connection_string = \"file:/PATH\" (the device's connection string in a file of \
+     mode 0600), or link.hub with link.key or with link.certificate and link.certificate_key";
 
 /// Whom to ask about a device.
 #[derive(Debug)]
@@ -49,6 +63,9 @@ pub struct DeviceDesk {
     settings_text: String,
     /// What named the environment, where nobody did by a flag or a variable, in words.
     named_by: Option<String>,
+    starting: Starting,
+    /// The way to the hub as this process tried it last, there being no agent.
+    tested: Mutex<Option<LinkTest>>,
 }
 
 impl DeviceDesk {
@@ -64,7 +81,19 @@ impl DeviceDesk {
             #[cfg(feature = "diag")]
             settings_text: String::new(),
             named_by: None,
+            starting: Starting {
+                start: format!("skydeck --env {environment} agent run"),
+                restart: "end it and start it again".to_owned(),
+                has_own_hub: false,
+            },
+            tested: Mutex::default(),
         }
+    }
+
+    /// With how the agent is brought up, as whoever called can copy it.
+    #[must_use]
+    pub fn starting(self, starting: Starting) -> Self {
+        Self { starting, ..self }
     }
 
     /// With the settings as text, for bundles.
@@ -94,7 +123,7 @@ impl DeviceDesk {
     /// runs, that is what it says; an error is an agent that doesn't answer.
     pub async fn diagnose(&self, wait: bool) -> Result<Diagnosis, String> {
         match self.ask(Request::Diagnose { wait }, ANSWER).await? {
-            Some(Ok(Answer::Diagnosis { diagnosis })) => Ok((*diagnosis).clone()),
+            Some(Ok(Answer::Diagnosis { diagnosis })) => Ok(self.beside_settings((*diagnosis).clone())),
             Some(Ok(_)) => Err(MISUNDERSTOOD.to_owned()),
             Some(Err(AskError::Gone)) => Err("agent: it is ending".to_owned()),
             // It doesn't know what is asked: an older one.
@@ -111,28 +140,58 @@ impl DeviceDesk {
     async fn of_an_older_agent(&self) -> Result<Diagnosis, String> {
         let report = self.report().await?.ok_or("agent: it is ending")?;
         let machine = Some(self.machine.read().await);
-        let mut findings = device_findings(&report, machine.as_ref(), None);
+        let empty = self.empty();
+        let beside = Beside { machine: machine.as_ref(), ..Beside::default() };
+        let mut findings = device_findings(&report, beside, empty.at);
         let cause = format!("it is version {}, this program {}", report.version, env!("CARGO_PKG_VERSION"));
-        findings.push(DeviceFinding::new(
-            Lamp::Unknown,
-            "agent",
-            cause,
-            "start it anew: systemctl restart skydeck-agent",
-        ));
-        Ok(Diagnosis { agent: Some(report), machine, findings, ..self.empty() })
+        let step = format!("start it anew: {}", self.starting.restart);
+        findings.push(DeviceFinding::new(Lamp::Unknown, "agent", cause, step));
+        Ok(self.beside_settings(Diagnosis { agent: Some(report), machine, findings, ..empty }))
+    }
+
+    /// Says where the agent has other settings than those that are known here.
+    fn beside_settings(&self, mut diagnosis: Diagnosis) -> Diagnosis {
+        let (agent, own) = (diagnosis.agent.as_ref().map(|agent| agent.device_id.as_str()), &self.station.device_id);
+        if let Some(agent) = agent.filter(|agent| agent != own) {
+            let cause = format!("diag was started with those of {own}; the agent runs as {agent}, with others");
+            let step = "give diag the agent's --config: a bundle's settings.toml is of diag's own";
+            diagnosis.findings.push(DeviceFinding::new(Lamp::Unknown, "settings", cause, step));
+        }
+        diagnosis
     }
 
     async fn without_an_agent(&self) -> Diagnosis {
         let machine = Some(self.machine.read().await);
-        let step = format!(
-            "start it: systemctl start skydeck-agent, or by hand: skydeck --env {} agent run",
-            self.environment
-        );
+        let step = format!("start it: {}", self.starting.start);
         let cause =
             self.named_by.as_ref().map_or_else(|| "nobody runs it".to_owned(), |by| format!("nobody runs it ({by})"));
         let mut findings = vec![DeviceFinding::new(Lamp::Failed, "agent", cause, step)];
-        findings.extend(device_findings_of(machine.as_ref()));
-        Diagnosis { machine, findings, ..self.empty() }
+        let no_hub = self.no_hub();
+        if let Some(words) = no_hub.as_ref().filter(|_| !self.starting.has_own_hub) {
+            let (cause, step) = words.split_once("; ").unwrap_or((words, SET_HUB));
+            findings.push(DeviceFinding::new(Lamp::Failed, "link", cause, step));
+        }
+        let link_test = self.tested().clone();
+        findings.extend(link_test.as_ref().map(|test| test_findings(test, false)).unwrap_or_default());
+        findings.extend(machine.as_ref().map(machine_findings).unwrap_or_default());
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.rank()));
+        Diagnosis { machine, findings, link_test, no_hub, ..self.empty() }
+    }
+
+    /// Why there is no hub to try the way to without an agent, and what to do.
+    fn no_hub(&self) -> Option<String> {
+        if self.link.hub.is_some() || self.link.connection_string.is_some() {
+            return None;
+        }
+        Some(if self.starting.has_own_hub {
+            format!("the hub of {} is its own and comes up with it; {}", self.environment, self.starting.start)
+        } else {
+            format!("no hub is set; {SET_HUB}")
+        })
+    }
+
+    fn tested(&self) -> std::sync::MutexGuard<'_, Option<LinkTest>> {
+        self.tested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn empty(&self) -> Diagnosis {
@@ -144,7 +203,9 @@ impl DeviceDesk {
             machine: None,
             findings: Vec::new(),
             link_test: None,
+            no_hub: None,
             errors: Vec::new(),
+            log_file: None,
         }
     }
 
@@ -157,7 +218,10 @@ impl DeviceDesk {
             None => {
                 let link = resolve(&self.link, &self.station).map_err(|error| error.to_string())?;
                 let Some(settings) = link else { return Ok(None) };
-                Ok(Some(link_test::without_agent(&settings).await))
+                let test = link_test::without_agent(&settings).await;
+                // It is in the next diagnosis, as an agent's own would be.
+                *self.tested() = Some(test.clone());
+                Ok(Some(test))
             }
         }
     }
@@ -177,9 +241,16 @@ impl DeviceDesk {
         let diagnosis = self.diagnose(false).await.map_err(BundleError::Asked)?;
         let log = self.log(LOG_LINES).await.map_err(BundleError::Asked)?;
         let secrets = bundle::secrets_of(&self.link);
-        let parts =
-            bundle::Parts { diagnosis: &diagnosis, log: &log, settings: &self.settings_text, secrets: &secrets };
-        let out = out.unwrap_or_else(|| bundle::file_name(&self.station.device_id, at));
+        let own = self.station.device_id.as_str();
+        let agent = diagnosis.agent.as_ref().map(|agent| agent.device_id.as_str());
+        let parts = bundle::Parts {
+            diagnosis: &diagnosis,
+            log: &log,
+            settings: &self.settings_text,
+            settings_are: &bundle::settings_are(agent, own),
+            secrets: &secrets,
+        };
+        let out = out.unwrap_or_else(|| bundle::file_name(agent.unwrap_or(own), at));
         bundle::write(&parts, &out, at)?;
         Ok(out)
     }
@@ -241,37 +312,5 @@ fn group_name(groups: &str, gid: u32) -> Option<String> {
 
 const MISUNDERSTOOD: &str = "agent: it answered something else than what was asked; use the same skydeck for both";
 
-fn device_findings_of(machine: Option<&Machine>) -> Vec<DeviceFinding> {
-    machine.map(super::findings::machine_findings).unwrap_or_default()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn a_refused_access_names_the_group_that_may() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let socket = folder.path().join("agent.sock");
-        let mode = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).expect("set");
-        mode(0o750);
-        let refused = || words(AttachError::Refused { path: socket.clone() });
-        let gid = rustix::process::getegid().as_raw();
-        let groups = std::fs::read_to_string("/etc/group").expect("readable");
-        let group = group_name(&groups, gid).expect("this user's group has a name");
-        assert_eq!(
-            refused(),
-            format!(
-                "{}: access is refused: the agent answers its group {group}; join it: sudo usermod -aG {group} $USER, \
-                 then log in anew",
-                socket.display()
-            )
-        );
-        mode(0o700);
-        assert!(refused().ends_with("access is refused; ask as the user that runs it, or as root"), "{}", refused());
-        assert_eq!(group_name("root:x:0:\nskydeck:x:998:anna\nbroken\n", 998).as_deref(), Some("skydeck"));
-        assert_eq!(group_name("root:x:0:\n", 7), None);
-    }
-}
+mod tests;

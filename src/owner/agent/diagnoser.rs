@@ -7,14 +7,17 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::diagnosis::Diagnosis;
-use super::findings::device_findings;
+use super::findings::{Beside, device_findings};
 use crate::edge_agent::agent::AgentHandles;
 use crate::edge_agent::link_test::LinkTester;
+use crate::edge_agent::outbox::Outbox;
 use crate::edge_agent::report::AgentReport;
 use crate::edge_agent::uplink::LinkTest;
 use crate::edge_agent::{NewestPicture, PreviewPicture};
 use crate::owner::log_buffer::LogBuffer;
 
+/// Things set aside whose reasons a diagnosis tells.
+const ASIDE: usize = 3;
 /// Warnings and errors that a diagnosis tells.
 const ERRORS: usize = 12;
 /// Longest wait for something new, less than what whoever asks over a socket waits for an answer.
@@ -25,6 +28,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 pub(in crate::owner) struct Diagnoser {
     environment: String,
     report: watch::Receiver<AgentReport>,
+    outbox: Outbox,
     tester: LinkTester,
     preview: NewestPicture,
     log: LogBuffer,
@@ -37,6 +41,7 @@ impl Diagnoser {
         Self {
             environment: environment.into(),
             report: handles.report.clone(),
+            outbox: handles.outbox.clone(),
             tester: handles.link_tester.clone(),
             preview: handles.preview.clone(),
             log: log.clone(),
@@ -54,15 +59,29 @@ impl Diagnoser {
         }
         let report = Arc::new(report.borrow().clone());
         let tested = self.tested.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // An outbox that can't be read says so by itself.
+        let aside = match report.outbox.set_aside {
+            0 => Vec::new(),
+            _ => self.outbox.set_aside_reasons(ASIDE).await.unwrap_or_default(),
+        };
+        let (at, log_file) = (Timestamp::now(), self.log.file());
+        let beside = Beside {
+            machine: report.machine.as_ref(),
+            test: tested.as_ref(),
+            aside: &aside,
+            log_file: log_file.as_deref(),
+        };
         Diagnosis {
-            at: Timestamp::now(),
+            at,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             environment: self.environment.clone(),
-            findings: device_findings(&report, report.machine.as_ref(), tested.as_ref()),
+            findings: device_findings(&report, beside, at),
             agent: Some(report),
             machine: None,
             link_test: tested,
+            no_hub: None,
             errors: self.log.newest(ERRORS, Some("WARN")),
+            log_file,
         }
     }
 

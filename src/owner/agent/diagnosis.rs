@@ -1,5 +1,6 @@
 //! Everything about a device in one document: what `skydeck diag` shows, writes and puts into a bundle.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -33,9 +34,15 @@ pub struct Diagnosis {
     /// The way to the hub when it was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_test: Option<LinkTest>,
-    /// The newest warnings and errors of the agent's log, oldest first.
+    /// Why there is no hub to try the way to, and what to do; absent where there is one, or where an agent knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_hub: Option<String>,
+    /// The newest warnings and errors of the agent's log since it started, oldest first.
     #[serde(default)]
     pub errors: Vec<LogLine>,
+    /// The file with all of them, also those of before; absent where nobody tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<PathBuf>,
 }
 
 impl Diagnosis {

@@ -3,15 +3,23 @@
 //! Rules on what the agent and the hardware say of themselves. Worst first. The thresholds are the board's own trip points
 //! where it tells any.
 
+mod link;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::words::{is_spent, minute, spent_words};
+use super::words::{minute, quiet_s};
 use crate::edge_agent::report::{AgentReport, SensorReport, SensorState, VerdictStatus};
-use crate::edge_agent::uplink::{LinkTest, StepOutcome};
-use crate::owner::figures::thousands;
+use crate::edge_agent::uplink::LinkTest;
+use crate::owner::figures::{span, thousands};
 use crate::owner::lamp::Lamp;
 use crate::station::machine::{Disk, Fan, Machine, Zone};
 use crate::station::text::printable;
+pub(super) use link::test_findings;
 
 /// A zone so near to its shutdown is about to reach it, K.
 const NEAR_K: f64 = 3.0;
@@ -26,6 +34,12 @@ const WORN_PCT: f64 = 80.0;
 const MEMORY_PCT: f64 = 92.0;
 /// Duty from which a fan should turn, %.
 const FAN_DUTY_PCT: f64 = 40.0;
+/// Seconds without a reading that say nothing yet: ten minutes are one mean.
+const QUIET_S: f64 = 600.0;
+/// How many of the usual waits may pass without a reading.
+const QUIET_GAPS: f64 = 5.0;
+/// Characters of a reason that are shown.
+const REASON: usize = 160;
 /// Seconds after the boot for which a strange reset is news.
 const RESET_NEWS_S: f64 = 86_400.0;
 
@@ -49,6 +63,16 @@ impl DeviceFinding {
         Self { lamp, thing, cause, step }
     }
 
+    /// How bad it is: the higher, the worse.
+    pub(super) const fn rank(&self) -> u8 {
+        match self.lamp {
+            Lamp::Failed => 3,
+            Lamp::Warning => 2,
+            Lamp::Unknown => 1,
+            Lamp::Ok => 0,
+        }
+    }
+
     /// `thing: cause`.
     #[must_use]
     pub fn trouble(&self) -> String {
@@ -56,36 +80,47 @@ impl DeviceFinding {
     }
 }
 
-/// Everything there is to say of a device, worst first.
-#[must_use]
-pub fn device_findings(report: &AgentReport, machine: Option<&Machine>, test: Option<&LinkTest>) -> Vec<DeviceFinding> {
-    let mut found = agent_findings(report);
-    found.extend(machine.map(machine_findings).unwrap_or_default());
-    found.extend(test.map(test_findings).unwrap_or_default());
-    found.sort_by_key(|finding| std::cmp::Reverse(rank(finding.lamp)));
-    found
+/// What is known of a device beside what its agent says of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The hardware.
+    pub machine: Option<&'a Machine>,
+    /// The way to the hub when it was last tried.
+    pub test: Option<&'a LinkTest>,
+    /// Why the newest messages were set aside, newest first, and when.
+    pub aside: &'a [(Timestamp, String)],
+    /// The file of the agent's log.
+    pub log_file: Option<&'a Path>,
 }
 
-const fn rank(lamp: Lamp) -> u8 {
-    match lamp {
-        Lamp::Failed => 3,
-        Lamp::Warning => 2,
-        Lamp::Unknown => 1,
-        Lamp::Ok => 0,
+impl Beside<'_> {
+    /// Where the whole log is.
+    fn log(&self) -> String {
+        self.log_file.map_or_else(|| "the agent's log".to_owned(), |file| file.display().to_string())
     }
 }
 
-/// What is wrong with an agent, worst first, each as `thing: cause`; empty where all is well.
+/// Everything there is to say of a device at `now` (wall clock), worst first.
 #[must_use]
-pub fn agent_troubles(report: &AgentReport) -> Vec<String> {
-    let mut found = agent_findings(report);
+pub fn device_findings(report: &AgentReport, beside: Beside<'_>, now: Timestamp) -> Vec<DeviceFinding> {
+    let mut found = agent_findings(report, beside, now);
+    found.extend(beside.machine.map(machine_findings).unwrap_or_default());
+    found.extend(beside.test.map(|test| test_findings(test, !report.uplink.connected)).unwrap_or_default());
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.rank()));
+    found
+}
+
+/// What is wrong with an agent at `now` (wall clock), worst first, each as `thing: cause`; empty where all is well.
+#[must_use]
+pub fn agent_troubles(report: &AgentReport, now: Timestamp) -> Vec<String> {
+    let mut found = agent_findings(report, Beside::default(), now);
     found.retain(|finding| matches!(finding.lamp, Lamp::Failed | Lamp::Warning));
-    found.sort_by_key(|finding| std::cmp::Reverse(rank(finding.lamp)));
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.rank()));
     found.iter().map(DeviceFinding::trouble).collect()
 }
 
-fn agent_findings(report: &AgentReport) -> Vec<DeviceFinding> {
-    let mut found = link(report);
+fn agent_findings(report: &AgentReport, beside: Beside<'_>, now: Timestamp) -> Vec<DeviceFinding> {
+    let mut found = link::link(report, beside.test);
     if !report.clock.is_set {
         found.push(DeviceFinding::new(
             Lamp::Warning,
@@ -94,9 +129,9 @@ fn agent_findings(report: &AgentReport) -> Vec<DeviceFinding> {
             "let the device reach a time server (timedatectl status), or set it: date -u -s \"2026-01-31 12:00\"",
         ));
     }
-    found.extend(source(report));
+    found.extend(source(report, beside).or_else(|| quiet(report, now)));
     found.extend(report.source.sensors.iter().filter_map(sensor));
-    found.extend(store(report));
+    found.extend(store(report, beside));
     found.extend(camera(report));
     found.extend(twin(report));
     found.extend(model(report));
@@ -122,35 +157,11 @@ fn model(report: &AgentReport) -> Vec<DeviceFinding> {
     found
 }
 
-fn link(report: &AgentReport) -> Vec<DeviceFinding> {
-    let link = &report.uplink;
-    let mut found = Vec::new();
-    if !link.connected {
-        let cause = link.last_error.as_deref().unwrap_or("not connected");
-        let step = "try the way step by step: skydeck diag, then t; what is measured waits in the outbox";
-        found.push(DeviceFinding::new(Lamp::Failed, "link", cause, step));
-    }
-    if let Some(until) = link.waits_until {
-        let cause = format!("nothing is sent until {}: {}", minute(until), spent_words(report));
-        let step = if link.metered.as_ref().is_some_and(is_spent) {
-            "wait, or raise link.budget_mib_per_day (the twin's budgetMibPerDay)"
-        } else {
-            "wait, or raise link.max_per_day if the hub has more units"
-        };
-        found.push(DeviceFinding::new(Lamp::Warning, "link", cause, step));
-    }
-    // It names its own next step.
-    found.extend(link.warning.as_deref().map(|warning| {
-        let (cause, step) = warning.split_once("; ").unwrap_or((warning, "have it renewed"));
-        DeviceFinding::new(Lamp::Warning, "link", cause, step)
-    }));
-    found
-}
-
-fn source(report: &AgentReport) -> Option<DeviceFinding> {
+fn source(report: &AgentReport, beside: Beside<'_>) -> Option<DeviceFinding> {
     let source = &report.source;
     if let Some(error) = &source.last_error {
-        return Some(DeviceFinding::new(Lamp::Warning, "source", error, "see the log (L)"));
+        let step = format!("look what came before it in {}", beside.log());
+        return Some(DeviceFinding::new(Lamp::Warning, "source", error, step));
     }
     if !source.has_source {
         let step = "set source.kind in the settings: sensors, lines or replay";
@@ -160,6 +171,26 @@ fn source(report: &AgentReport) -> Option<DeviceFinding> {
         let step = "give it more to read, or start the agent anew";
         DeviceFinding::new(Lamp::Unknown, "source", format!("{} has ended", source.source), step)
     })
+}
+
+/// A source that says nothing of itself, and gives nothing: for much longer than it usually does.
+fn quiet(report: &AgentReport, now: Timestamp) -> Option<DeviceFinding> {
+    let source = &report.source;
+    let all_absent =
+        !source.sensors.is_empty() && source.sensors.iter().all(|sensor| sensor.state == SensorState::Absent);
+    if source.source_ended || all_absent {
+        return None;
+    }
+    let quiet_s = quiet_s(report, now)?;
+    if quiet_s <= QUIET_S.max(QUIET_GAPS * source.gap_s.unwrap_or_default()) {
+        return None;
+    }
+    let usual = source.gap_s.map(|gap| format!("; usually one comes within {}", span(gap))).unwrap_or_default();
+    // How often one should come isn't known before the second.
+    let lamp = if source.gap_s.is_some() { Lamp::Warning } else { Lamp::Unknown };
+    let cause = format!("no reading for {}{usual}", span(quiet_s));
+    let step = "check that what writes or sends the readings runs, and its cable";
+    Some(DeviceFinding::new(lamp, "source", cause, step))
 }
 
 fn sensor(sensor: &SensorReport) -> Option<DeviceFinding> {
@@ -179,7 +210,7 @@ fn sensor(sensor: &SensorReport) -> Option<DeviceFinding> {
     Some(DeviceFinding::new(Lamp::Warning, format!("sensor {}", sensor.name), since + &error, step))
 }
 
-fn store(report: &AgentReport) -> Vec<DeviceFinding> {
+fn store(report: &AgentReport, beside: Beside<'_>) -> Vec<DeviceFinding> {
     let outbox = &report.outbox;
     let mut found = Vec::new();
     if outbox.given_up > 0 {
@@ -188,8 +219,15 @@ fn store(report: &AgentReport) -> Vec<DeviceFinding> {
         found.push(DeviceFinding::new(Lamp::Unknown, "outbox", cause, step));
     }
     if outbox.set_aside > 0 {
-        let cause = format!("{} messages couldn't be processed and were set aside", thousands(outbox.set_aside));
-        let step = "read them and why: the method diagnose shows the newest; the log has each";
+        let (messages, were) = if outbox.set_aside == 1 { ("message", "was") } else { ("messages", "were") };
+        let mut cause =
+            format!("{} {messages} couldn't be processed and {were} set aside", thousands(outbox.set_aside));
+        for (at, reason) in beside.aside {
+            let reason: String = printable(reason).chars().take(REASON).collect();
+            cause.push_str(&format!("; {}: {reason}", minute(*at)));
+        }
+        let step =
+            format!("mend what made them; the method diagnose shows the newest ten, {} the others", beside.log());
         found.push(DeviceFinding::new(Lamp::Unknown, "outbox", cause, step));
     }
     if let Some(salvage) = &report.last_salvage {
@@ -310,20 +348,3 @@ pub(super) fn fan(fan: &Fan) -> Option<DeviceFinding> {
         DeviceFinding::new(Lamp::Warning, format!("fan {}", fan.name), cause, "check its cable and its blades")
     })
 }
-
-/// What a test of the link found that the link itself doesn't say.
-fn test_findings(test: &LinkTest) -> Vec<DeviceFinding> {
-    let lamp = |outcome| match outcome {
-        StepOutcome::Failed => Some(Lamp::Failed),
-        StepOutcome::Warning => Some(Lamp::Warning),
-        StepOutcome::Ok | StepOutcome::Skipped => None,
-    };
-    let finding = |step: &crate::edge_agent::uplink::LinkStep| {
-        let (cause, next) = step.words.split_once("; ").unwrap_or((&step.words, "see the link test"));
-        lamp(step.outcome).map(|lamp| DeviceFinding::new(lamp, format!("link test, {}", step.step.name()), cause, next))
-    };
-    test.steps.iter().filter_map(finding).collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use super::findings::{self, DeviceFinding};
 use super::words::Fact;
-use crate::owner::figures::{bytes_in_words, thousands};
+use crate::owner::figures::{bytes_in_words, span, thousands};
 use crate::owner::lamp::Lamp;
 use crate::station::Machine;
 use crate::station::machine::{Core, Disk, Engine, Fan, Heat, Interface, Memory, Rail, Zone};
@@ -294,15 +294,6 @@ fn milliwatts(mw: f64) -> String {
 )]
 fn whole(number: f64) -> String {
     thousands(number.round().max(0.0) as u64)
-}
-
-fn span(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
-        s => format!("{:.1} d", s / 86_400.0),
-    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ use jiff::tz::TimeZone;
 
 use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, SensorReport, SensorState, VerdictStatus};
 use crate::edge_agent::uplink::{Metered, Quota};
-use crate::owner::figures::{bytes_in_words, thousands};
+use crate::owner::figures::{bytes_in_words, span, thousands};
 use crate::owner::lamp::Lamp;
 use crate::station::text::printable;
+
+/// Why an agent has no camera.
+pub const NO_CAMERA: &str = "no camera: none of camera.command, camera.device, camera.folder and camera.url is set";
 
 /// One fact. Its text is printable.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +59,8 @@ pub(in crate::owner) fn is_quota_spent(quota: &Quota) -> bool {
 pub fn agent_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
     let mut facts = link_facts(report, now);
     facts.insert(1, source(report));
-    facts.splice(2..2, report.source.sensors.iter().map(sensor));
+    let newest = newest_reading(report, now);
+    facts.splice(2..2, newest.into_iter().chain(report.source.sensors.iter().map(sensor)));
     facts.push(outbox(report));
     facts.push(clock(report));
     facts.push(twin(report));
@@ -111,6 +115,26 @@ fn link_facts(report: &AgentReport, now: Timestamp) -> Vec<Fact> {
 fn source(report: &AgentReport) -> Fact {
     let ended = if report.source.source_ended { "; it has ended" } else { "" };
     Fact::plain("readings from", format!("{}{ended}", report.source.source))
+}
+
+fn newest_reading(report: &AgentReport, now: Timestamp) -> Option<Fact> {
+    let source = &report.source;
+    source.quiet_since?;
+    let text = match (quiet_s(report, now), source.measured) {
+        (Some(seconds), 0) => format!("none yet, in {}", span(seconds)),
+        (Some(seconds), _) => format!("{} ago", span(seconds)),
+        (None, 0) => "none yet".to_owned(),
+        (None, _) => "before the clock was set".to_owned(),
+    };
+    Some(Fact::plain("newest reading", text))
+}
+
+/// Seconds since the newest reading came, or since the first is waited for; absent without a source, and where the clock was
+/// set since.
+pub(super) fn quiet_s(report: &AgentReport, now: Timestamp) -> Option<f64> {
+    let since = report.source.quiet_since?;
+    let was_set = report.clock.last_set_at.is_some_and(|set_at| set_at > since);
+    (!was_set).then(|| now.duration_since(since).as_secs_f64().max(0.0))
 }
 
 fn sensor(sensor: &SensorReport) -> Fact {
@@ -240,10 +264,7 @@ fn twin(report: &AgentReport) -> Fact {
 
 fn pictures(camera: Option<&CameraReport>) -> Fact {
     let Some(camera) = camera else {
-        return Fact::plain(
-            "pictures",
-            "no camera: none of camera.command, camera.device, camera.folder and camera.url is set",
-        );
+        return Fact::plain("pictures", NO_CAMERA);
     };
     let newest = camera.last_taken_at.map(|at| format!(", the newest {}", minute(at))).unwrap_or_default();
     let source = if camera.source.is_empty() { String::new() } else { format!("{}: ", camera.source) };
@@ -284,15 +305,6 @@ pub(super) fn minute(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
-fn span(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
-        s => format!("{:.1} d", s / 86_400.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::report;
@@ -326,6 +338,23 @@ mod tests {
         assert!(text.contains("waiting       Warning  3,214 for the link\n"), "{text}");
         report.twin.verdicts.clear();
         assert!(written(&report).contains("nothing desired, at version 7"));
+    }
+
+    #[test]
+    fn the_age_of_the_newest_reading_is_told() {
+        let mut report = report();
+        report.source.quiet_since = Some(at("2026-03-02T13:03:50Z"));
+        let line = |report: &AgentReport| {
+            let text = written(report);
+            text.lines().find_map(|line| line.strip_prefix("newest reading")).map(str::to_owned)
+        };
+        assert_eq!(line(&report).as_deref(), Some("Unknown  41 s ago"));
+        report.source.measured = 0;
+        assert_eq!(line(&report).as_deref(), Some("Unknown  none yet, in 41 s"));
+        report.clock.last_set_at = Some(at("2026-03-02T13:04:00Z"));
+        assert_eq!(line(&report).as_deref(), Some("Unknown  none yet"));
+        report.source.quiet_since = None;
+        assert_eq!(line(&report), None, "there is no source");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub const RULES: [Rule; 6] = [
 ];
 
 /// A condition that is or isn't.
-fn holds(is_bad: bool, text: impl FnOnce() -> String) -> Option<Condition> {
+pub(super) fn holds(is_bad: bool, text: impl FnOnce() -> String) -> Option<Condition> {
     is_bad.then(|| Condition { figure: 1.0, limit: 0.5, text: text() })
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubTwin, Proof};
+use super::{Fault, HubAnswer, HubAsk, HubDevice, HubFaults, HubPorts, HubTwin, Proof};
 use crate::local_cloud::https::Policy;
 use crate::local_cloud::hub::{Faults, Hub, InvokeError};
 use crate::local_cloud::registry::{
@@ -49,28 +49,28 @@ impl Carried {
 pub async fn carry_out(hub: &Hub, ask: HubAsk) -> Result<Carried, AskError> {
     match ask {
         HubAsk::Devices => {
-            let devices = hub.devices().await.map_err(refused)?;
+            let devices = hub.devices().await.map_err(registry_refused)?;
             let devices = devices.iter().map(device_view).collect::<Result<_, _>>()?;
             Ok(Carried::seen(HubAnswer::Devices { devices }))
         }
         HubAsk::Device { id } => {
-            let device = hub.device(&id).await.map_err(refused)?;
+            let device = hub.device(&id).await.map_err(registry_refused)?;
             Ok(Carried::seen(HubAnswer::Device { device: Box::new(device_view(&device)?) }))
         }
         HubAsk::Add { id, proof } => add(hub, &id, proof).await,
         HubAsk::Remove { id } => {
-            hub.delete_device(&id, Some("*".to_owned())).await.map_err(refused)?;
+            hub.delete_device(&id, Some("*".to_owned())).await.map_err(registry_refused)?;
             Ok(Carried::done(format!("device {} removed, with its twin", printable(&id))))
         }
         HubAsk::Enable { id, enabled } => enable(hub, &id, enabled).await,
         HubAsk::ConnectionString { id } => connection_string(hub, id).await,
         HubAsk::Twin { id } => {
-            let twin = hub.twin(&id).await.map_err(refused)?;
+            let twin = hub.twin(&id).await.map_err(registry_refused)?;
             Ok(Carried::seen(HubAnswer::Twin { twin: Box::new(twin_view(&twin)?) }))
         }
         HubAsk::Desire { id, patch } => {
             let body = json!({"properties": {"desired": patch}});
-            let twin = hub.patch_twin(&id, &body, None).await.map_err(refused)?;
+            let twin = hub.patch_twin(&id, &body, None).await.map_err(registry_refused)?;
             let words = format!("device {}: desired properties changed: {}", printable(&id), shortened(&patch));
             Ok(Carried::told(HubAnswer::Twin { twin: Box::new(twin_view(&twin)?) }, words))
         }
@@ -80,7 +80,7 @@ pub async fn carry_out(hub: &Hub, ask: HubAsk) -> Result<Carried, AskError> {
             let message_id = Some(MessageId::new(Timestamp::now()).to_string());
             let body = text.into_bytes();
             let message = DeviceBoundMessage { message_id, body, properties, ..DeviceBoundMessage::default() };
-            hub.send_to_device(&id, message).await.map_err(refused)?;
+            hub.send_to_device(&id, message).await.map_err(registry_refused)?;
             Ok(Carried::done(format!("device {}: a message waits for it", printable(&id))))
         }
         HubAsk::Faults => Ok(Carried::seen(HubAnswer::Faults { faults: faults_view(hub.faults()) })),
@@ -115,7 +115,7 @@ async fn add(hub: &Hub, id: &str, proof: Proof) -> Result<Carried, AskError> {
         RegistryError::AlreadyExists(id) => {
             AskError::Refused(format!("device {id}: registered already; `skydeck hub show {id}` says how it stands"))
         }
-        other => refused(other),
+        other => registry_refused(other),
     })?;
     let view = device_view(&device)?;
     let words = format!("device {shown} registered");
@@ -123,9 +123,9 @@ async fn add(hub: &Hub, id: &str, proof: Proof) -> Result<Carried, AskError> {
 }
 
 async fn enable(hub: &Hub, id: &str, is_enabled: bool) -> Result<Carried, AskError> {
-    hub.device(id).await.map_err(refused)?;
+    hub.device(id).await.map_err(registry_refused)?;
     let spec = DeviceSpec { is_enabled, ..DeviceSpec::default() };
-    hub.put_device(id, spec, Some("*".to_owned())).await.map_err(refused)?;
+    hub.put_device(id, spec, Some("*".to_owned())).await.map_err(registry_refused)?;
     let word = if is_enabled { "enabled" } else { "disabled" };
     Ok(Carried::done(format!("device {} {word}", printable(id))))
 }
@@ -153,10 +153,10 @@ async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, Ask
         let text = hub.service_connection_string(Policy::Owner).ok_or_else(|| {
             AskError::Refused("connection string: the hub's service side isn't there; see `skydeck status logs`".into())
         })?;
-        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned().into() };
+        let answer = HubAnswer::ConnectionString { text: text.expose_secret().to_owned().into(), ports: None };
         return Ok(Carried::told(answer, "hub: the service side's connection string handed out".to_owned()));
     };
-    let device = hub.device(&id).await.map_err(refused)?;
+    let device = hub.device(&id).await.map_err(registry_refused)?;
     let proof = match &device.authentication {
         Authentication::Sas { .. } => {
             let keys = device.key_texts();
@@ -172,7 +172,9 @@ async fn connection_string(hub: &Hub, id: Option<String>) -> Result<Carried, Ask
     let found = if listens.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { listens };
     let text = format!("HostName={};DeviceId={id};{proof};GatewayHostName={found}", hub.host_name());
     let words = format!("device {}: connection string handed out", printable(&id));
-    Ok(Carried::told(HubAnswer::ConnectionString { text: text.into() }, words))
+    let ports =
+        HubPorts { port: Some(hub.address().port()), https_port: hub.https_address().map(|address| address.port()) };
+    Ok(Carried::told(HubAnswer::ConnectionString { text: text.into(), ports: Some(ports) }, words))
 }
 
 fn set_fault(hub: &Hub, fault: Fault) -> String {
@@ -217,7 +219,8 @@ fn shortened(value: &Value) -> String {
     if text.chars().count() <= 200 { text } else { text.chars().take(199).chain(std::iter::once('…')).collect() }
 }
 
-fn refused(error: RegistryError) -> AskError {
+/// What the registry refused, as whoever asked is told it.
+pub(in crate::owner) fn registry_refused(error: RegistryError) -> AskError {
     let why = matches!(error, RegistryError::NotFound(_)).then_some(Refusal::NotFound);
     let words = match error {
         RegistryError::NotFound(id) => {

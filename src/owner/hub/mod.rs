@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[cfg(feature = "local")]
-pub(super) use self::carry::{carry_out, faults_view};
+pub(super) use self::carry::{carry_out, faults_view, registry_refused};
 pub use self::twin::{Standing, TwinLine, twin_lines};
 pub use self::view::{Authentication, HubDevice, HubFaults, HubTwin, Thumbprints, TwinProperties};
 
@@ -167,6 +167,9 @@ pub enum HubAnswer {
     ConnectionString {
         /// The text.
         text: HandedOut,
+        /// Where a device finds the hub, which no connection string says; absent for the service side's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ports: Option<HubPorts>,
     },
     /// To [`HubAsk::Twin`] and [`HubAsk::Desire`].
     Twin {
@@ -185,6 +188,18 @@ pub enum HubAnswer {
         /// Those that are on.
         faults: HubFaults,
     },
+}
+
+/// Where a hub listens: what `link.port` and `link.https_port` have to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HubPorts {
+    /// MQTT's; absent for the service side, which doesn't speak it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// WebSocket's and HTTPS's; absent where that isn't served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https_port: Option<u16>,
 }
 
 /// A secret on its way to whoever asked for it; not shown by [`std::fmt::Debug`].
@@ -216,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_handed_out_is_told_on_the_wire_alone() {
-        let answer = HubAnswer::ConnectionString { text: HandedOut::from("SharedAccessKey=k".to_owned()) };
+        let answer = HubAnswer::ConnectionString { text: HandedOut::from("SharedAccessKey=k".to_owned()), ports: None };
         assert!(!format!("{answer:?}").contains("SharedAccessKey"));
         let wire = serde_json::json!({"is": "connectionString", "text": "SharedAccessKey=k"});
         assert_eq!(serde_json::to_value(&answer).expect("JSON"), wire);

@@ -13,9 +13,9 @@ use super::{Deploying, DeviceModel, ModelAnswer, ModelAsk, PublishedModel};
 use crate::ingestion::storage::{Containers, StorageError};
 use crate::ingestion::topology::{Ground, MODELS};
 use crate::local_cloud::hub::{Hub, InvokeError, MethodAnswer};
-use crate::local_cloud::registry::RegistryError;
 use crate::nowcast::package::{MAX_PACKAGE, Package, is_name, is_sha256, is_version, sha256};
 use crate::owner::client::AskError;
+use crate::owner::hub;
 use crate::owner::protocol::{Answer, Refusal};
 use crate::station::text::printable;
 
@@ -160,7 +160,7 @@ impl Means<'_> {
 
     async fn desire(&self, device: &str, model: Value) -> Result<(), AskError> {
         let body = json!({ "properties": { "desired": { "model": model } } });
-        self.hub.patch_twin(device, &body, None).await.map(drop).map_err(registry)
+        self.hub.patch_twin(device, &body, None).await.map(drop).map_err(hub::registry_refused)
     }
 
     async fn call(&self, device: &str, name: &str, payload: &Value) -> Result<MethodAnswer, InvokeError> {
@@ -178,8 +178,8 @@ impl Means<'_> {
 
     async fn devices(&self) -> Result<Vec<DeviceModel>, AskError> {
         let mut found = Vec::new();
-        for device in self.hub.devices().await.map_err(registry)? {
-            let twin = self.hub.twin(&device.device_id).await.map_err(registry)?;
+        for device in self.hub.devices().await.map_err(hub::registry_refused)? {
+            let twin = self.hub.twin(&device.device_id).await.map_err(hub::registry_refused)?;
             found.push(device_model(device.device_id, &twin.rest_json()["properties"]));
         }
         Ok(found)
@@ -218,8 +218,11 @@ fn blob_name(name: &str, version: &str, sha256: &str) -> String {
 
 /// A package that holds, and its bytes.
 fn read(path: &Path) -> Result<(Package, Vec<u8>), String> {
+    if path.is_dir() {
+        return Err("is a folder, not a package; make one of it with `skydeck nowcast pack`".to_owned());
+    }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| format!("{error}; check its name and who may read it"))?;
     file.take(MAX_PACKAGE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let package = Package::read(bytes.as_slice()).map_err(|error| error.to_string())?;
     package.signer().map_err(|error| error.to_string())?;
@@ -233,17 +236,6 @@ const fn refused(words: String) -> AskError {
 
 fn stored(error: StorageError) -> AskError {
     refused(printable(&error.to_string()))
-}
-
-fn registry(error: RegistryError) -> AskError {
-    let why = matches!(error, RegistryError::NotFound(_)).then_some(Refusal::NotFound);
-    let words = match error {
-        RegistryError::NotFound(id) => {
-            format!("device {id}: not registered; `skydeck hub devices` lists those that are")
-        }
-        other => other.to_string(),
-    };
-    AskError::refused(why, printable(&words))
 }
 
 fn not_invoked(error: &InvokeError) -> AskError {

@@ -36,6 +36,12 @@ const CARRIED_AT: (f64, f64) = (46.815, 6.944);
 /// Why a package can't be made or looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
+    /// A folder where a package is expected.
+    #[error("{0}: is a folder, not a package; make one of it: skydeck nowcast pack {0} --out FILE")]
+    Folder(PathBuf),
+    /// A file isn't a folder.
+    #[error("{0}: is a file; name the folder with the model's files")]
+    NoFolder(PathBuf),
     /// A file or folder isn't there.
     #[error("{0}: no such file or folder; check its name")]
     NotThere(PathBuf),
@@ -95,6 +101,9 @@ pub struct Inspection {
 /// Makes a package of the files in `folder`, signed with `key` where one is given, made at `now` where the folder doesn't say
 /// when. What a self-test lacks is filled in: expectations by the model as it is, the whole of it by the carried month.
 pub fn pack(folder: &Path, key: Option<&Path>, now: Timestamp) -> Result<(Vec<u8>, Inspection), PackError> {
+    if folder.is_file() {
+        return Err(PackError::NoFolder(folder.to_owned()));
+    }
     if !folder.is_dir() {
         return Err(PackError::NotThere(folder.to_owned()));
     }
@@ -145,6 +154,9 @@ pub fn pack(folder: &Path, key: Option<&Path>, now: Timestamp) -> Result<(Vec<u8
 
 /// Looks into the package in `file`, and tests it. `trusted` are the keys of `model.trusted_keys`, where that is set.
 pub fn inspect(file: &Path, trusted: Option<&Path>) -> Result<Inspection, PackError> {
+    if file.is_dir() {
+        return Err(PackError::Folder(file.to_owned()));
+    }
     let bytes = found(file)?.ok_or_else(|| PackError::NotThere(file.to_owned()))?;
     let trusted = match trusted {
         None => None,

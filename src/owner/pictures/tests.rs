@@ -4,6 +4,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::*;
+use crate::ingestion::feed::LiveFeed;
+use crate::ingestion::storage::Containers;
+use crate::ingestion::topology::{Ground, Topology};
+use crate::ingestion::warehouse::Warehouse;
 
 /// A picture whose red rises to the right and whose blue rises downwards.
 fn gradient(width: u32, height: u32) -> RgbImage {
@@ -35,23 +39,25 @@ fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 
 struct Place {
     _folder: tempfile::TempDir,
-    pictures: Pictures,
-    warehouse: Warehouse,
+    containers: Containers,
     feed: LiveFeed,
+    pictures: Pictures<Embedded>,
 }
 
 fn place() -> Place {
     let folder = tempfile::tempdir().expect("a folder");
     let containers = Containers::open(&folder.path().join("containers")).expect("opens");
     let warehouse = Warehouse::open(&folder.path().join("warehouse.db")).expect("opens");
-    let station = crate::settings::StationSettings::default();
-    let setup = SkySetup::new(&station, &crate::settings::SkySettings::default(), None);
-    Place { _folder: folder, pictures: Pictures::new(containers, setup), warehouse, feed: LiveFeed::default() }
+    let ground = Ground::fixed(Topology::built_in("demo", "hub", jiff::SignedDuration::from_secs(300), 1024));
+    let feed = LiveFeed::default();
+    let source = Embedded::new(warehouse, feed.clone(), containers.clone(), ground);
+    let camera = OwnCamera::of_settings(&crate::settings::Settings::default());
+    Place { _folder: folder, containers, feed, pictures: Pictures::new(source, camera) }
 }
 
 impl Place {
     async fn put(&self, name: &str, bytes: &[u8]) {
-        let mut blob = self.pictures.containers.create("pictures", name);
+        let mut blob = self.containers.create("pictures", name);
         blob.write(bytes).await.expect("written");
         blob.finish().await.expect("finished");
     }
@@ -61,9 +67,11 @@ impl Place {
     }
 
     async fn asked(&self, name: &str, max_px: u32, overlay: bool) -> Result<Arc<ShownPicture>, String> {
-        let known = (&self.warehouse, &self.feed);
-        let shown = self.pictures.one(known, "pictures", name.to_owned(), max_px, overlay).await;
-        shown.map_err(|error| error.to_string())
+        self.pictures.one(name.to_owned(), max_px, overlay).await.map_err(|error| error.to_string())
+    }
+
+    async fn list(&self, before: Option<Timestamp>) -> Vec<PictureView> {
+        self.pictures.list(before, 10).await.expect("listed")
     }
 }
 
@@ -157,46 +165,20 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[tokio::test]
-async fn what_was_looked_at_last_is_kept_within_bounds() {
-    let answer = |size: usize| {
-        Arc::new(ShownPicture {
-            blob_name: "a".into(),
-            width: 1,
-            height: 1,
-            original_width: 1,
-            original_height: 1,
-            jpeg: "x".repeat(size),
-            mask: None,
-        })
-    };
-    let asked = |n: u32| ("a".to_owned(), n, false);
-    let mut kept = Kept::default();
-    for n in 0..3 {
-        kept.put(asked(n), answer(KEPT / 3));
-    }
-    assert!(kept.get(&asked(0)).is_some(), "looked at again");
-    kept.put(asked(3), answer(KEPT / 3));
-    assert!(kept.get(&asked(1)).is_none() && kept.get(&asked(0)).is_some() && kept.get(&asked(3)).is_some());
-    kept.put(asked(4), answer(2 * KEPT));
-    assert_eq!((kept.answers.len(), kept.bytes), (0, 0), "one that is larger than all isn't kept");
-}
-
-#[tokio::test]
 async fn a_picture_is_known_before_its_note_has_a_row_and_told_once_after() {
     let place = place();
-    let known = (&place.warehouse, &place.feed);
-    assert_eq!(place.pictures.list(known, "pictures", None, 10).await.expect("listed"), []);
+    assert_eq!(place.list(None).await, []);
     let notes = [note("a", "2016-06-08T12:00:00Z", Some(40.0)), note("b", "2016-06-08T12:05:00Z", None)];
     for note in notes {
         place.feed.take_note(note);
     }
     place.put("b", b"anything").await;
-    let listed = place.pictures.list(known, "pictures", None, 10).await.expect("listed");
+    let listed = place.list(None).await;
     let told: Vec<_> = listed.iter().map(|view| (view.blob_name.as_str(), view.place)).collect();
     assert_eq!(told, [("b", PicturePlace::Uploaded), ("a", PicturePlace::Absent)]);
-    let before = place.pictures.list(known, "pictures", Some(listed[0].taken_at), 10).await.expect("listed");
+    let before = place.list(Some(listed[0].taken_at)).await;
     assert_eq!(before.iter().map(|view| view.blob_name.as_str()).collect::<Vec<_>>(), ["a"]);
-    let covers = covers(&place.warehouse, &place.feed, Timestamp::MIN, Timestamp::MAX, 10).await.expect("told");
+    let covers = place.pictures.covers(Timestamp::MIN, Timestamp::MAX).await.expect("told");
     assert_eq!(
         covers.iter().map(|cover| cover.cover_pct).collect::<Vec<_>>(),
         [40.0],

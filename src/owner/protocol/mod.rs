@@ -129,7 +129,9 @@ mod tests {
             machine: None,
             findings: Vec::new(),
             link_test: None,
+            no_hub: None,
             errors: vec![line.clone()],
+            log_file: Some("/var/log/skydeck/agent.log".into()),
         });
         let answered = [
             alone::Answer::Agent { report: report.clone() },

@@ -12,9 +12,11 @@ use crate::owner::agent::Diagnosis;
 use crate::owner::hub::{HubAnswer, HubAsk};
 use crate::owner::log_buffer::LogLine;
 use crate::owner::models::{ModelAnswer, ModelAsk};
+use crate::owner::storage::{StorageAnswer, StorageAsk};
 use crate::owner::views::{
     CloudCover, Extremes, LoadedFile, NowcastView, PictureView, ReceivedMessage, Series, ShownPicture, Trace,
 };
+use crate::owner::warehouse::WarehouseAsk;
 use crate::provisioning::audit::entry::AuditEntry;
 use crate::provisioning::plan::model::{ChangeDetail, PlanList, PlanOutline};
 use crate::provisioning::run::{Run, RunLogLine, RunRequest};
@@ -50,13 +52,19 @@ pub enum Request {
     Trace {
         /// Its identity; absent is the newest measurement that has a row.
         message_id: Option<String>,
+        /// Whether its rows are asked for where that wakes a warehouse.
+        #[serde(default)]
+        rows: bool,
     },
-    /// The copy history, newest first.
+    /// The copy history: the newest files, newest first; or what came and changed after a change, in that order.
     CopyHistory {
-        /// Only files whose status isn't `Loaded`.
+        /// Only files whose status isn't `Loaded`; not beside `after`.
         failed_only: bool,
         /// Files at most.
         limit: usize,
+        /// The last change that is known; 0 for all from the first on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
     },
     /// One line of a batch file.
     FileLine {
@@ -303,6 +311,10 @@ pub enum Request {
     Hub(HubAsk),
     /// Something of the environment's models.
     Models(ModelAsk),
+    /// Something of the warehouse that is watched.
+    Warehouse(WarehouseAsk),
+    /// Something of the storage: containers of batches and the queue.
+    Storage(StorageAsk),
     /// How the agent of this process stands.
     Agent,
     /// How the device of this process's agent is, with what to do.
@@ -329,9 +341,17 @@ impl Request {
         if let Self::Models(ask) = self {
             return ask.is_command();
         }
+        if let Self::Warehouse(ask) = self {
+            return ask.is_command();
+        }
+        if let Self::Storage(ask) = self {
+            return ask.is_command();
+        }
         matches!(
             self,
-            Self::SetSpeed { .. }
+            // What wakes a warehouse costs.
+            Self::Trace { rows: true, .. }
+                | Self::SetSpeed { .. }
                 | Self::AcknowledgeAlarm { .. }
                 | Self::PausePipe { .. }
                 | Self::RefreshPipe { .. }
@@ -369,8 +389,14 @@ pub enum Answer {
     Trace(Box<Trace>),
     /// To [`Request::CopyHistory`].
     CopyHistory {
-        /// Newest first.
+        /// In the order that was asked for.
         files: Vec<LoadedFile>,
+        /// The last change in it; none there: the one that was asked about.
+        #[serde(default)]
+        upto: u64,
+        /// Files there are.
+        #[serde(default)]
+        total: u64,
     },
     /// To [`Request::FileLine`].
     FileLine {
@@ -465,6 +491,8 @@ pub enum Answer {
     },
     /// To [`Request::Hub`].
     Hub(HubAnswer),
+    /// To [`Request::Storage`].
+    Storage(StorageAnswer),
     /// To [`Request::Models`].
     Models(ModelAnswer),
     /// To [`Request::Agent`].

@@ -9,6 +9,8 @@ mod fleet;
 mod machine;
 mod ssh;
 
+use std::collections::HashMap;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
@@ -56,25 +58,43 @@ impl Devices {
     /// Every device, those that the pipeline has heard of first.
     fn all<'a>(&'a self, ctx: &Context<'a>) -> Vec<Row<'a>> {
         let devices = &ctx.snapshot.devices;
-        let registered = |id: &str| self.registered.iter().find(|known| known.device_id == id);
-        let heard = devices.iter().map(|device| Row { device: Some(device), registered: registered(&device.id) });
-        let silent = self.registered.iter().filter(|known| !devices.iter().any(|device| device.id == known.device_id));
-        heard.chain(silent.map(|known| Row { device: None, registered: Some(known) })).collect()
+        // Those that aren't taken out by a device that was heard of are silent.
+        let mut silent: HashMap<&str, &HubDevice> =
+            self.registered.iter().map(|known| (known.device_id.as_str(), known)).collect();
+        let heard =
+            devices.iter().map(|device| Row { device: Some(device), registered: silent.remove(device.id.as_str()) });
+        let mut rows: Vec<_> = heard.collect();
+        let silent = self.registered.iter().filter(|known| silent.contains_key(known.device_id.as_str()));
+        rows.extend(silent.map(|known| Row { device: None, registered: Some(known) }));
+        rows
     }
 
     /// Those that pass the filter.
     fn shown<'a>(&'a self, ctx: &Context<'a>) -> Vec<Row<'a>> {
+        let mut rows = self.all(ctx);
+        if !ctx.filter.is_active() {
+            return rows;
+        }
         let text = |row: &Row<'_>| {
             let source = row.device.map_or("", |device| device.source.as_str());
             let status = row.registered.map_or("", |known| known.status.as_str());
             format!("{} {} {source} {status}", row.id(), row.link())
         };
-        self.all(ctx).into_iter().filter(|row| ctx.filter.matches(&text(row))).collect()
+        rows.retain(|row| ctx.filter.matches(&text(row)));
+        rows
     }
 
     fn selected<'a>(&'a self, ctx: &Context<'a>) -> Option<Row<'a>> {
-        let rows = self.shown(ctx);
+        self.selected_of(&self.shown(ctx))
+    }
+
+    fn selected_of<'a>(&self, rows: &[Row<'a>]) -> Option<Row<'a>> {
         rows.get(self.selection.row.min(rows.len().saturating_sub(1))).copied()
+    }
+
+    /// How many there are, whatever the filter.
+    fn count(&self, shown: usize, ctx: &Context<'_>) -> usize {
+        if ctx.filter.is_active() { self.all(ctx).len() } else { shown }
     }
 
     /// The selected device's twin, where it is that one's.
@@ -182,8 +202,8 @@ impl Screen for Devices {
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>) {
         let rows = self.shown(ctx);
         let [fleet, below] = split(area, rows.len());
-        fleet::render(buffer, fleet, &rows, self.all(ctx).len(), self.selection, ctx);
-        if let Some(row) = self.selected(ctx) {
+        fleet::render(buffer, fleet, &rows, self.count(rows.len(), ctx), self.selection, ctx);
+        if let Some(row) = self.selected_of(&rows) {
             detail::render(buffer, below, row, self.twin_of(row), self.scroll.row, ctx);
         }
         if let Some(open) = &self.open {

@@ -4,40 +4,69 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget as _;
 
-use super::history::{NEXT_STEP, copied, first_error, is_loaded, is_pending, lit};
+use super::history::{NEXT_STEP, copied, duplicates, first_error, is_loaded, is_pending, lit};
+use super::question::Question;
 use crate::console::Action;
 use crate::console::screens::Context;
 use crate::console::widgets::table::Selection;
 use crate::console::widgets::value::{bytes, count, date_time_zone, fit, fit_end, wrap};
 use crate::console::widgets::{lamp, pane};
-use crate::owner::{Answer, AskError, LoadedFile, Request};
+use crate::owner::{Answer, AskError, LoadedFile, Request, WarehouseAsk};
 use crate::station::text::printable;
 
 /// A file that is looked into.
 #[derive(Debug)]
 pub struct LineView {
     file: LoadedFile,
+    /// Whether the failing line may be asked for: it costs nothing, or that was agreed to.
+    is_allowed: bool,
+    /// What came of validating it.
+    validated: Option<Result<String, String>>,
     /// The failing line, or why it can't be had; absent until it is answered.
     text: Option<Result<String, String>>,
     scroll: Selection,
 }
 
 impl LineView {
-    /// Looks into `file`.
-    pub const fn of(file: LoadedFile) -> Self {
-        Self { file, text: None, scroll: Selection { row: 0 } }
+    /// Looks into `file`; its failing line is asked for at once where that is `free`.
+    pub const fn of(file: LoadedFile, free: bool) -> Self {
+        Self { file, is_allowed: free, validated: None, text: None, scroll: Selection { row: 0 } }
+    }
+
+    /// Its path.
+    pub fn file(&self) -> &str {
+        &self.file.file
+    }
+
+    /// What is asked before the failing line is; absent where there is none, or it was agreed to.
+    pub fn question(&self) -> Option<Question> {
+        let line = self.file.first_error_line.filter(|_| !self.is_allowed)?;
+        Some(Question::Line { file: self.file.file.clone(), line })
+    }
+
+    /// The failing line may be asked for.
+    pub const fn allow(&mut self) {
+        self.is_allowed = true;
     }
 
     /// Asks for the failing line, once.
     pub fn wants(&self) -> Option<Request> {
         let line = self.file.first_error_line?;
-        self.text.is_none().then(|| Request::FileLine { file: self.file.file.clone(), line })
+        (self.is_allowed && self.text.is_none()).then(|| Request::FileLine { file: self.file.file.clone(), line })
     }
 
     /// Takes the line.
     pub fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>) {
+        if let Request::Warehouse(WarehouseAsk::Validate { file }) = request
+            && *file == self.file.file
+        {
+            self.validated = match answer {
+                Ok(Answer::Done { message }) => Some(Ok(printable(message))),
+                Ok(_) => None,
+                Err(error) => Some(Err(printable(&error.to_string()))),
+            };
+        }
         let Request::FileLine { file, line } = request else { return };
         if *file != self.file.file || Some(*line) != self.file.first_error_line {
             return;
@@ -62,14 +91,7 @@ impl LineView {
         let title = fit_end(&name, usize::from(area.width.saturating_sub(6)));
         let inner = pane::render(buf, area, &title, true, ctx.theme);
         let lines = self.lines(ctx, usize::from(inner.width));
-        let height = usize::from(inner.height);
-        let first = self.scroll.row.min(lines.len().saturating_sub(height));
-        for (y, line) in (inner.y..inner.bottom()).zip(&lines[first..]) {
-            line.render(Rect { y, height: 1, ..inner }, buf);
-        }
-        if first + height < lines.len() && !inner.is_empty() {
-            buf.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, ctx.theme.dim);
-        }
+        pane::scrolled(buf, inner, &lines, self.scroll.row, ctx.theme);
     }
 
     /// What `y` copies: the file and its error, what to do, and the failing line where it is known.
@@ -100,11 +122,12 @@ impl LineView {
                     "{} parsed, {} loaded, {} duplicates",
                     count(file.rows_parsed),
                     count(file.rows_loaded),
-                    count(file.duplicates)
+                    duplicates(file, ctx)
                 ),
             ),
             fact("size", bytes(file.bytes)),
         ];
+        lines.extend(self.verdict(ctx, room));
         let Some(error) = first_error(file) else {
             let text = match () {
                 () if is_loaded(file) => "nothing failed in it",
@@ -123,12 +146,24 @@ impl LineView {
         lines
     }
 
+    /// What came of validating it.
+    fn verdict(&self, ctx: &Context<'_>, room: usize) -> Vec<Line<'static>> {
+        let (words, style) = match &self.validated {
+            None => return Vec::new(),
+            Some(Ok(words)) => (words, ctx.theme.text),
+            Some(Err(words)) => (words, ctx.theme.fail),
+        };
+        let title = [Line::default(), Line::styled("Validated", ctx.theme.title)];
+        title.into_iter().chain(wrap(words, room, 6).into_iter().map(|part| Line::styled(part, style))).collect()
+    }
+
     fn failing_line(&self, ctx: &Context<'_>, room: usize) -> Vec<Line<'static>> {
         let Some(number) = self.file.first_error_line else {
             return vec![Line::styled("the error has no line: it concerns the whole file", ctx.theme.dim)];
         };
         let mut lines = vec![Line::styled(format!("Line {number}"), ctx.theme.title)];
         match &self.text {
+            None if !self.is_allowed => lines.push(Line::styled("not read yet; enter reads it", ctx.theme.dim)),
             None => lines.push(Line::styled("asking …", ctx.theme.dim)),
             Some(Err(reason)) => {
                 lines.extend(wrap(reason, room, 6).into_iter().map(|part| Line::styled(part, ctx.theme.fail)));

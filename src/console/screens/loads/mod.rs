@@ -1,27 +1,32 @@
 //! Loads: what the pipes do, and what became of every file.
 //!
-//! `pipes` – one row a pipe · `history` – the copy history · `side` – queue, newest row, latency · `line` – a failed
-//! file's line next to its error.
+//! `pipes` – one row a pipe · `pipe` – all that is known of one · `archive` the copy history as it is held, `history` as it is
+//! drawn · `side` – queue, newest row, latency · `line` – a failed file's line next to its error · `question` – what is asked
+//! before anything is done · `storage` – the page of the batches themselves.
 
+mod archive;
 mod history;
 mod line;
+mod pipe;
 mod pipes;
+mod question;
 mod side;
+mod storage;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use self::archive::{Archive, Passing};
 use self::line::LineView;
+use self::pipe::PipeView;
+use self::question::{Question, Verdict};
+use self::storage::Storage;
 use super::{Context, Effect, Outcome, Screen, ScreenName};
 use crate::console::Action;
 use crate::console::export::Exportable;
-use crate::console::widgets::dialog;
 use crate::console::widgets::table::Selection;
-use crate::owner::{Answer, AskError, LoadedFile, Pipe, Request};
-use crate::station::text::printable;
+use crate::owner::{Answer, AskError, Pipe, Request, StorageAsk};
 
-/// Files asked for.
-const FILES: usize = 500;
 /// Columns of the side pane.
 const SIDE: u16 = 35;
 
@@ -33,13 +38,6 @@ enum Focus {
     History,
 }
 
-/// A question that is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Question {
-    Refresh { pipe: String },
-    Pause { pipe: String, pause: bool },
-}
-
 /// The screen's state.
 #[derive(Debug, Default)]
 pub struct Loads {
@@ -47,11 +45,13 @@ pub struct Loads {
     pipe: Selection,
     file: Selection,
     failed_only: bool,
-    /// Absent until the first answer.
-    files: Option<Vec<LoadedFile>>,
+    files: Archive,
     failure: Option<String>,
     line: Option<LineView>,
+    looked_at: Option<PipeView>,
     question: Option<Question>,
+    /// The page of the batches, when it is up.
+    storage: Option<Storage>,
 }
 
 /// Where the panes are.
@@ -86,45 +86,72 @@ impl Loads {
     }
 
     /// The files that pass the filter, newest first.
-    fn shown_files(&self, ctx: &Context<'_>) -> Vec<&LoadedFile> {
-        let files = self.files.iter().flatten();
-        files.filter(|file| ctx.filter.matches(&history::line(file))).collect()
+    fn shown_files(&self, ctx: &Context<'_>) -> Passing<'_> {
+        self.files.passing(self.failed_only, ctx.filter)
     }
 
     fn ask(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
         if let Some(reason) = self.disabled(action, ctx) {
             return Outcome::effect(Effect::Notify(reason));
         }
-        let Some(pipe) = self.selected_pipe(ctx) else { return Outcome::done() };
-        self.question = Some(if action == Action::RefreshPipe {
-            Question::Refresh { pipe: pipe.name.clone() }
-        } else {
-            Question::Pause { pipe: pipe.name.clone(), pause: pipe.state != "PAUSED" }
-        });
+        self.question = match action {
+            Action::LookNow => Some(Question::Look),
+            Action::ValidateFile => self.named_file(ctx).map(|file| Question::Validate { file }),
+            _ => self.selected_pipe(ctx).map(|pipe| match action {
+                Action::RefreshPipe => Question::refresh(pipe),
+                _ if pipe.watch.as_ref().is_some_and(|watch| watch.stale) => {
+                    Question::ForceResume { pipe: pipe.name.clone() }
+                }
+                _ => Question::Pause { pipe: pipe.name.clone(), pause: pipe.state != "PAUSED" },
+            }),
+        };
         Outcome::done()
     }
 
-    fn answer(&mut self, question: Question, action: Action) -> Outcome {
-        match action {
-            Action::Open => {
-                self.question = None;
-                Outcome::effect(Effect::Ask(match question {
-                    Question::Refresh { pipe } => Request::RefreshPipe { pipe },
-                    Question::Pause { pipe, pause } => Request::PausePipe { pipe, paused: pause },
-                }))
+    fn answer(&mut self, mut question: Question, action: Action, ctx: &Context<'_>) -> Outcome {
+        match question.update(action, ctx.pipeline_now()) {
+            Verdict::Stay => {
+                self.question = Some(question);
+                Outcome::done()
             }
-            Action::Back => {
+            Verdict::No => {
                 self.question = None;
                 Outcome::done()
             }
-            _ => Outcome::done(),
+            Verdict::Yes(request) => {
+                self.question = None;
+                // The line is asked for by the view that shows it.
+                match (&mut self.line, &request) {
+                    (Some(line), Request::FileLine { .. }) => line.allow(),
+                    _ => return Outcome::effect(Effect::Ask(request)),
+                }
+                Outcome::done()
+            }
         }
     }
 
+    /// The file that is looked into, or the one that is selected.
+    fn named_file(&self, ctx: &Context<'_>) -> Option<String> {
+        if let Some(line) = &self.line {
+            return Some(line.file().to_owned());
+        }
+        self.shown_files(ctx).nearest(self.file.row).map(|file| file.file.clone())
+    }
+
+    /// Looks into the selected file. Reading its failing line from a watched warehouse's stage costs something, and is
+    /// asked about.
     fn open_file(&mut self, ctx: &Context<'_>) {
-        let shown = self.shown_files(ctx);
-        let row = self.file.row.min(shown.len().saturating_sub(1));
-        self.line = shown.get(row).map(|file| LineView::of((*file).clone()));
+        let is_free = ctx.snapshot.warehouse.is_none();
+        let file = self.shown_files(ctx).nearest(self.file.row).cloned();
+        self.line = file.map(|file| LineView::of(file, is_free));
+        self.ask_for_the_line(ctx);
+    }
+
+    fn ask_for_the_line(&mut self, ctx: &Context<'_>) {
+        // Who may only look doesn't cause costs.
+        if !ctx.read_only && !ctx.stale {
+            self.question = self.line.as_ref().and_then(LineView::question);
+        }
     }
 
     fn click(&mut self, (column, row): (u16, u16), ctx: &Context<'_>) -> Outcome {
@@ -168,15 +195,39 @@ impl Screen for Loads {
     }
 
     fn update(&mut self, action: Action, ctx: &Context<'_>) -> Outcome {
-        if let Some(question) = self.question.clone() {
-            return self.answer(question, action);
-        }
-        if let Some(line) = &mut self.line {
-            if action == Action::Back {
-                self.line = None;
+        if let Some(storage) = &mut self.storage {
+            if action == Action::Batches && !storage.modal() {
+                self.storage = None;
                 return Outcome::done();
             }
-            return if line.update(action, ctx) { Outcome::done() } else { Outcome::Ignored };
+            let outcome = storage.update(action, ctx);
+            if outcome == Outcome::Ignored && action == Action::Back {
+                self.storage = None;
+                return Outcome::done();
+            }
+            return outcome;
+        }
+        if let Some(question) = self.question.clone() {
+            return self.answer(question, action, ctx);
+        }
+        if let Some(line) = &mut self.line {
+            match action {
+                Action::Back => self.line = None,
+                Action::Open => self.ask_for_the_line(ctx),
+                Action::ValidateFile => return self.ask(action, ctx),
+                action if line.update(action, ctx) => {}
+                _ => return Outcome::Ignored,
+            }
+            return Outcome::done();
+        }
+        if let Some(pipe) = &mut self.looked_at {
+            match action {
+                Action::Back | Action::Open => self.looked_at = None,
+                Action::RefreshPipe | Action::PausePipe => return self.ask(action, ctx),
+                action if pipe.update(action, ctx) => {}
+                _ => return Outcome::Ignored,
+            }
+            return Outcome::done();
         }
         match action {
             Action::FocusNext | Action::FocusPrevious => {
@@ -187,9 +238,13 @@ impl Screen for Loads {
                 (self.failed_only, self.focus, self.file) = (!self.failed_only, Focus::History, Selection::default());
                 Outcome::done()
             }
-            Action::RefreshPipe | Action::PausePipe => self.ask(action, ctx),
+            Action::RefreshPipe | Action::PausePipe | Action::ValidateFile | Action::LookNow => self.ask(action, ctx),
+            Action::Batches => {
+                self.storage = Some(Storage::default());
+                Outcome::done()
+            }
             Action::Open if self.focus == Focus::Pipes => {
-                self.focus = Focus::History;
+                self.looked_at = self.selected_pipe(ctx).map(|pipe| PipeView::of(&pipe.name));
                 Outcome::done()
             }
             Action::Open => {
@@ -201,30 +256,47 @@ impl Screen for Loads {
         }
     }
 
-    fn wants(&self, _ctx: &Context<'_>) -> Vec<Request> {
-        let history = Request::CopyHistory { failed_only: self.failed_only, limit: FILES };
-        std::iter::once(history).chain(self.line.as_ref().and_then(LineView::wants)).collect()
+    fn wants(&self, ctx: &Context<'_>) -> Vec<Request> {
+        if let Some(storage) = &self.storage {
+            return storage.wants(ctx);
+        }
+        std::iter::once(self.files.wants()).chain(self.line.as_ref().and_then(LineView::wants)).collect()
     }
 
-    fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, _ctx: &Context<'_>) {
+    fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>) {
+        if let Some(storage) = &mut self.storage {
+            storage.receive(request, answer, ctx);
+        }
         if let Some(line) = &mut self.line {
             line.receive(request, answer);
         }
         match (request, answer) {
-            (Request::CopyHistory { failed_only, .. }, Ok(Answer::CopyHistory { files }))
-                if *failed_only == self.failed_only =>
-            {
+            (Request::CopyHistory { after, .. }, Ok(Answer::CopyHistory { files, upto, total })) => {
                 self.failure = None;
-                self.files = Some(files.clone());
+                self.files.take(*after, files, *upto, *total);
             }
             (Request::CopyHistory { .. }, Err(error)) => self.failure = Some(error.to_string()),
             _ => {}
         }
     }
 
+    fn said(&mut self, request: &Request, answer: Result<&Answer, &AskError>) -> Option<String> {
+        let Request::Storage(StorageAsk::LookNow) = request else { return None };
+        match answer {
+            Ok(Answer::Done { message }) => Some(message.clone()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
     fn render(&self, buffer: &mut Buffer, area: Rect, ctx: &Context<'_>) {
+        if let Some(storage) = &self.storage {
+            return storage.render(buffer, area, ctx);
+        }
         if let Some(line) = &self.line {
             line.render(buffer, area, ctx);
+        } else if let Some(pipe) = &self.looked_at {
+            pipe.render(buffer, area, ctx);
         } else {
             let panes = Self::panes(area, ctx);
             pipes::render(self, buffer, panes.pipes, ctx);
@@ -232,28 +304,45 @@ impl Screen for Loads {
             side::render(buffer, panes.side, ctx);
         }
         if let Some(question) = &self.question {
-            let (title, paragraphs) = words(question);
-            dialog::question(buffer, area, title, &paragraphs, ctx.theme);
+            question.render(buffer, area, ctx);
         }
     }
 
     fn exports(&self, ctx: &Context<'_>) -> Vec<Exportable> {
-        vec![history::table(&self.shown_files(ctx)), pipes::table(&ctx.snapshot.pipes), side::table(ctx)]
+        if let Some(storage) = &self.storage {
+            return storage.exports(ctx);
+        }
+        vec![history::table(self.shown_files(ctx).iter()), pipes::table(&ctx.snapshot.pipes), side::table(ctx)]
     }
 
     fn copy(&self, ctx: &Context<'_>) -> Option<String> {
+        if let Some(storage) = &self.storage {
+            return storage.copy(ctx);
+        }
         if let Some(line) = &self.line {
             return line.copy();
         }
+        if let Some(pipe) = &self.looked_at {
+            return pipe.copy(ctx);
+        }
         match self.focus {
             Focus::Pipes => self.selected_pipe(ctx).map(|pipe| pipe.name.clone()),
-            Focus::History => self.shown_files(ctx).get(self.file.row).map(|file| history::copied(file)),
+            Focus::History => self.shown_files(ctx).get(self.file.row).map(history::copied),
         }
     }
 
-    fn hints(&self, _ctx: &Context<'_>) -> Vec<Action> {
-        if self.question.is_some() || self.line.is_some() {
+    fn hints(&self, ctx: &Context<'_>) -> Vec<Action> {
+        if let Some(storage) = &self.storage {
+            return storage.hints(ctx);
+        }
+        if self.question.is_some() {
             return vec![Action::Open, Action::Back];
+        }
+        if self.line.is_some() {
+            return vec![Action::Open, Action::ValidateFile, Action::Copy, Action::Back];
+        }
+        if self.looked_at.is_some() {
+            return vec![Action::RefreshPipe, Action::PausePipe, Action::Copy, Action::Back];
         }
         vec![
             Action::FocusNext,
@@ -261,12 +350,29 @@ impl Screen for Loads {
             Action::FailedOnly,
             Action::RefreshPipe,
             Action::PausePipe,
+            Action::Batches,
             Action::Export,
         ]
     }
 
+    fn meaning(&self, action: Action, _ctx: &Context<'_>) -> Option<(&'static str, &'static str)> {
+        self.storage.as_ref()?;
+        match action {
+            Action::Batches => Some(("pipes", "Return to the pipes")),
+            Action::LookNow => Some(("look now", "Look at a watched storage account now")),
+            _ => None,
+        }
+    }
+
     fn disabled(&self, action: Action, ctx: &Context<'_>) -> Option<String> {
-        if !matches!(action, Action::RefreshPipe | Action::PausePipe) {
+        if let Some(storage) = &self.storage {
+            return storage.disabled(action, ctx);
+        }
+        if action == Action::TakeNotice {
+            return Some("notices are among the batches; v shows them".to_owned());
+        }
+        let of_a_pipe = matches!(action, Action::RefreshPipe | Action::PausePipe);
+        if !of_a_pipe && !matches!(action, Action::ValidateFile | Action::LookNow) {
             return None;
         }
         if ctx.read_only {
@@ -275,56 +381,21 @@ impl Screen for Loads {
         if ctx.stale {
             return Some("the owner of this environment has ended, so nothing can be changed".to_owned());
         }
-        let none = ctx.snapshot.pipes.is_empty();
-        none.then(|| no_pipe(ctx).to_owned())
+        if action == Action::LookNow && ctx.snapshot.warehouse.is_none() {
+            return Some("files and rows are as they are now: this warehouse is the environment's own".to_owned());
+        }
+        if action == Action::ValidateFile && self.named_file(ctx).is_none() {
+            return Some("no file is selected".to_owned());
+        }
+        (of_a_pipe && ctx.snapshot.pipes.is_empty()).then(|| pipes::no_pipe(ctx).to_owned())
+    }
+
+    fn takes_text(&self) -> bool {
+        self.question.as_ref().is_some_and(Question::takes_text)
     }
 
     fn modal(&self) -> bool {
-        self.question.is_some()
-    }
-}
-
-/// A question's title and words.
-fn words(question: &Question) -> (&'static str, Vec<String>) {
-    const KEYS: &str = "enter: yes · q: no";
-    match question {
-        Question::Refresh { pipe } => (
-            "Refresh the pipe",
-            vec![
-                format!("Queue again every file of the last 7 days that {} hasn't seen?", printable(pipe)),
-                "What it can duplicate: nothing. Files in the copy history are skipped, and a message that is in the \
-                 table already is counted as a duplicate and not stored again."
-                    .to_owned(),
-                "A file that failed is in the history too: to load it, put it back mended under a new name.".to_owned(),
-                KEYS.to_owned(),
-            ],
-        ),
-        Question::Pause { pipe, pause: true } => (
-            "Pause the pipe",
-            vec![
-                format!("Pause {}?", printable(pipe)),
-                "Files go on arriving and wait in its queue; nothing is lost. Their rows come when it is resumed."
-                    .to_owned(),
-                KEYS.to_owned(),
-            ],
-        ),
-        Question::Pause { pipe, pause: false } => (
-            "Resume the pipe",
-            vec![
-                format!("Resume {}?", printable(pipe)),
-                "The files that wait in its queue are loaded now, the oldest first.".to_owned(),
-                KEYS.to_owned(),
-            ],
-        ),
-    }
-}
-
-/// Why there is no pipe, and what to do.
-fn no_pipe(ctx: &Context<'_>) -> &'static str {
-    if ctx.snapshot.topology.applied {
-        "no pipe is provisioned; plan and apply on 2 Plans make the pipes again"
-    } else {
-        "no pipe yet; they come up with the loader, a moment after the start"
+        self.question.is_some() || self.storage.as_ref().is_some_and(Storage::modal)
     }
 }
 

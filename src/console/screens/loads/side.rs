@@ -9,7 +9,9 @@ use crate::console::export::{self, Exportable};
 use crate::console::screens::{Context, newest_measurement_row};
 use crate::console::widgets::histogram::{self, latency_bins};
 use crate::console::widgets::pane;
-use crate::console::widgets::value::{ABSENT, age, count, fit, seconds};
+use crate::console::widgets::value::{ABSENT, age, counted, fit, seconds, wrap};
+use crate::owner::WarehouseView;
+use crate::station::text::printable;
 
 /// Draws the pane; nothing where it has no room.
 pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
@@ -25,6 +27,9 @@ pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
             y += 1;
         }
     };
+    for trouble in troubles(ctx, usize::from(inner.width)) {
+        write(&trouble, ctx.theme.fail);
+    }
     for (name, text) in figures(ctx) {
         write(&format!("{name:<15} {text}"), ctx.theme.text);
     }
@@ -32,7 +37,11 @@ pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     write("", ctx.theme.text);
     write("roof to table, messages by time", ctx.theme.title);
     if latencies.is_empty() {
-        write("no message has come through yet", ctx.theme.dim);
+        let words = match ctx.snapshot.warehouse {
+            Some(_) => "no batch is known to be loaded",
+            None => "no message has come through yet",
+        };
+        write(words, ctx.theme.dim);
         return;
     }
     let about = format!("{} newest, median {}", latencies.len(), seconds(median(latencies)));
@@ -41,18 +50,58 @@ pub fn render(buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
     histogram::render(buf, rest, &latency_bins(latencies), ctx.theme);
 }
 
-fn figures(ctx: &Context<'_>) -> [(&'static str, String); 6] {
+/// Of a watched warehouse: why what is shown is old.
+fn troubles(ctx: &Context<'_>, room: usize) -> Vec<String> {
+    let Some(warehouse) = &ctx.snapshot.warehouse else { return Vec::new() };
+    let since = warehouse.asked_at.filter(|_| warehouse.is_stale);
+    let stale = since.map(|at| format!("pipes as of {} ago", age(at, ctx.pipeline_now())));
+    let told = [&warehouse.trouble, &warehouse.rows_trouble].into_iter().flatten();
+    let told = told.flat_map(|words| wrap(&format!("✖ {}", printable(words)), room, 4));
+    stale.into_iter().chain(told).collect()
+}
+
+/// Of a watched warehouse: what watching costs, and how old what is shown of files and rows is.
+fn watched(warehouse: &WarehouseView, since: impl Fn(Option<Timestamp>) -> String) -> [(&'static str, String); 4] {
+    let credits = warehouse.credits_today.map_or_else(|| ABSENT.to_owned(), |credits| format!("{credits:.2}"));
+    let next = match warehouse.next_wake_at {
+        Some(at) if warehouse.spent => at.strftime("spent until %m-%d %H:%MZ").to_string(),
+        Some(at) => at.strftime("from %H:%MZ on").to_string(),
+        None => "when a pipe moves".to_owned(),
+    };
+    [
+        ("files and rows", format!("{} old", since(warehouse.woke_at))),
+        ("asked again", next),
+        ("wakes today", format!("{} of {}", warehouse.wakes_today, warehouse.wakes_per_day)),
+        ("credits today", format!("{credits} of {}", warehouse.credits_per_day)),
+    ]
+}
+
+fn figures(ctx: &Context<'_>) -> Vec<(&'static str, String)> {
     let (notices, now) = (&ctx.snapshot.notices, ctx.pipeline_now());
     let since = |at: Option<Timestamp>| at.map_or_else(|| ABSENT.to_owned(), |at| age(at, now));
     let newest = newest_measurement_row(ctx.snapshot);
     // Files wait at their pipes once their notices have been taken: a paused pipe has many, and the queue none.
     let pending: u64 = ctx.snapshot.pipes.iter().map(|pipe| pipe.pending_files).sum();
     let oldest_pending = ctx.snapshot.pipes.iter().filter_map(|pipe| pipe.oldest_pending_at).min();
-    [
-        ("queue", format!("{} notices", count(notices.depth))),
+    if let Some(warehouse) = &ctx.snapshot.warehouse {
+        let mut figures = vec![
+            ("pending", counted(pending, "file")),
+            ("oldest pending", since(oldest_pending)),
+            ("newest measurement row", newest.map_or_else(|| ABSENT.to_owned(), |at| age(at, now))),
+        ];
+        let queue = ctx.snapshot.storage.as_ref().and_then(|storage| storage.queue.as_ref());
+        if queue.is_some_and(|queue| queue.trouble.is_none()) {
+            figures.insert(0, ("oldest notice", since(notices.oldest_at)));
+            figures.insert(0, ("queue", counted(notices.depth, "notice")));
+        }
+        figures.extend(watched(warehouse, since));
+        return figures;
+    }
+    vec![
+        ("queue", counted(notices.depth, "notice")),
         ("oldest notice", since(notices.oldest_at)),
-        ("set aside", format!("{} notices", count(notices.set_aside))),
-        ("pending", format!("{} files", count(pending))),
+        ("set aside", counted(notices.set_aside, "notice")),
+        ("pending", counted(pending, "file")),
         ("oldest pending", since(oldest_pending)),
         ("newest measurement row", newest.map_or_else(|| ABSENT.to_owned(), |at| age(at, now))),
     ]

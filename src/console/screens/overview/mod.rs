@@ -22,6 +22,7 @@ use crate::console::export::{Cell, Exportable, Table};
 use crate::console::pictures::{PictureId, Shown, Way};
 use crate::console::widgets::table::Selection;
 use crate::owner::{Answer, AskError, NowcastView, Request, Series, StageName};
+use crate::settings::EnvironmentKind;
 use crate::station::Variable;
 
 /// Hours that the sparklines go back.
@@ -157,22 +158,25 @@ impl Screen for Overview {
 
     fn wants(&self, ctx: &Context<'_>) -> Vec<Request> {
         // Whole minutes, so that the list only changes when there may be news.
-        let now = ctx.snapshot.now.measurement.as_ref().map(|measurement| measurement.measured_at);
-        let Some(to) = now else { return Vec::new() };
-        let from = to.checked_sub(SignedDuration::from_hours(HOURS_BACK)).unwrap_or(to);
-        let series = |variable| Request::Series { device: None, variable, from, to, max_points: SPARK_POINTS };
-        let mut wants: Vec<Request> = SPARKED.into_iter().map(series).collect();
-        if ctx.snapshot.nowcast.is_some() {
-            wants.push(Request::Nowcast { at: None });
+        let mut wants = Vec::new();
+        if let Some(measurement) = &ctx.snapshot.now.measurement {
+            let to = measurement.measured_at;
+            let from = to.checked_sub(SignedDuration::from_hours(HOURS_BACK)).unwrap_or(to);
+            let series = |variable| Request::Series { device: None, variable, from, to, max_points: SPARK_POINTS };
+            wants.extend(SPARKED.into_iter().map(series));
+            wants.extend(ctx.snapshot.nowcast.is_some().then_some(Request::Nowcast { at: None }));
         }
-        wants.push(Request::Pictures { before: None, limit: 1 });
-        wants.extend(self.picture_id(ctx).and_then(|id| self.gallery.missing(&id)));
+        // In the cloud, pictures may be there where no telemetry is.
+        if !wants.is_empty() || ctx.snapshot.environment_kind == EnvironmentKind::Cloud {
+            wants.push(Request::Pictures { before: None, limit: 1 });
+            wants.extend(self.picture_id(ctx).and_then(|id| self.gallery.missing(&id, ctx.now)));
+        }
         wants
     }
 
     fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>) {
         let wanted: Vec<PictureId> = self.picture_id(ctx).into_iter().collect();
-        self.gallery.receive(request, answer, &wanted);
+        self.gallery.receive(request, answer, &wanted, ctx.now);
         match answer {
             Ok(Answer::Series(series)) => {
                 self.series.retain(|known| known.variable != series.variable);

@@ -13,6 +13,7 @@ use crate::console::widgets::fan::{self, FanData};
 use crate::console::widgets::value::{self, fit};
 use crate::console::widgets::{pane, sparkline};
 use crate::owner::{NowcastView, Series};
+use crate::settings::EnvironmentKind;
 use crate::station::forecast::MAX_LEAD_MINUTES;
 use crate::station::text::printable;
 use crate::station::{Variable, VariableForecast, WeatherMeasurement};
@@ -259,8 +260,9 @@ pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, gallery: &Gallery, foc
     if let (false, Some(why)) = (is_there, refusal) {
         text.extend(value::wrap(why, room, place.height.into()).into_iter().map(|line| (line, ctx.theme.fail)));
     }
-    let cover = sky.map_or_else(|| "cloud cover not judged".to_owned(), facts::cover);
+    let cover = sky.map_or_else(|| facts::unjudged(newest).to_owned(), facts::cover);
     let short = sky.and_then(|sky| sky.cloud_cover_pct).map(|pct| format!("cloud {pct:.0} %"));
+    let short = short.or_else(|| (!newest.known_by.is_note()).then(|| "no note seen".to_owned()));
     let cover = if value::width(&cover) <= room { cover } else { short.unwrap_or(cover) };
     text.push((cover, ctx.theme.text));
     text.extend(sky.and_then(facts::motion).map(|motion| (motion, ctx.theme.text)));
@@ -279,18 +281,23 @@ pub(super) fn render_sky(buffer: &mut Buffer, area: Rect, gallery: &Gallery, foc
     lines(buffer, beneath, text);
 }
 
+/// Whether there may be a camera: of an environment in the cloud, the devices' agents aren't known.
+fn has_camera(ctx: &Context<'_>) -> bool {
+    let is_cloud = ctx.snapshot.environment_kind == EnvironmentKind::Cloud;
+    is_cloud || ctx.snapshot.agent.as_ref().is_some_and(|agent| agent.camera.is_some())
+}
+
 fn render_no_picture(buffer: &mut Buffer, inner: Rect, gallery: &Gallery, room: usize, ctx: &Context<'_>) {
     let mut text: Vec<(String, Style)> =
         value::wrap(&sun(ctx), room, 2).into_iter().map(|line| (line, ctx.theme.text)).collect();
     let features = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
-    let has_camera = ctx.snapshot.agent.as_ref().is_some_and(|agent| agent.camera.is_some());
     match features.and_then(|sky| sky.cloud_cover_pct) {
         Some(cover) => text.push((format!("cloud cover {cover:.0} %"), ctx.theme.text)),
         None => {
-            let none = match (&gallery.failure, has_camera) {
-                (Some(failure), _) => failure,
-                (None, true) => "no picture has come yet",
-                (None, false) => "no camera is set up: pictures and cloud cover come with a camera on the device",
+            let none = match &gallery.failure {
+                Some(failure) => failure,
+                None if has_camera(ctx) => "no picture has come yet",
+                None => "no camera is set up: pictures and cloud cover come with a camera on the device",
             };
             text.extend(value::wrap(none, room, 6).into_iter().map(|line| (line, ctx.theme.dim)));
         }
@@ -307,10 +314,9 @@ fn sky_line(gallery: &Gallery, ctx: &Context<'_>) -> String {
     let sun = sun(ctx).replace("the horizon", "horizon");
     let newest = gallery.notes().first().and_then(|note| note.analysis.as_ref());
     let measured = ctx.snapshot.now.measurement.as_ref().and_then(|measurement| measurement.sky.as_ref());
-    let has_camera = ctx.snapshot.agent.as_ref().is_some_and(|agent| agent.camera.is_some());
     match newest.or(measured).and_then(|sky| sky.cloud_cover_pct) {
         Some(cover) => format!("{sun}, cloud {cover:.0} %"),
-        None if has_camera || !gallery.notes().is_empty() => sun,
+        None if has_camera(ctx) || !gallery.notes().is_empty() => sun,
         None => format!("{sun}, no camera"),
     }
 }

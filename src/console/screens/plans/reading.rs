@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
-use ratatui::widgets::Widget as _;
 
 use super::diff::DiffLine;
 use super::{outcome, words};
@@ -210,14 +209,7 @@ impl Reading {
         let inner = pane::render_with_note(buf, area, &title, "esc returns", true, ctx.theme);
         let inner = Rect { x: inner.x.saturating_add(1), width: inner.width.saturating_sub(2), ..inner };
         let lines = self.lines(usize::from(inner.width));
-        let height = usize::from(inner.height);
-        let first = self.scroll.row.min(lines.len().saturating_sub(height));
-        for (y, line) in (inner.y..inner.bottom()).zip(&lines[first..]) {
-            line.render(Rect { y, height: 1, ..inner }, buf);
-        }
-        if first + height < lines.len() && !inner.is_empty() {
-            buf.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, ctx.theme.dim);
-        }
+        pane::scrolled(buf, inner, &lines, self.scroll.row, ctx.theme);
     }
 
     /// What `y` copies: all of it.

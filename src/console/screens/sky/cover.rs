@@ -8,7 +8,7 @@ use crate::console::export::{self, Cell, Exportable};
 use crate::console::screens::Context;
 use crate::console::widgets::chart::{self, ChartData};
 use crate::console::widgets::pane;
-use crate::owner::{CloudCover, PictureView, Point};
+use crate::owner::{CloudCover, KnownBy, PictureView, Point};
 
 /// Which of the theme's series colours.
 const SERIES: usize = 5;
@@ -93,6 +93,15 @@ fn drawing(sky: &Sky, ctx: &Context<'_>) -> export::Chart {
     }
 }
 
+/// By what a picture, and with it its time, is known.
+const fn known_by(known_by: KnownBy) -> &'static str {
+    match known_by {
+        KnownBy::Note => "note",
+        KnownBy::Name => "its name",
+        KnownBy::Writing => "when it was written",
+    }
+}
+
 fn table(notes: &[PictureView]) -> export::Table {
     let columns = [
         "taken",
@@ -110,6 +119,7 @@ fn table(notes: &[PictureView]) -> export::Table {
         "motion confidence",
         "warnings",
         "rendered",
+        "known by",
     ];
     let row = |note: &PictureView| {
         let sky = note.analysis.as_ref();
@@ -132,6 +142,7 @@ fn table(notes: &[PictureView]) -> export::Table {
             number(sky.and_then(|sky| sky.motion_confidence)),
             text(warnings),
             text(sky.map(|sky| if sky.rendered { "yes" } else { "no" }.to_owned())),
+            Cell::Text(known_by(note.known_by).to_owned()),
         ]
     };
     export::Table {

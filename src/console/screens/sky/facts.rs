@@ -1,10 +1,12 @@
 //! What is known of a picture, in words.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
+use super::gallery::Held;
 use crate::console::screens::Context;
 use crate::console::widgets::value::{ABSENT, age, bytes, date_time_zone};
-use crate::owner::{PicturePlace, PictureView};
+use crate::owner::{KnownBy, PicturePlace, PictureView};
 use crate::station::SkyFeatures;
 use crate::station::text::printable;
 
@@ -13,13 +15,20 @@ const NEAR_S: f64 = 600.0;
 
 /// When it was taken, the sun, the clouds and their motion: parts of a sentence.
 pub fn sky(note: &PictureView, ctx: &Context<'_>) -> Vec<String> {
-    let taken = format!("{}, {} ago", date_time_zone(note.taken_at, ctx.zone), age(note.taken_at, ctx.pipeline_now()));
+    let written = if note.known_by == KnownBy::Writing { "written " } else { "" };
+    let (at, ago) = (date_time_zone(note.taken_at, ctx.zone), age(note.taken_at, ctx.pipeline_now()));
+    let taken = format!("{written}{at}, {ago} ago");
     let analysis = note.analysis.as_ref();
     let elevation = analysis.and_then(|sky| sky.sun_elevation_deg).or_else(|| measured_sun(note.taken_at, ctx));
     let mut parts = vec![taken, sun(elevation)];
-    parts.push(analysis.map_or_else(|| "cloud cover not judged".to_owned(), cover));
+    parts.push(analysis.map_or_else(|| unjudged(note).to_owned(), cover));
     parts.extend(analysis.and_then(motion));
     parts
+}
+
+/// Why there is no analysis.
+pub const fn unjudged(note: &PictureView) -> &'static str {
+    if note.known_by.is_note() { "cloud cover not judged" } else { "no analysis: its note wasn't seen" }
 }
 
 /// The sun at the newest measurement, where that is about as old as the picture.
@@ -53,6 +62,10 @@ pub fn cover(sky: &SkyFeatures) -> String {
 
 /// `↗ moving NE, 2.1°/min, 80 % sure`; without the lens's geometry, across the picture.
 pub fn motion(sky: &SkyFeatures) -> Option<String> {
+    // What would be shown as 0.0 has no direction.
+    if sky.motion_deg_per_min.or(sky.motion_px_per_s).is_some_and(|speed| speed < 0.05) {
+        return Some("clouds hardly moving".to_owned());
+    }
     let moving = match (sky.motion_direction_deg, sky.motion_picture_deg) {
         (Some(deg), _) => format!("{} moving {}", arrow(deg), compass(deg)),
         (None, Some(deg)) => format!("{} moving across the picture", arrow(deg)),
@@ -79,14 +92,18 @@ pub fn is_rendered(note: &PictureView) -> bool {
     note.analysis.as_ref().is_some_and(|sky| sky.rendered)
 }
 
-/// The file: size, device, rule.
-pub fn file(note: &PictureView, original: Option<(u32, u32)>) -> Vec<String> {
-    let pixels = original.map(|(width, height)| format!("{width}×{height}"));
+/// The file: size, device, rule; without a note, when it was taken by its own words.
+pub fn file(note: &PictureView, held: Option<&Held>, zone: &TimeZone) -> Vec<String> {
+    let (width, height) = held.map_or((0, 0), |held| held.original);
+    let pixels = (width > 0).then(|| format!("{width}×{height}"));
     let method =
         note.analysis.as_ref().and_then(|sky| sky.method.as_deref()).map(|rule| format!("by {}", printable(rule)));
     let place = (note.place == PicturePlace::Absent).then(|| "not in the container".to_owned());
-    let own = [bytes(note.size_bytes), printable(&note.device_id)];
-    pixels.into_iter().chain(own).chain(method).chain(place).collect()
+    let exif = held.and_then(|held| held.taken_at).filter(|_| !note.known_by.is_note());
+    let exif = exif.map(|at| format!("EXIF: taken {}", date_time_zone(at, zone)));
+    let device = (!note.device_id.is_empty()).then(|| printable(&note.device_id));
+    let own = [bytes(note.size_bytes)].into_iter().chain(device);
+    pixels.into_iter().chain(own).chain(method).chain(exif).chain(place).collect()
 }
 
 /// The point of the compass: sixteen of them, each 22.5° wide.
@@ -136,5 +153,7 @@ mod tests {
         sky.motion_deg_per_min = Some(2.08);
         sky.motion_confidence = Some(0.8);
         assert_eq!(motion(&sky).as_deref(), Some("↗ moving NE, 2.1°/min, 80 % sure"));
+        sky.motion_deg_per_min = Some(0.04);
+        assert_eq!(motion(&sky).as_deref(), Some("clouds hardly moving"));
     }
 }

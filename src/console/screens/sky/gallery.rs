@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::console::pictures::{Graphics, PictureId};
 use crate::owner::{Answer, AskError, PictureView, Request, ShownPicture};
@@ -14,6 +15,8 @@ use crate::station::text::printable;
 const KEPT: usize = 4 * 1024 * 1024;
 /// Answers that are kept, refusals among them.
 const MOST_KEPT: usize = 256;
+/// After how long what was refused is asked for again.
+const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// What is asked for is a multiple of it, so that a pane that changes a little shows the same picture.
 const STEP_PX: u32 = 64;
 /// Bounds of what the owner hands over.
@@ -28,6 +31,16 @@ pub struct Held {
     pub original: (u32, u32),
     /// What the mask drawn over it shows.
     pub mask: Option<String>,
+    /// When its file says that it was taken.
+    pub taken_at: Option<Timestamp>,
+}
+
+/// Why a picture wasn't handed over.
+#[derive(Debug)]
+struct Refused {
+    words: String,
+    /// When, by the wall's clock.
+    at: Timestamp,
 }
 
 /// The pictures that a screen knows.
@@ -37,7 +50,7 @@ pub struct Gallery {
     pub notes: Option<Vec<PictureView>>,
     /// Why there is no list.
     pub failure: Option<String>,
-    held: VecDeque<(PictureId, Result<Held, String>)>,
+    held: VecDeque<(PictureId, Result<Held, Refused>)>,
 }
 
 impl Gallery {
@@ -46,10 +59,13 @@ impl Gallery {
         self.notes.as_deref().unwrap_or_default()
     }
 
-    /// The request for a picture that isn't there yet.
-    pub fn missing(&self, id: &PictureId) -> Option<Request> {
-        if self.held.iter().any(|(known, _)| known == id) {
-            return None;
+    /// The request for a picture that isn't there yet. One that was refused is asked for again after a while: a network that
+    /// is down comes up again.
+    pub fn missing(&self, id: &PictureId, now: Timestamp) -> Option<Request> {
+        match self.held.iter().find(|(known, _)| known == id) {
+            Some((_, Ok(_))) => return None,
+            Some((_, Err(refused))) if now.duration_since(refused.at) < AGAIN => return None,
+            _ => {}
         }
         Some(Request::Picture { blob_name: id.blob_name.clone(), max_px: id.max_px, overlay: id.overlay })
     }
@@ -61,11 +77,17 @@ impl Gallery {
 
     /// Why a picture wasn't.
     pub fn refusal(&self, id: &PictureId) -> Option<&str> {
-        self.held.iter().find(|(known, _)| known == id)?.1.as_ref().err().map(String::as_str)
+        self.held.iter().find(|(known, _)| known == id)?.1.as_ref().err().map(|refused| refused.words.as_str())
     }
 
     /// Takes an answer, if it is one of these; of what is kept, `wanted` goes last.
-    pub fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, wanted: &[PictureId]) {
+    pub fn receive(
+        &mut self,
+        request: &Request,
+        answer: Result<&Answer, &AskError>,
+        wanted: &[PictureId],
+        now: Timestamp,
+    ) {
         match (request, answer) {
             (Request::Pictures { .. }, Ok(Answer::Pictures { pictures })) => {
                 self.failure = None;
@@ -84,7 +106,7 @@ impl Gallery {
                     Err(error) => Err(printable(&error.to_string())),
                 };
                 self.held.retain(|(known, _)| *known != id);
-                self.held.push_back((id, held));
+                self.held.push_back((id, held.map_err(|words| Refused { words, at: now })));
                 self.shrink(wanted);
             }
             _ => {}
@@ -92,7 +114,7 @@ impl Gallery {
     }
 
     fn shrink(&mut self, wanted: &[PictureId]) {
-        let size = |held: &Result<Held, String>| held.as_ref().map_or(0, |held| held.jpeg.len());
+        let size = |held: &Result<Held, Refused>| held.as_ref().map_or(0, |held| held.jpeg.len());
         let mut bytes: usize = self.held.iter().map(|(_, held)| size(held)).sum();
         let mut left = self.held.len();
         self.held.retain(|(id, held)| {
@@ -112,6 +134,7 @@ fn handed_over(picture: &ShownPicture) -> Result<Held, String> {
         jpeg: jpeg.into(),
         original: (picture.original_width, picture.original_height),
         mask: picture.mask.as_deref().map(printable),
+        taken_at: picture.taken_at,
     })
 }
 

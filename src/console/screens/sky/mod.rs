@@ -28,6 +28,7 @@ use crate::console::widgets::chart::time_axis::TimeScale;
 use crate::console::widgets::pane;
 use crate::console::widgets::value::{fit, wrap};
 use crate::owner::{Answer, AskError, CloudCover, HubAnswer, HubAsk, PictureView, Request};
+use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
 
 /// Pictures that are listed.
@@ -160,10 +161,14 @@ impl Sky {
         for line in wrap(&facts::sky(shown, ctx).join(" · "), room, height.saturating_sub(spared).max(1)) {
             lines.push((line, ctx.theme.text));
         }
-        if !unsure.is_empty() {
-            lines.push((unsure.join(" · "), ctx.theme.warn));
+        let file = facts::file(shown, held, ctx.zone);
+        if lines.len() + 2 > height && !unsure.is_empty() {
+            // No line is left for the file: it shares the warnings' one.
+            lines.push((unsure.into_iter().chain(file).collect::<Vec<_>>().join(" · "), ctx.theme.warn));
+        } else {
+            lines.extend((!unsure.is_empty()).then(|| (unsure.join(" · "), ctx.theme.warn)));
+            lines.push((file.join(" · "), ctx.theme.dim));
         }
-        lines.push((facts::file(shown, held.map(|held| held.original)).join(" · "), ctx.theme.dim));
         for (y, (line, style)) in (area.y..area.bottom()).zip(lines) {
             buffer.set_stringn(area.x, y, fit(&line, room), room, style);
         }
@@ -210,6 +215,11 @@ fn nothing(sky: &Sky, ctx: &Context<'_>) -> Vec<String> {
         (Some(_), _, Some(Some(camera))) if camera.last_error.is_some() => {
             format!("No picture yet. The camera: {}", printable(camera.last_error.as_deref().unwrap_or_default()))
         }
+        (Some(_), ..) if ctx.snapshot.environment_kind == EnvironmentKind::Cloud => match ctx.snapshot.pictures {
+            Some(_) => "No picture of the last three days is in the container, and no note of one was seen.".to_owned(),
+            None => "No note of a picture was seen, and no container of pictures is watched: set azure.pictures_account."
+                .to_owned(),
+        },
         (Some(_), ..) => "No picture has come yet. C asks the device for one.".to_owned(),
     };
     vec![place, why]
@@ -256,7 +266,7 @@ impl Screen for Sky {
             Request::CloudCover { from: scale.from, to: scale.to },
         ];
         if ctx.pictures.graphics().way != crate::console::pictures::Way::Words {
-            wants.extend(self.ids(ctx).iter().filter_map(|id| self.gallery.missing(id)));
+            wants.extend(self.ids(ctx).iter().filter_map(|id| self.gallery.missing(id, ctx.now)));
         }
         wants
     }
@@ -266,7 +276,7 @@ impl Screen for Sky {
             (Request::CloudCover { .. }, Ok(Answer::CloudCover { covers })) => self.covers.clone_from(covers),
             (Request::Pictures { .. } | Request::Picture { .. }, answer) => {
                 let wanted = self.ids(ctx);
-                self.gallery.receive(request, answer, &wanted);
+                self.gallery.receive(request, answer, &wanted, ctx.now);
             }
             _ => {}
         }
@@ -293,12 +303,18 @@ impl Screen for Sky {
         };
         // What gives way first stands first.
         let held = self.gallery.held(&self.main_id(shown, &layout, ctx));
-        let mask = held.and_then(|held| held.mask.as_deref()).or(self.overlay.then_some("cloud mask"));
+        let legend = if ctx.pictures.graphics().has_colours() {
+            "red: cloud, yellow: glare, dark: no sky"
+        } else {
+            "its colours can't be told apart here"
+        };
+        let mask = held.and_then(|held| held.mask.as_ref()).map(|words| format!("{words} ({legend})"));
+        let mask = mask.as_deref().or(self.overlay.then_some("cloud mask"));
         let playing = self.playing.then_some("▶ playing");
-        let note: Vec<&str> = [ctx.pictures.graphics().shortfall(), self.gallery.failure.as_deref(), mask, playing]
-            .into_iter()
-            .flatten()
-            .collect();
+        let watched = ctx.snapshot.pictures.as_ref().and_then(|pictures| pictures.trouble.as_deref());
+        let failure = self.gallery.failure.as_deref().or(watched);
+        let note: Vec<&str> =
+            [ctx.pictures.graphics().shortfall(), failure, mask, playing].into_iter().flatten().collect();
         pane::render_with_note(buffer, layout.pane, &title, &note.join(" · "), false, ctx.theme);
         self.render_picture(buffer, &layout, shown, ctx);
         self.render_facts(buffer, &layout, shown, ctx);
@@ -309,9 +325,13 @@ impl Screen for Sky {
     fn pictures(&self, ctx: &Context<'_>) -> Vec<Shown> {
         let layout = Layout::new(ctx.area, ctx);
         let Some(note) = self.shown() else { return Vec::new() };
-        let id = self.main_id(note, &layout, ctx);
-        let large = self.gallery.held(&id).map(|held| held.jpeg.clone());
-        let large = large.map(|jpeg| Shown { slot: MAIN, id, jpeg, area: layout.picture });
+        // The one before stays until it is there.
+        let before = self.gallery.notes().get(self.shown_index() + 1);
+        let large = [Some(note), before].into_iter().flatten().find_map(|note| {
+            let id = self.main_id(note, &layout, ctx);
+            let jpeg = self.gallery.held(&id)?.jpeg.clone();
+            Some(Shown { slot: MAIN, id, jpeg, area: layout.picture })
+        });
         large.into_iter().chain(strip::pictures(self, &layout, ctx)).collect()
     }
 
@@ -389,6 +409,11 @@ fn cannot_capture(sky: &Sky, ctx: &Context<'_>) -> Option<String> {
     }
     if ctx.stale {
         return Some("the owner of this environment has ended, so no device can be called".to_owned());
+    }
+    if ctx.snapshot.environment_kind == EnvironmentKind::Cloud {
+        return Some(
+            "the hub is Azure's: az iot hub invoke-device-method --method-name capture asks a device".to_owned(),
+        );
     }
     let Some(agent) = ctx.snapshot.agent.as_deref().filter(|agent| !agent.device_id.is_empty()) else {
         return Some("the station's agent isn't there yet".to_owned());

@@ -21,7 +21,7 @@ pub struct Frame {
     id: PictureId,
     /// Its place, the row of its time included.
     place: Rect,
-    /// Whether it stands for the one that is shown.
+    /// Whether it is the one that is shown.
     is_shown: bool,
 }
 
@@ -32,28 +32,32 @@ impl Frame {
     }
 }
 
-/// Which of `count` notes stand on a strip of `places`, oldest first: the newest always, the others at equal distances.
-pub fn chosen(count: usize, places: usize) -> Vec<usize> {
-    let shown = places.min(count);
-    if shown < 2 {
-        return (0..shown).collect();
+/// Which of `count` notes stand on a strip of `places`, oldest first: the newest and the oldest, the others at equal
+/// distances, and in place of the nearest one that which is `shown`.
+pub fn chosen(count: usize, places: usize, shown: usize) -> Vec<usize> {
+    let places = places.min(count);
+    let mut chosen: Vec<usize> = match places {
+        0 | 1 => (0..places).collect(),
+        _ => (0..places).rev().map(|i| i * (count - 1) / (places - 1)).collect(),
+    };
+    if let Some(nearest) = chosen.iter_mut().min_by_key(|note| note.abs_diff(shown)) {
+        *nearest = shown;
     }
-    (0..shown).rev().map(|i| i * (count - 1) / (shown - 1)).collect()
+    chosen
 }
 
 /// The pictures on the strip, oldest first.
 pub fn frames(sky: &Sky, layout: &Layout, ctx: &Context<'_>) -> Vec<Frame> {
     let notes = sky.gallery.notes();
     let places = layout.frames();
-    let chosen = chosen(notes.len(), places.len());
     let shown = sky.shown_index();
-    let nearest = chosen.iter().copied().min_by_key(|note| note.abs_diff(shown));
+    let chosen = chosen(notes.len(), places.len(), shown);
     (FIRST_SLOT..)
         .zip(places.into_iter().zip(chosen))
         .map(|(slot, (place, note))| {
             let room = (place.width, place.height - 1);
             let id = worth_having(&notes[note], false, room, ctx.pictures.graphics());
-            Frame { slot, note, id, place, is_shown: Some(note) == nearest }
+            Frame { slot, note, id, place, is_shown: note == shown }
         })
         .collect()
 }
@@ -137,12 +141,13 @@ mod tests {
     use super::chosen;
 
     #[test]
-    fn a_strip_spans_all_of_the_time_and_ends_with_the_newest() {
-        assert_eq!(chosen(0, 8), Vec::<usize>::new());
-        assert_eq!(chosen(1, 8), [0]);
-        assert_eq!(chosen(3, 8), [2, 1, 0]);
-        assert_eq!(chosen(144, 4), [143, 95, 47, 0]);
-        assert_eq!(chosen(5, 0), Vec::<usize>::new());
-        assert_eq!(chosen(5, 1), [0]);
+    fn a_strip_spans_all_of_the_time_and_has_the_one_that_is_shown() {
+        assert_eq!(chosen(0, 8, 0), Vec::<usize>::new());
+        assert_eq!(chosen(1, 8, 0), [0]);
+        assert_eq!(chosen(3, 8, 0), [2, 1, 0]);
+        assert_eq!(chosen(144, 4, 0), [143, 95, 47, 0]);
+        assert_eq!(chosen(144, 4, 60), [143, 95, 60, 0]);
+        assert_eq!(chosen(5, 0, 0), Vec::<usize>::new());
+        assert_eq!(chosen(5, 1, 3), [3]);
     }
 }

@@ -8,7 +8,7 @@ use crate::console::fixture::{
 };
 use crate::console::pictures::{Graphics, Pictures, Way};
 use crate::console::theme::{ColorDepth, Theme};
-use crate::owner::{AgentReport, Snapshot};
+use crate::owner::{AgentReport, KnownBy, PictureWatch, Snapshot};
 
 /// The fixture's state with the screen fed, on 100×30.
 fn with_fed<T>(snapshot: &Snapshot, then: impl FnOnce(&mut Sky, &Context<'_>) -> T) -> T {
@@ -103,14 +103,46 @@ fn a_picture_that_cannot_be_shown_is_told_in_the_owners_words() {
         let mut buffer = Buffer::empty(ctx.area);
         sky.render(&mut buffer, ctx.area, ctx);
         assert!(text_of(&buffer).contains("it has 20000×10000 pixels, 200 megapixels"));
-        assert_eq!(sky.gallery.missing(&id), None, "it isn't asked for again and again");
+        let after = |seconds| ctx.now + SignedDuration::from_secs(seconds);
+        assert_eq!(sky.gallery.missing(&id, after(59)), None, "it isn't asked for again and again");
+        assert!(sky.gallery.missing(&id, after(60)).is_some(), "what was in the way may be gone after a minute");
         // Another picture came: what couldn't be had is tried again.
         let mut newer = sky.gallery.notes().to_vec();
         newer.remove(3);
         let list = Request::Pictures { before: None, limit: PICTURES };
         sky.receive(&list, Ok(&Answer::Pictures { pictures: newer }), ctx);
-        assert!(sky.gallery.missing(&id).is_some());
+        assert!(sky.gallery.missing(&id, ctx.now).is_some());
     });
+}
+
+#[test]
+fn in_the_cloud_it_says_what_is_watched_and_what_is_known_without_a_note() {
+    let mut cloud = empty_snapshot();
+    (cloud.environment_kind, cloud.agent) = (EnvironmentKind::Cloud, None);
+    let said = |snapshot: &Snapshot, pictures: Vec<PictureView>| {
+        with_context(snapshot, 100, 30, |ctx| {
+            let mut sky = Sky::default();
+            sky.receive(&Request::Pictures { before: None, limit: PICTURES }, Ok(&Answer::Pictures { pictures }), ctx);
+            assert!(sky.disabled(Action::CapturePicture, ctx).is_some_and(|words| words.contains("az iot hub")));
+            let mut buffer = Buffer::empty(ctx.area);
+            sky.render(&mut buffer, ctx.area, ctx);
+            let text = text_of(&buffer);
+            // What is wrapped is one line again.
+            let words = text.split(|c: char| c.is_whitespace() || c == '│').filter(|word| !word.is_empty());
+            words.collect::<Vec<_>>().join(" ")
+        })
+    };
+    assert!(said(&cloud, Vec::new()).contains("set azure.pictures_account"));
+    cloud.pictures = Some(PictureWatch::default());
+    assert!(said(&cloud, Vec::new()).contains("No picture of the last three days is in the container"));
+    let trouble = "container pictures of sky: AuthenticationFailed: the signature";
+    cloud.pictures = Some(PictureWatch { trouble: Some(trouble.to_owned()), ..PictureWatch::default() });
+    let note = crate::console::fixture::pictures::notes(1).remove(0);
+    let unnoted = PictureView { analysis: None, known_by: KnownBy::Writing, device_id: String::new(), ..note };
+    let text = said(&cloud, vec![unnoted]);
+    for words in ["written ", "no analysis: its note wasn't seen", "AuthenticationFailed"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }
 
 #[test]
@@ -198,7 +230,7 @@ fn the_mask_is_another_picture_and_says_what_it_shows() {
         sky.update(Action::CloudMask, ctx);
     });
     let text = body(&mut sky, &shot, 100, 30);
-    assert!(text.contains("mask by hyta: cloud red"), "{text}");
+    assert!(text.contains("mask by hyta: 43 % cloud (red: cloud, yellow: glare, dark: no sky)"), "{text}");
 }
 
 #[test]

@@ -212,7 +212,12 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         parts.push(Span::styled(ctx.units.measured(variable, last.mean), ctx.theme.dim));
         parts.push(Span::styled(format!("  {} ago", age(last.at, ctx.pipeline_now())), ctx.theme.dim));
     }
+    // The newest value is ahead of what was asked of the store, and a flagged one is no extreme.
+    let ahead =
+        now.measurement.as_ref().filter(|m| is_shown && screen.window.is_live() && !m.qc.contains_key(&variable));
+    let ahead = ahead.and_then(|m| Some((m.get(variable)?, m.measured_at)));
     if let Some((min, max)) = screen.series.get(&variable).and_then(|s| min_max(&s.points)) {
+        let (min, max) = ahead.map_or((min, max), |(value, _)| (min.min(value), max.max(value)));
         let (min, max) = (ctx.units.number(variable, min), ctx.units.number(variable, max));
         parts.push(Span::styled(format!("  min {min}  max {max} {}", ctx.units.unit(variable)), ctx.theme.dim));
     }
@@ -223,7 +228,8 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         parts.push(Span::styled(format!("  sea level {}", ctx.units.measured(variable, reduced)), ctx.theme.dim));
     }
     if let Some(extremes) = screen.extremes.iter().find(|extremes| extremes.variable == variable) {
-        parts.push(Span::styled(format!("  {}", of_the_day(screen, extremes, ctx)), ctx.theme.dim));
+        let extremes = ahead.map_or(*extremes, |(value, at)| with(*extremes, value, at));
+        parts.push(Span::styled(format!("  {}", of_the_day(screen, &extremes, ctx)), ctx.theme.dim));
     }
     if let Some(mark) = screen.series.get(&variable).and_then(|series| series.flags.last()) {
         let count = screen.series.get(&variable).map_or(0, |series| series.flags.len());
@@ -245,6 +251,18 @@ fn of_the_day(screen: &Telemetry, extremes: &Extremes, ctx: &Context<'_>) -> Str
     };
     let at = |value, time| format!("{} ({})", ctx.units.number(extremes.variable, value), hour_minute(time, ctx.zone));
     format!("{day} {} to {}", at(extremes.min, extremes.min_at), at(extremes.max, extremes.max_at))
+}
+
+/// The extremes with one more value.
+fn with(extremes: Extremes, value: f64, at: Timestamp) -> Extremes {
+    let Extremes { variable, mut min, mut min_at, mut max, mut max_at } = extremes;
+    if value < min {
+        (min, min_at) = (value, at);
+    }
+    if value > max {
+        (max, max_at) = (value, at);
+    }
+    Extremes { variable, min, min_at, max, max_at }
 }
 
 fn min_max(points: &[Point]) -> Option<(f64, f64)> {

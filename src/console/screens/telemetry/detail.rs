@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget as _;
 use serde_json::Value;
 
 use super::messages;
@@ -67,9 +66,9 @@ impl Detail {
     /// What has to be asked: first which message it is, then its way.
     pub fn wants(&self, limit: usize) -> Vec<Request> {
         match &self.wanted {
-            Wanted::Newest => vec![Request::Trace { message_id: None }],
+            Wanted::Newest => vec![Request::Trace { message_id: None, rows: false }],
             Wanted::Near(_) => vec![Request::Messages { limit }],
-            Wanted::Identity(id) => vec![Request::Trace { message_id: Some(id.clone()) }],
+            Wanted::Identity(id) => vec![Request::Trace { message_id: Some(id.clone()), rows: false }],
             Wanted::Nameless => Vec::new(),
         }
     }
@@ -77,7 +76,7 @@ impl Detail {
     /// Takes an answer; `device` is the chosen one.
     pub fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, device: Option<&str>) {
         match (request, answer) {
-            (Request::Trace { message_id }, Ok(Answer::Trace(trace))) if self.is_wanted(message_id.as_ref()) => {
+            (Request::Trace { message_id, .. }, Ok(Answer::Trace(trace))) if self.is_wanted(message_id.as_ref()) => {
                 self.failure = None;
                 // Held fast, so that the newest of the next moment doesn't take its place.
                 self.wanted = Wanted::Identity(trace.message_id.clone());
@@ -140,14 +139,7 @@ impl Detail {
         };
         let inner = pane::render(buf, area, &title, true, ctx.theme);
         let lines = self.lines(ctx, usize::from(inner.width));
-        let height = usize::from(inner.height);
-        let first = self.scroll.row.min(lines.len().saturating_sub(height));
-        for (y, line) in (inner.y..inner.bottom()).zip(&lines[first..]) {
-            line.render(Rect { y, height: 1, ..inner }, buf);
-        }
-        if first + height < lines.len() && !inner.is_empty() {
-            buf.set_stringn(inner.right() - 1, inner.bottom() - 1, "↓", 1, ctx.theme.dim);
-        }
+        pane::scrolled(buf, inner, &lines, self.scroll.row, ctx.theme);
     }
 
     fn lines(&self, ctx: &Context<'_>, room: usize) -> Vec<Line<'static>> {
@@ -212,7 +204,7 @@ fn way(trace: &Trace, ctx: &Context<'_>, room: usize) -> Vec<Line<'static>> {
         ctx.theme.dim,
     )];
     for hop in &trace.hops {
-        let at = hop.at.map_or_else(|| "not yet".to_owned(), |at| time(at, ctx.zone));
+        let at = hop.at.map_or_else(|| trace.without_time(hop.hop).to_owned(), |at| time(at, ctx.zone));
         let latency = hop.latency_s.map_or_else(|| ABSENT.to_owned(), seconds);
         let clock = hop.latency_s.map_or("", |_| clock_of(hop.monotonic));
         let pad = 9_usize.saturating_sub(width(&latency));

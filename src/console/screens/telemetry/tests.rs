@@ -96,7 +96,7 @@ fn the_cursor_finds_its_message() {
         assert_eq!(asked, [Request::Messages { limit: MESSAGES }]);
         screen.receive(&asked[0], Ok(&answer(&asked[0])), ctx);
         let id = "01553552-4d30-7cc3-8a55-000000000010".to_owned();
-        assert_eq!(screen.wants(ctx), [Request::Trace { message_id: Some(id) }]);
+        assert_eq!(screen.wants(ctx), [Request::Trace { message_id: Some(id), rows: false }]);
         screen.update(Action::Back, ctx);
         // Hours before the oldest message the hub still has.
         screen.window.cursor = Some(at("2016-06-09T02:00:00Z"));

@@ -81,17 +81,24 @@ impl Window {
         true
     }
 
-    /// A quarter of the window back in time.
+    /// A quarter of the window back in time; the cursor keeps its place on the screen.
     pub fn back(&mut self, now: Timestamp) {
         let end = self.end.unwrap_or(now);
         self.end = Some(before(end, self.length() / 4));
+        self.take_cursor_along(end, now);
     }
 
     /// A quarter of the window forward, to the present at the end.
     pub fn forward(&mut self, now: Timestamp) {
         if let Some(end) = self.end {
             self.show_until(after(end, self.length() / 4), now);
+            self.take_cursor_along(end, now);
         }
+    }
+
+    fn take_cursor_along(&mut self, from: Timestamp, now: Timestamp) {
+        let moved = self.end.unwrap_or(now).duration_since(from);
+        self.cursor = self.cursor.map(|cursor| after(cursor, moved));
     }
 
     /// To the present, without cursor.

@@ -83,7 +83,8 @@ pub fn number(value: f64, decimals: usize) -> String {
 }
 
 /// The least of 1, 2 and 5 times a power of ten that leaves at most the allowed multiples in the interval, and them far
-/// enough apart. Where that leaves fewer than two, a step that leaves two half as far apart, else a single one.
+/// enough apart. Where that leaves fewer than two, a step that leaves two half as far apart, else a single one, else two
+/// however near.
 fn nice_step(low: f64, high: f64, rules: ScaleRules) -> f64 {
     let max_ticks = rules.max_ticks.max(1);
     #[expect(clippy::cast_precision_loss, reason = "a terminal has few rows")]
@@ -98,7 +99,7 @@ fn nice_step(low: f64, high: f64, rules: ScaleRules) -> f64 {
         steps.into_iter().rev().find(|step| *step >= least && count(low, high, *step) == ticks)
     };
     match count(low, high, chosen) {
-        0 => with(2, least / 2.0).or_else(|| with(1, 0.0)).unwrap_or(chosen),
+        0 => with(2, least / 2.0).or_else(|| with(1, 0.0)).or_else(|| with(2, 0.0)).unwrap_or(chosen),
         1 => with(2, least / 2.0).unwrap_or(chosen),
         _ => chosen,
     }
@@ -155,6 +156,14 @@ mod tests {
         // 11.5 to 12.5: no multiple of 5 or 2 that is far enough but 12.
         let whole = ScaleRules { least_gap: 1.0, ..FREE };
         assert_eq!(ValueScale::around(Some((12.0, 12.0)), whole).expect("has data").ticks, vec![12.0]);
+        for (low, span, rows) in
+            (0..60).flat_map(|low| (1..60).flat_map(move |span| (1..8).map(move |r| (low, span, r))))
+        {
+            let rules = ScaleRules { max_ticks: rows, least_gap: 2.0 / (rows - 1).max(1) as f64, ..FREE };
+            let (low, high) = (f64::from(low) * 0.37, f64::from(low) * 0.37 + f64::from(span) * 0.41);
+            let scale = ValueScale::around(Some((low, high)), rules).expect("has data");
+            assert!(!scale.ticks.is_empty(), "{low} to {high} on {rows} rows");
+        }
     }
 
     #[test]

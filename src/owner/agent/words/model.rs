@@ -13,7 +13,10 @@ pub(super) fn fact(report: &AgentReport) -> Fact {
     }
     let deployed = model.deployed_at.map_or_else(|| ", built in".to_owned(), |at| format!(", deployed {}", minute(at)));
     let before = model.previous.as_ref().map(|before| format!("; before it {before}")).unwrap_or_default();
-    let skill = model.skill.map(|skill| format!("; skill {skill:.2} beside persistence")).unwrap_or_default();
+    let skill = model
+        .skill
+        .map(|skill| format!("; skill {:+.0} % beside persistence, over 1 to 4 h", skill * 100.0))
+        .unwrap_or_default();
     let coming = model.deploying.as_ref().map(|coming| format!("; {}", deploying(coming))).unwrap_or_default();
     let text = format!("{}{deployed}{before}{skill}{coming}", model.current);
     match &model.fallback {
@@ -63,7 +66,7 @@ mod tests {
         let fact = fact(&report);
         assert_eq!(fact.lamp, Lamp::Warning);
         for words in [
-            "skill 0.31 beside persistence",
+            "skill +31 % beside persistence, over 1 to 4 h",
             "roof@1.3 is fetched, 1.0 MiB of 4.0 MiB",
             "roof@1.2 was given up 2026-03-02 12:40Z: a nowcast takes longer than 30 s",
         ] {
