@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::figures::{age, bytes_in_words, per_second, thousands};
+use super::figures::{age, bytes_in_words, per_second};
 use super::lamp::Lamp;
 use super::snapshot::{Alarm, Score, Severity, Stage, StageName};
 use crate::clock::ledger::{Hop, Ledger};
@@ -22,6 +22,7 @@ use crate::ingestion::notices::QueueStatus;
 use crate::ingestion::routing::UNROUTED;
 use crate::ingestion::topology::{MESSAGE_CONTAINERS, Part, Topology};
 use crate::local_cloud::hub::HubStatus;
+use crate::station::text::{counted, thousands};
 
 /// What the parts say of themselves at one moment.
 #[derive(Debug, Clone)]
@@ -220,12 +221,7 @@ fn hub(parts: &Parts, lag: Option<f64>) -> Stage {
         rate_per_s: Some(parts.feed.rate_per_s),
         lag_s: lag,
         last_error: parts.uplink.last_error.clone().or_else(|| parts.hub.last_error.clone()),
-        ..stage(
-            StageName::Hub,
-            lamp,
-            per_second(parts.feed.rate_per_s),
-            counted(u64::try_from(devices).unwrap_or(u64::MAX), "device"),
-        )
+        ..stage(StageName::Hub, lamp, per_second(parts.feed.rate_per_s), counted(devices, "device"))
     }
 }
 
@@ -363,9 +359,6 @@ fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
 }
 
 /// `1 file`, `10,080 files`.
-fn counted(number: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
-}
 
 #[cfg(test)]
 mod tests {
@@ -373,7 +366,6 @@ mod tests {
 
     #[test]
     fn rates_and_counts_are_readable() {
-        assert_eq!([0, 1, 2].map(|n| counted(n, "row")), ["0 rows", "1 row", "2 rows"]);
         assert_eq!(per_second(1.0), "1.0/s");
         assert_eq!(per_second(0.0167), "1.0/min");
     }

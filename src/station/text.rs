@@ -15,6 +15,21 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A whole number with its thousands apart: `10,080`.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// So many of something: `1 row`, `10,080 rows`.
+#[must_use]
+pub fn counted(number: impl TryInto<u64>, one: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 /// A change with its sign, and `±` where nothing of it is left at so many decimals: `−0.6`, `+2`, `±0.0`.
 #[must_use]
 pub fn signed(change: f64, decimals: usize) -> String {
@@ -30,7 +45,13 @@ pub fn signed(change: f64, decimals: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, signed};
+    use super::{counted, printable, signed, thousands};
+
+    #[test]
+    fn whole_numbers_are_readable() {
+        assert_eq!([0, 999, 10_080, 1_234_567].map(thousands), ["0", "999", "10,080", "1,234,567"]);
+        assert_eq!([0_usize, 1, 2000].map(|n| counted(n, "row")), ["0 rows", "1 row", "2,000 rows"]);
+    }
 
     #[test]
     fn a_change_has_its_sign_unless_nothing_is_left_of_it() {

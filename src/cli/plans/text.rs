@@ -13,7 +13,7 @@ use crate::owner::{
 #[cfg(feature = "local")]
 use crate::owner::{ProvisioningStatus, TerraformStatus};
 use crate::settings::{EnvironmentKind, EnvironmentName};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 use Align::{Left, Right};
 
@@ -194,7 +194,7 @@ pub fn runs(of: &EnvironmentStatus, now: Timestamp) -> String {
     }
     text.push_str(&runs_table(&of.runs, now));
     if of.older > 0 {
-        text.push_str(&format!("{} before these; --limit N or --all shows them\n", counted(of.older as usize, "run")));
+        text.push_str(&format!("{} before these; --limit N or --all shows them\n", counted(of.older, "run")));
     }
     text
 }
@@ -265,10 +265,6 @@ fn head(of: &EnvironmentName, emulated: bool, state: &StateView, count: &str) ->
     let emulated = if emulated { ", EMULATED" } else { "" };
     let serial = state.serial.map_or_else(|| "no state yet".into(), |serial| format!("serial {serial}"));
     format!("{of}{emulated}: {serial}, {count}\n")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Text of several lines, each printable.

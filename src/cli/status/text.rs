@@ -13,7 +13,7 @@ use crate::owner::{
     Alarm, Device, HubDevice, Lamp, LoadedFile, Pipe, Score, Severity, Snapshot, WarehouseView, agent_facts,
     machine_facts,
 };
-use crate::station::text::{printable, signed};
+use crate::station::text::{printable, signed, thousands};
 use crate::station::{Machine, Prediction, Variable};
 
 use Align::{Left, Right};
@@ -401,13 +401,6 @@ fn machines(devices: &Devices) -> Vec<(&str, &Machine)> {
     let others = devices.devices.iter().filter(|device| own.is_none_or(|agent| agent.device_id != device.id));
     let of_others = others.filter_map(|device| Some((device.id.as_str(), device.health.as_ref()?.machine.as_deref()?)));
     of_own.into_iter().chain(of_others).collect()
-}
-
-/// A whole number with its thousands apart.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 /// How full an outbox is; only the station's own is known.

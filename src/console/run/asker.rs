@@ -91,9 +91,15 @@ impl Asker {
 
     /// Whether this is what is asked, or was last. While the view is paused, what is new of it is nothing else.
     pub fn asks(&self, screen: ScreenName, wants: &[Request]) -> bool {
-        let Some((asked_by, asked)) = &self.asked else { return false };
-        let is_same = |(one, other): (&Request, &Request)| if self.held { is_same(one, other) } else { one == other };
-        *asked_by == screen && asked.len() == wants.len() && asked.iter().zip(wants).all(is_same)
+        self.compares(screen, wants, if self.held { is_same } else { Request::eq })
+    }
+
+    fn compares(&self, screen: ScreenName, wants: &[Request], is_same: fn(&Request, &Request) -> bool) -> bool {
+        self.asked.as_ref().is_some_and(|(asked_by, asked)| {
+            *asked_by == screen
+                && asked.len() == wants.len()
+                && asked.iter().zip(wants).all(|(one, other)| is_same(one, other))
+        })
     }
 
     /// When a round is due because of news; absent where there is none, or a round is under way.
@@ -141,11 +147,7 @@ impl Asker {
         self.round += 1;
         self.news = false;
         self.next = Instant::now() + NEWS_FLOOR;
-        self.repeats = self.asked.as_ref().is_some_and(|(screen, asked)| {
-            *screen == wanted.0
-                && asked.len() == wanted.1.len()
-                && asked.iter().zip(&wanted.1).all(|(one, other)| is_same(one, other))
-        });
+        self.repeats = self.compares(wanted.0, &wanted.1, is_same);
         let (screen, requests) = wanted.clone();
         self.asked = Some(wanted);
         if requests.is_empty() {
@@ -249,6 +251,30 @@ mod tests {
         asker.hold();
         assert!(!asker.is_current(round));
         assert!(asker.asks(ScreenName::Loads, &[messages(1)]));
+    }
+
+    #[tokio::test]
+    async fn a_hold_asks_for_no_more_of_a_history() {
+        let history = |after| vec![Request::CopyHistory { failed_only: false, limit: 500, after }];
+        let (mut asker, mut asked, _received) = asker();
+        asker.wants(ScreenName::Loads, history(None));
+        asked.recv().await.expect("its newest files are asked");
+        asker.over(1);
+        asker.hold();
+        asker.wants(ScreenName::Loads, history(Some(3)));
+        assert!(asker.asks(ScreenName::Loads, &history(Some(4))), "what came since is nothing else");
+        assert_eq!(asker.due(), None);
+        let nothing = tokio::time::timeout(Duration::from_millis(30), asked.recv()).await;
+        assert!(nothing.is_err(), "nothing is asked");
+
+        asker.release();
+        assert!(asker.due().is_some() && !asker.asks(ScreenName::Loads, &history(Some(4))));
+        asker.ask_again(ScreenName::Loads, history(Some(4)));
+        let again = asked.recv().await.expect("what came since is asked");
+        assert_eq!(vec![again.request], history(Some(4)));
+        // A view that is paused before the answer has come gives it up.
+        asker.hold();
+        assert!(!asker.is_current(Some(2)));
     }
 
     #[test]

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::words::{minute, quiet_s};
 use crate::edge_agent::report::{AgentReport, SensorReport, SensorState, VerdictStatus};
 use crate::edge_agent::uplink::LinkTest;
-use crate::owner::figures::{span, thousands};
+use crate::owner::figures::span;
 use crate::owner::lamp::Lamp;
 use crate::station::machine::{Disk, Fan, Machine, Zone};
-use crate::station::text::printable;
+use crate::station::text::{printable, thousands};
 pub(super) use link::test_findings;
 
 /// A zone so near to its shutdown is about to reach it, K.

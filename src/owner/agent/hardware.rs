@@ -2,11 +2,11 @@
 
 use super::findings::{self, DeviceFinding};
 use super::words::Fact;
-use crate::owner::figures::{bytes_in_words, span, thousands};
+use crate::owner::figures::{bytes_in_words, span};
 use crate::owner::lamp::Lamp;
 use crate::station::Machine;
 use crate::station::machine::{Core, Disk, Engine, Fan, Heat, Interface, Memory, Rail, Zone};
-use crate::station::text::printable;
+use crate::station::text::{printable, thousands};
 
 /// What a gauge is of. Gauges of one kind follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 
 use crate::edge_agent::report::{AgentReport, CameraReport, MethodReport, SensorReport, SensorState, VerdictStatus};
 use crate::edge_agent::uplink::{Metered, Quota};
-use crate::owner::figures::{bytes_in_words, span, thousands};
+use crate::owner::figures::{bytes_in_words, span};
 use crate::owner::lamp::Lamp;
-use crate::station::text::printable;
+use crate::station::text::{printable, thousands};
 
 /// Why an agent has no camera.
 pub const NO_CAMERA: &str = "no camera: none of camera.command, camera.device, camera.folder and camera.url is set";

@@ -11,9 +11,10 @@ use crate::ingestion::account::{AccountError, AccountStatus, ContainerStatus, Ga
 use crate::ingestion::events::{EventsStatus, LineState};
 use crate::ingestion::feed::{FeedStatus, LiveFeed};
 use crate::owner::alarms::AzureInputs;
-use crate::owner::figures::{age, bytes_in_words, per_second, thousands};
+use crate::owner::figures::{age, bytes_in_words, per_second};
 use crate::owner::lamp::Lamp;
 use crate::owner::snapshot::{NoticeQueue, Stage, StageName};
+use crate::station::text::{counted, thousands};
 
 /// Messages whose way to the hub is looked at for its lag.
 const RECENT: usize = 50;
@@ -148,7 +149,7 @@ fn roof(events: &EventsStatus, feed: &FeedStatus, devices: usize) -> Stage {
         _ => Lamp::Unknown,
     };
     let headline = per_second(feed.rate_per_s);
-    let detail = format!("{} device{}", thousands(devices as u64), if devices == 1 { "" } else { "s" });
+    let detail = counted(devices, "device");
     Stage { rate_per_s: Some(feed.rate_per_s), ..stage(StageName::Roof, lamp, headline, detail) }
 }
 

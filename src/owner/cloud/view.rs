@@ -11,13 +11,12 @@ use crate::ingestion::warehouse::snowflake::{
     FRESH, KnownFile, Name, SnowflakeError, Verdict, WarehouseStatus, WatchedPipe,
 };
 use crate::owner::alarms::WarehouseInputs;
-use crate::owner::figures::thousands;
 use crate::owner::lamp::Lamp;
 use crate::owner::snapshot::{Alarm, Pipe, Severity, Stage, StageName};
 use crate::owner::views::LoadedFile;
 use crate::owner::warehouse::{PipeWatch, WarehouseView};
 use crate::settings::SnowflakeSettings;
-use crate::station::text::printable;
+use crate::station::text::{printable, thousands};
 
 /// The state of a pipe that may not be asked about.
 const NO_RIGHT: &str = "NO RIGHT";

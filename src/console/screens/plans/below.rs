@@ -18,7 +18,7 @@ use crate::console::widgets::pane;
 use crate::console::widgets::table::{self, Selection};
 use crate::console::widgets::value::{fit, fit_end, width, wrap};
 use crate::owner::{DiffNode, PlanList, Run};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Where in the difference one is.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ pub fn subject(row: &Row, run: &Run, held: &Held, details: &Details, unchanged: 
             let words = format!(
                 "{} changed behind Terraform: by hand, by another program, or by the cloud itself. The plan takes \
                  that into account.",
-                words::counted(row.below, "resource")
+                counted(row.below, "resource")
             );
             Subject::words("Drift", Tone::Plain, &words)
         }
@@ -105,7 +105,7 @@ pub fn subject(row: &Row, run: &Run, held: &Held, details: &Details, unchanged: 
             let some = all.into_iter().filter(|(_, count, _)| *count > 0);
             let line = |(sign, count, does)| DiffLine::words(Tone::Plain, &format!("{sign:>3} {count} {does}"));
             let mut lines: Vec<DiffLine> = some.map(line).collect();
-            let all = words::counted(row.below, "change");
+            let all = counted(row.below, "change");
             lines.push(DiffLine::words(Tone::Dim, &format!("    {all} in all, reads and moves among them")));
             Subject { title: printable(address), lines, revealed: false }
         }

@@ -13,7 +13,7 @@ use crate::console::screens::Context;
 use crate::console::widgets::table::{self, Selection};
 use crate::console::widgets::value::{fit, fit_end, width};
 use crate::owner::{PlanList, Request};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Columns an apply's progress takes.
 const PROGRESS: usize = 11;
@@ -220,10 +220,10 @@ fn draw(
 /// A branch's name, and its counts.
 fn titled(branch: &Branch, row: &Row) -> (String, String) {
     match branch {
-        Branch::Module(..) if row.counts.is_empty() => (printable(&row.name), words::counted(row.below, "change")),
+        Branch::Module(..) if row.counts.is_empty() => (printable(&row.name), counted(row.below, "change")),
         Branch::Module(..) => (printable(&row.name), row.counts.short()),
         Branch::Drift => ("drift".into(), format!("≠{} changed behind Terraform", row.below)),
-        Branch::Outputs => ("outputs".into(), words::counted(row.below, "change")),
+        Branch::Outputs => ("outputs".into(), counted(row.below, "change")),
         Branch::Checks => ("checks".into(), row.below.to_string()),
         Branch::Variables => ("variables".into(), row.below.to_string()),
     }

@@ -1,14 +1,13 @@
 //! What can be done now, why not, and the question before it is done.
 
 use super::question::{Question, Weight};
-use super::words::counted;
 use super::{Focus, Plans, details, judging};
 use crate::console::Action;
 use crate::console::screens::Context;
 use crate::console::widgets::value::{age, date_time_zone};
 use crate::owner::{EnvironmentStatus, LockHolder, Operation, Phase, Request, RunRequest, RunSummary};
 use crate::settings::EnvironmentKind;
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// What follows an action.
 pub enum Step {
@@ -236,7 +235,8 @@ fn targeted(environment: &EnvironmentStatus, marked: &[String], request: Request
 }
 
 fn destroy(environment: &EnvironmentStatus, request: Request) -> Question {
-    let count = environment.resources.map_or_else(|| "everything".into(), |n| format!("all {}", counted_u(n)));
+    let count =
+        environment.resources.map_or_else(|| "everything".into(), |n| format!("all {}", counted(n, "resource")));
     let text = vec![
         (Weight::Plain, judging::head(environment)),
         (Weight::Plain, String::new()),
@@ -283,8 +283,4 @@ fn unlock(environment: &EnvironmentStatus, lock: &LockHolder, ctx: &Context<'_>)
         (Weight::Aside, "A holder on this machine gets one interrupt and is waited for.".into()),
     ];
     Question::new("Take the state lock", text, request).typed(vec![lock.short_id(), name.to_string()])
-}
-
-fn counted_u(count: u32) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), "resource")
 }

@@ -2,11 +2,10 @@
 
 use ratatui::style::Style;
 
-use super::words::counted;
 use crate::console::theme::Theme;
 use crate::console::widgets::value::width;
 use crate::owner::{Container, Content, DiffNode, Difference, Shown};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Columns that names are padded to at most, so that one long name doesn't push every value away.
 const WIDEST_NAME: usize = 30;

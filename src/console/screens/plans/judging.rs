@@ -2,13 +2,13 @@
 //! everything that is destroyed or replaced.
 
 use super::question::{Question, Weight};
-use super::words::{self, counted};
+use super::words;
 use super::{Plans, findings, rows};
 use crate::console::screens::Context;
 use crate::console::widgets::value::age;
 use crate::owner::{ChangeAction, EnvironmentStatus, FindingSeverity, Operation, PlannedChange, Request, Run};
 use crate::settings::{EnvironmentKind, EnvironmentName};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Whether an environment is production: `prod`, or any whose name begins with `prod-`.
 pub fn is_prod(name: &EnvironmentName) -> bool {

@@ -14,7 +14,7 @@ use crate::console::widgets::table::{self, Cell, Column, Selection};
 use crate::console::widgets::value::{time, wrap};
 use crate::owner::{Answer, AskError, Request, RunLogLine, RunSummary};
 use crate::settings::EnvironmentName;
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Lines kept at most.
 const KEPT: usize = 5000;
@@ -160,9 +160,9 @@ impl RunLog {
         };
         let follows = if self.follows { "following" } else { "still" };
         let count = if shown.len() < self.lines.len() {
-            format!("{} of {}", shown.len(), words::counted(self.lines.len(), "line"))
+            format!("{} of {}", shown.len(), counted(self.lines.len(), "line"))
         } else {
-            words::counted(self.lines.len(), "line")
+            counted(self.lines.len(), "line")
         };
         let inner = pane::render_with_note(buf, area, &title, &format!("{count} · {follows}"), focused, ctx.theme);
         if inner.is_empty() {

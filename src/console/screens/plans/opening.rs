@@ -4,6 +4,7 @@ use super::reading::{Changed, Reading};
 use super::rows::RowKey;
 use super::{Focus, Plans, findings, run, words};
 use crate::console::screens::{Context, Effect, Outcome};
+use crate::station::text::counted;
 
 impl Plans {
     pub(super) fn open(&mut self, ctx: &Context<'_>) -> Outcome {
@@ -90,7 +91,7 @@ impl Plans {
         }
         if addresses.len() > 1 {
             let at = (self.jumped - 1) % addresses.len() + 1;
-            return notify(format!("{at} of {}", words::counted(addresses.len(), "resource")));
+            return notify(format!("{at} of {}", counted(addresses.len(), "resource")));
         }
         Outcome::done()
     }

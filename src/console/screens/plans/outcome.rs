@@ -4,13 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::words;
 use crate::console::screens::Context;
 use crate::console::theme::Theme;
 use crate::console::widgets::pane;
 use crate::console::widgets::value::{fit, wrap};
 use crate::owner::{Failure, Phase, Progress, Run};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Lines that a diagnostic's detail has at most.
 const MOST_DETAIL: usize = 3;
@@ -131,7 +130,7 @@ pub fn render(run: &Run, buf: &mut Buffer, area: Rect, ctx: &Context<'_>) {
         .map(|(tone, text)| (fit(&printable(&text), room).into_owned(), tone.style(ctx.theme)))
         .collect();
     if let (Some(last), true) = (rows.last_mut(), hidden > 0) {
-        last.0 = fit(&format!("… and {} more", words::counted(hidden + 1, "line")), room).into_owned();
+        last.0 = fit(&format!("… and {} more", counted(hidden + 1, "line")), room).into_owned();
     }
     rows.extend(advice.into_iter().map(|text| (text, ctx.theme.notice)));
     for (y, (text, style)) in (inner.y..inner.bottom()).zip(rows) {

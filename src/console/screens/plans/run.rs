@@ -7,12 +7,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::{Focus, Plans, changes, words};
+use super::{Focus, Plans, changes};
 use crate::console::screens::Context;
 use crate::console::widgets::pane;
 use crate::console::widgets::value::{age, fit, hour_minute, seconds, width, wrap};
 use crate::owner::{Operation, Phase, Progress, Run, RunSummary, StepRecord, TerraformStatus};
-use crate::station::text::printable;
+use crate::station::text::{counted, printable};
 
 /// Lines of what is known of a run beside its title, at most.
 const MOST_LINES: usize = 2;
@@ -42,7 +42,7 @@ impl Head {
             note.push(format!("{marked} marked"));
         }
         if ctx.filter.is_active() {
-            note.push(format!("{} of {}", rows.passing, words::counted(rows.all, "change")));
+            note.push(format!("{} of {}", rows.passing, counted(rows.all, "change")));
         }
         let note = note.join(" · ");
         let room = usize::from(columns).saturating_sub(4);
@@ -96,7 +96,7 @@ fn parts(run: &Run, ctx: &Context<'_>) -> Vec<String> {
     if !run.drift.is_empty() {
         parts.push(format!("{} drifted", run.drift.len()));
     }
-    let count = |list: &[String], noun: &str| (!list.is_empty()).then(|| words::counted(list.len(), noun));
+    let count = |list: &[String], noun: &str| (!list.is_empty()).then(|| counted(list.len(), noun));
     parts.extend(count(&run.request.targets, "target"));
     parts.extend(count(&run.request.replace, "replacement"));
     // Where resources change too, the plan lists them.

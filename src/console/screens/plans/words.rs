@@ -111,11 +111,6 @@ pub const fn severity_style(severity: FindingSeverity, theme: &Theme) -> Style {
     }
 }
 
-/// So many of something: `1 change`, `2 changes`.
-pub fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
 /// A log line's style.
 pub const fn level_style(level: LogLevel, theme: &Theme) -> Style {
     match level {

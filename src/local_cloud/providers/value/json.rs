@@ -27,7 +27,7 @@ impl Value {
             (Json::Number(number), Type::Text) => Self::text(number.to_string()),
             (Json::Number(number), Type::Number) => {
                 let whole = number.as_i64().map(Number::Int);
-                let beyond = || number.as_u64().map(|whole| Number::Digits(whole.to_string()));
+                let beyond = || number.as_u64().and_then(|whole| Number::from_digits(&whole.to_string()));
                 let float = || number.as_f64().and_then(Number::from_f64);
                 Self::Number(whole.or_else(beyond).or_else(float).ok_or_else(mismatch)?)
             }

@@ -39,7 +39,7 @@ pub enum Number {
     Int(i64),
     /// Finite; never whole within 53 bits, that is an `Int`.
     Float(f64),
-    /// Digits beyond both.
+    /// Digits that no float has exactly as they are written.
     Digits(String),
 }
 
@@ -84,6 +84,8 @@ impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Int(whole) => whole.fmt(f),
+            // All of its digits: the shortest ones that mean it are another whole number.
+            Self::Float(float) if float.fract() == 0.0 => write!(f, "{float:.0}"),
             Self::Float(float) => float.fmt(f),
             Self::Digits(digits) => digits.fmt(f),
         }

@@ -40,9 +40,7 @@ fn decode(raw: rmpv::Value, ty: &Type) -> Result<Value, ValueError> {
         (Raw::String(text), Type::Text) => {
             Value::Text(text.into_str().ok_or_else(|| ValueError::new("isn't UTF-8 text"))?)
         }
-        (Raw::Integer(whole), Type::Number) => {
-            Value::Number(whole.as_i64().map_or_else(|| Number::Digits(whole.to_string()), Number::Int))
-        }
+        (Raw::Integer(whole), Type::Number) => number(Number::from_digits(&whole.to_string()), ty)?,
         (Raw::F64(float), Type::Number) => number(Number::from_f64(float), ty)?,
         (Raw::F32(float), Type::Number) => number(Number::from_f64(f64::from(float)), ty)?,
         (Raw::String(digits), Type::Number) => number(digits.as_str().and_then(Number::from_digits), ty)?,

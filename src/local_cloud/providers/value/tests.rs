@@ -27,7 +27,8 @@ fn number() -> impl Strategy<Value = Number> {
     prop_oneof![
         any::<i64>().prop_map(Number::Int),
         any::<f64>().prop_filter_map("finite", Number::from_f64),
-        (u64::try_from(i64::MAX).unwrap_or(u64::MAX) + 1..).prop_map(|whole| Number::Digits(whole.to_string())),
+        (u64::try_from(i64::MAX).unwrap_or(u64::MAX) + 1..)
+            .prop_filter_map("a number", |whole| Number::from_digits(&whole.to_string())),
     ]
 }
 
@@ -95,6 +96,21 @@ proptest! {
     fn a_type_is_written_as_it_is_read(ty in types()) {
         let written = serde_json::to_string(&ty).expect("JSON");
         prop_assert_eq!(serde_json::from_str::<Type>(&written).expect("readable"), ty);
+    }
+}
+
+#[test]
+fn a_number_beyond_64_bits_with_a_sign_is_the_same_from_everywhere() {
+    // The nearest float is 17,912,486,776,968,171,520; 2^63 is one itself.
+    let inexact = (17_912_486_776_968_172_000, Number::Digits("17912486776968172000".to_owned()));
+    let exact = (1 << 63, Number::Float(9_223_372_036_854_775_808.0));
+    for (whole, number) in [inexact, exact] {
+        assert_eq!(Number::from_digits(&u64::to_string(&whole)), Some(number.clone()));
+        assert_eq!(number.to_string(), whole.to_string());
+        let number = Value::Number(number);
+        assert_eq!(Value::from_msgpack(&bytes(&rmpv::Value::from(whole)), &Type::Number), Ok(number.clone()));
+        assert_eq!(Value::from_json(&serde_json::json!(whole), &Type::Number), Ok(number.clone()));
+        assert_eq!(Value::from_json(&number.to_json(), &Type::Number), Ok(number));
     }
 }
 

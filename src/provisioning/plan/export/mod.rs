@@ -13,6 +13,7 @@ pub use markdown::{LONGEST as LONGEST_MARKDOWN, markdown};
 use super::model::{ChangeDetail, PlanOutline, PlannedChange};
 use crate::provisioning::policy::finding::Severity;
 use crate::provisioning::run::{ChangeAction, Run};
+use crate::station::text::counted;
 
 /// What is exported: a run, its plan, and the differences within what it changes.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,6 @@ impl Report<'_> {
     /// The verdict in words, without a full stop.
     #[must_use]
     pub fn words(&self) -> String {
-        let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
         match self.verdict() {
             Verdict::Errored => "Planning failed half-way: this plan can't be applied".to_owned(),
             Verdict::Denied => format!("DENIED by {}", counted(self.findings(Severity::Deny), "finding")),
