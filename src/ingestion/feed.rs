@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 
+use super::bins::{Bin, Extreme, bin, extremes};
 use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
-use super::warehouse::Warehouse;
+use super::warehouse::{MeasurementRow, Warehouse};
 use crate::database::DatabaseError;
 use crate::station::{DeviceHealth, Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
-const RING: usize = 65_536;
+pub const RING: usize = 65_536;
 /// Days of the table that the ring is filled from at a start.
 const REMEMBERED_DAYS: i32 = 31;
 /// Messages kept as received.
@@ -44,17 +45,6 @@ struct Flagged {
     device: u16,
     variable: Variable,
     flag: QcFlag,
-}
-
-/// Least and greatest value of a variable, each with the instant it was first measured at, Unix ms.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Extreme {
-    /// Which.
-    pub variable: Variable,
-    /// Least value, and when.
-    pub min: (f64, i64),
-    /// Greatest value, and when.
-    pub max: (f64, i64),
 }
 
 /// The feed; clones share it.
@@ -86,17 +76,6 @@ struct State {
     rate_since: Option<Instant>,
 }
 
-/// What a message says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Its identity.
-    pub message_id: String,
-    /// `type` of its body.
-    pub kind: &'static str,
-    /// When it was measured.
-    pub measured_at: Timestamp,
-}
-
 /// What the feed knows of now.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FeedStatus {
@@ -112,19 +91,6 @@ pub struct FeedStatus {
     pub measurements: u64,
     /// Messages a wall second over the last minute.
     pub rate_per_s: f64,
-}
-
-/// A bin of a series: its end or middle, mean, least and greatest value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bin {
-    /// Start of the bin, ms.
-    pub from_ms: i64,
-    /// Mean.
-    pub mean: f64,
-    /// Least value.
-    pub min: f64,
-    /// Greatest value.
-    pub max: f64,
 }
 
 impl LiveFeed {
@@ -171,13 +137,7 @@ impl LiveFeed {
         for day in (0..REMEMBERED_DAYS).rev() {
             let to = newest - a_day * day;
             let from = to - a_day + SignedDuration::from_millis(1);
-            for row in warehouse.measurements(from, to, RING).await? {
-                let mut state = self.lock();
-                let device = state.device(&row.device_id);
-                let values = row.values.map(|v| v.map_or(f32::NAN, narrow));
-                state.insert(Sample { at_ms: row.at_ms, device, values });
-                state.flag(row.at_ms, device, &row.qc);
-            }
+            self.recall(&warehouse.measurements(from, to, RING).await?);
         }
         Ok(())
     }
@@ -213,12 +173,20 @@ impl LiveFeed {
     }
 
     /// Takes in a message that doesn't come from a log; `is_news` where it wasn't taken in before, in an earlier start.
-    /// Answers what it says of itself, or why it can't be read.
-    pub fn accept(&self, message: &Arc<EnqueuedMessage>, is_news: bool) -> Result<Told, String> {
+    /// Answers what it is, or why it can't be read.
+    pub fn accept(&self, message: &Arc<EnqueuedMessage>, is_news: bool) -> Result<Message, String> {
         self.keep(message, is_news);
-        let told = self.decode(message, is_news);
+        let decoded = self.decode(message, is_news);
         self.changed.ring();
-        told
+        decoded
+    }
+
+    /// Takes in measurements of an earlier start; they are no news.
+    pub fn recall(&self, rows: &[MeasurementRow]) {
+        let mut state = self.lock();
+        for row in rows {
+            state.take_in(row);
+        }
     }
 
     fn keep(&self, message: &Arc<EnqueuedMessage>, live: bool) {
@@ -252,42 +220,32 @@ impl LiveFeed {
         state.recent.iter().rev().find(|message| message.message_id.as_deref() == Some(message_id)).cloned()
     }
 
-    fn decode(&self, message: &EnqueuedMessage, live: bool) -> Result<Told, String> {
+    fn decode(&self, message: &EnqueuedMessage, live: bool) -> Result<Message, String> {
         if !message.is_json() {
             return Err("its content type isn't application/json in utf-8: no route looks into it".to_owned());
         }
         let decoded = Message::from_json(&message.body).map_err(|error| error.to_string())?;
-        let told = Told {
-            message_id: decoded.message_id().as_str().to_owned(),
-            kind: decoded.kind().name(),
-            measured_at: decoded.measured_at(),
-        };
         let mut state = self.lock();
-        match decoded {
+        match &decoded {
             Message::WeatherMeasurement(measurement) => {
-                let device = state.device(&measurement.device_id);
-                let values = Variable::ALL.map(|v| measurement.get(v).map_or(f32::NAN, narrow));
-                let at_ms = measurement.measured_at.as_millisecond();
-                if state.insert(Sample { at_ms, device, values }) {
-                    state.flag(at_ms, device, &measurement.qc);
-                }
+                state.take_in(&MeasurementRow::of(measurement));
                 state.measurements += u64::from(live);
                 if state.newest.as_ref().is_none_or(|newest| newest.measured_at <= measurement.measured_at) {
-                    state.newest = Some(measurement);
+                    state.newest = Some(measurement.clone());
                 }
             }
             Message::Prediction(prediction)
                 if state.prediction.as_ref().is_none_or(|newest| newest.measured_at <= prediction.measured_at) =>
             {
-                state.prediction = Some(prediction);
+                state.prediction = Some(prediction.clone());
             }
             Message::DeviceHealth(health) => {
-                state.health.insert(health.device_id.clone(), health);
+                state.health.insert(health.device_id.clone(), health.clone());
             }
-            Message::PictureTaken(picture) => state.insert_picture(picture),
+            Message::PictureTaken(picture) => state.insert_picture(picture.clone()),
             Message::Prediction(_) => {}
         }
-        Ok(told)
+        Ok(decoded)
     }
 
     /// What the feed knows of now.
@@ -310,10 +268,12 @@ impl LiveFeed {
         self.lock().recent.iter().rev().take(limit).cloned().collect()
     }
 
-    /// When the ring's oldest measurement was made; `None` where it is empty.
+    /// The part of a window that was before the ring's oldest measurement: what was measured then is read elsewhere.
     #[must_use]
-    pub fn oldest(&self) -> Option<Timestamp> {
-        self.lock().samples.front().and_then(|s| Timestamp::from_millisecond(s.at_ms).ok())
+    pub fn before(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let oldest = self.lock().samples.front()?.at_ms;
+        let last = Timestamp::from_millisecond(oldest - 1).ok()?.min(to);
+        (from <= last).then_some((from, last))
     }
 
     /// Takes a picture's note that didn't come through the log.
@@ -336,50 +296,63 @@ impl LiveFeed {
         state.pictures.iter().rev().filter(|p| (from..=to).contains(&p.measured_at)).cloned().collect()
     }
 
-    /// What was flagged between two instants (inclusive), in order of time: when, and as what. The newest 8,192 flags are
-    /// known; values that are only derived aren't told.
+    /// What was flagged between two instants (inclusive), in order of time: when, and as what. `older` is what was measured
+    /// in the part of it that is before the ring's. Of the rest the newest 8,192 flags are known; values that are only
+    /// derived aren't told.
     #[must_use]
     pub fn flags(
         &self,
+        older: &[MeasurementRow],
         device: Option<&str>,
         variable: Variable,
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<(i64, QcFlag)> {
         let state = self.lock();
-        let device = device.map(|name| state.devices.get(name).copied());
-        let range = from.as_millisecond()..=to.as_millisecond();
+        let number = device.map(|name| state.devices.get(name).copied());
+        let after = older.last().map_or(i64::MIN, |row| row.at_ms + 1);
+        let range = from.as_millisecond().max(after)..=to.as_millisecond();
         let is_wanted = |f: &&Flagged| {
-            f.variable == variable && range.contains(&f.at_ms) && device.is_none_or(|wanted| wanted == Some(f.device))
+            f.variable == variable && range.contains(&f.at_ms) && number.is_none_or(|wanted| wanted == Some(f.device))
         };
-        state.flagged.iter().filter(is_wanted).map(|f| (f.at_ms, f.flag)).collect()
+        let newer = state.flagged.iter().filter(is_wanted).map(|f| (f.at_ms, f.flag));
+        let flagged = of_device(older, device).filter_map(|row| row.qc.get(&variable).map(|flag| (row.at_ms, *flag)));
+        flagged.filter(|(_, flag)| *flag != QcFlag::Derived).chain(newer).collect()
     }
 
-    /// Least and greatest value of each variable between two instants (inclusive).
+    /// Least and greatest value of each variable between two instants (inclusive); `older` as for [`Self::flags`].
     #[must_use]
-    pub fn extremes(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Vec<Extreme> {
+    pub fn extremes(
+        &self,
+        older: &[MeasurementRow],
+        device: Option<&str>,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<Extreme> {
         let state = self.lock();
-        let samples = state.between(device, from, to);
-        extremes(samples.map(|s| (s.at_ms, s.values.map(|v| (!v.is_nan()).then_some(f64::from(v))))))
+        let newer = state.between(device, from, to);
+        let newer = newer.map(|s| (s.at_ms, s.values.map(|v| (!v.is_nan()).then_some(f64::from(v)))));
+        extremes(of_device(older, device).map(|row| (row.at_ms, row.values)).chain(newer))
     }
 
     /// Bins of `width` over `[from, to]`, aligned to multiples of `width`, and the typical time between
-    /// measurements in it.
+    /// measurements in it; `older` as for [`Self::flags`].
     #[must_use]
     pub fn bins(
         &self,
+        older: &[MeasurementRow],
         device: Option<&str>,
         variable: Variable,
-        from: Timestamp,
-        to: Timestamp,
+        (from, to): (Timestamp, Timestamp),
         width: SignedDuration,
     ) -> (Vec<Bin>, Option<SignedDuration>) {
         let state = self.lock();
-        let samples = state
+        let newer = state
             .between(device, from, to)
             .map(|s| (s.at_ms, f64::from(s.values[variable.index()])))
             .filter(|(_, value)| !value.is_nan());
-        bin(samples, width)
+        let of_row = |row: &MeasurementRow| row.values[variable.index()].map(|value| (row.at_ms, value));
+        bin(of_device(older, device).filter_map(of_row).chain(newer), width)
     }
 
     /// Change of `variable` over the hour before the newest measurement, in its unit an hour.
@@ -388,7 +361,7 @@ impl LiveFeed {
         let newest = Timestamp::from_millisecond(self.lock().samples.back()?.at_ms).ok()?;
         let ten_minutes = SignedDuration::from_mins(10);
         let mean = |end: Timestamp| {
-            let (bins, _) = self.bins(None, variable, end - ten_minutes, end, SignedDuration::from_hours(24));
+            let (bins, _) = self.bins(&[], None, variable, (end - ten_minutes, end), SignedDuration::from_hours(24));
             if bins.is_empty() { None } else { Some(bins.iter().map(|b| b.mean).sum::<f64>() / bins.len() as f64) }
         };
         Some(mean(newest)? - mean(newest - SignedDuration::from_hours(1))?)
@@ -399,52 +372,9 @@ impl LiveFeed {
     }
 }
 
-/// Means by bin of values in order of time.
-pub fn bin(samples: impl Iterator<Item = (i64, f64)>, width: SignedDuration) -> (Vec<Bin>, Option<SignedDuration>) {
-    let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
-    let mut bins: Vec<Bin> = Vec::new();
-    let (mut sum, mut count, mut previous) = (0.0, 0.0, None);
-    let mut steps = Vec::new();
-    for (at, value) in samples {
-        if let Some(previous) = previous.replace(at) {
-            steps.push(at - previous);
-        }
-        let from_ms = at.div_euclid(width) * width;
-        match bins.last_mut() {
-            Some(last) if last.from_ms == from_ms => {
-                sum += value;
-                count += 1.0;
-                last.mean = sum / count;
-                last.min = last.min.min(value);
-                last.max = last.max.max(value);
-            }
-            _ => {
-                (sum, count) = (value, 1.0);
-                bins.push(Bin { from_ms, mean: value, min: value, max: value });
-            }
-        }
-    }
-    let middle = steps.len() / 2;
-    let typical = (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1);
-    (bins, typical.map(SignedDuration::from_millis))
-}
-
-/// Least and greatest value of each variable of samples in order of time.
-pub fn extremes(samples: impl Iterator<Item = (i64, [Option<f64>; 8])>) -> Vec<Extreme> {
-    let mut found: [Option<Extreme>; 8] = [None; 8];
-    for (at, values) in samples {
-        for ((variable, value), found) in Variable::ALL.into_iter().zip(values).zip(&mut found) {
-            let Some(value) = value else { continue };
-            let extreme = found.get_or_insert(Extreme { variable, min: (value, at), max: (value, at) });
-            if value < extreme.min.0 {
-                extreme.min = (value, at);
-            }
-            if value > extreme.max.0 {
-                extreme.max = (value, at);
-            }
-        }
-    }
-    found.into_iter().flatten().collect()
+/// The measurements of a device, or all.
+fn of_device<'a>(rows: &'a [MeasurementRow], device: Option<&'a str>) -> impl Iterator<Item = &'a MeasurementRow> {
+    rows.iter().filter(move |row| device.is_none_or(|wanted| wanted == row.device_id))
 }
 
 impl State {
@@ -466,6 +396,14 @@ impl State {
         let number = u16::try_from(self.devices.len()).unwrap_or(u16::MAX);
         self.devices.insert(name.to_owned(), number);
         number
+    }
+
+    fn take_in(&mut self, row: &MeasurementRow) {
+        let device = self.device(&row.device_id);
+        let values = row.values.map(|value| value.map_or(f32::NAN, narrow));
+        if self.insert(Sample { at_ms: row.at_ms, device, values }) {
+            self.flag(row.at_ms, device, &row.qc);
+        }
     }
 
     /// Keeps the flags of one measurement, but for what is only derived.
@@ -571,16 +509,36 @@ mod tests {
     }
 
     #[test]
-    fn extremes_have_the_time_they_came_first() {
-        let value = |temperature: f64| {
-            let mut values = [None; 8];
-            values[Variable::Temperature.index()] = Some(temperature);
-            values
+    fn what_was_before_the_ring_is_joined_to_it_once() {
+        let row = |at_s: i64, temperature: f64, flag: Option<QcFlag>| MeasurementRow {
+            device_id: if at_s % 2 == 0 { "even" } else { "odd" }.to_owned(),
+            at_ms: at_s * 1000,
+            values: [Some(temperature), None, None, None, None, None, None, None],
+            qc: flag.map(|flag| (Variable::Temperature, flag)).into_iter().collect(),
         };
-        let samples = [(1, value(3.0)), (2, value(-1.5)), (3, [None; 8]), (4, value(7.25)), (5, value(7.25))];
-        let found = extremes(samples.into_iter());
-        let expected = Extreme { variable: Variable::Temperature, min: (-1.5, 2), max: (7.25, 4) };
-        assert_eq!(found, [expected]);
+        let feed = LiveFeed::default();
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        assert_eq!(feed.before(at(0), at(9)), None, "nothing is known at all");
+        let held = i64::try_from(RING).expect("small");
+        let rows: Vec<_> =
+            (0..held + 4).map(|second| row(second, 1.0, (second < 6).then_some(QcFlag::Clipped))).collect();
+        feed.recall(&rows);
+        assert_eq!(feed.before(at(4), at(9)), None, "the ring has it all");
+        assert_eq!(feed.before(at(1), at(9)), Some((at(1), at(3) + SignedDuration::from_millis(999))));
+        assert_eq!(feed.before(at(1), at(2)), Some((at(1), at(2))));
+
+        let older = [row(1, -5.0, Some(QcFlag::Derived)), row(2, 7.0, Some(QcFlag::OutOfRange)), row(3, 9.0, None)];
+        let second = SignedDuration::from_secs(1);
+        let bins = |device| feed.bins(&older, device, Variable::Temperature, (at(1), at(9)), second).0;
+        let means = |bins: Vec<Bin>| bins.iter().map(|bin| (bin.from_ms / 1000, bin.mean)).collect::<Vec<_>>();
+        let newer = (4..=9).map(|second| (second, 1.0));
+        assert_eq!(means(bins(None)), [(1, -5.0), (2, 7.0), (3, 9.0)].into_iter().chain(newer).collect::<Vec<_>>());
+        assert_eq!(means(bins(Some("even"))), [(2, 7.0), (4, 1.0), (6, 1.0), (8, 1.0)]);
+        let extremes = feed.extremes(&older, None, at(1), at(9));
+        assert_eq!(extremes, [Extreme { variable: Variable::Temperature, min: (-5.0, 1000), max: (9.0, 3000) }]);
+        // Of the seconds that have left the ring, the feed itself still knows the flags.
+        let flags = feed.flags(&older, None, Variable::Temperature, at(0), at(9));
+        assert_eq!(flags, [(2000, QcFlag::OutOfRange), (4000, QcFlag::Clipped), (5000, QcFlag::Clipped)]);
     }
 
     #[test]

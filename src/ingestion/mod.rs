@@ -8,6 +8,8 @@ pub mod azure;
 #[cfg(feature = "local")]
 pub mod batching;
 #[cfg(feature = "local")]
+pub mod bins;
+#[cfg(feature = "local")]
 pub mod enqueued;
 #[cfg(all(feature = "local", feature = "cloud"))]
 pub mod events;

@@ -21,11 +21,12 @@ use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
 use crate::edge_agent::report::AgentReport;
 use crate::ingestion::batching::BatchStatus;
+use crate::ingestion::bins::{Bin, Extreme};
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
-use crate::ingestion::feed::{self, Bin, LiveFeed, bin};
+use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::loader::Loader;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::warehouse::{TableRow, Warehouse};
+use crate::ingestion::warehouse::{MeasurementRow, TableRow, Warehouse};
 use crate::local_cloud::hub::Hub;
 use crate::settings::EnvironmentName;
 use crate::station::forecast::MAX_LEAD_MINUTES;
@@ -33,6 +34,8 @@ use crate::station::{Prediction, QcFlag, Variable};
 
 /// Most points, messages, files or lines one answer holds.
 pub(super) const MOST: usize = 10_000;
+/// Most measurements that one answer is made from.
+pub(super) const MOST_ROWS: usize = 1_000_000;
 /// Measured history before the issue time that a nowcast is shown with.
 const HISTORY: SignedDuration = SignedDuration::from_hours(6);
 /// Means of a nowcast's measurements.
@@ -87,7 +90,8 @@ impl Desk {
         match request {
             Request::Subscribe => Err(AskError::Refused("subscribe: only over the owner's socket".into())),
             Request::Series { device, variable, from, to, max_points } => {
-                self.series(device.as_deref(), variable, from, to, max_points).await.map(Answer::Series)
+                let older = self.older(from, to).await?;
+                Ok(Answer::Series(points(&self.feed, &older, device.as_deref(), variable, (from, to), max_points)))
             }
             Request::Messages { limit } => {
                 let messages = self.feed.recent(limit.min(MOST)).iter().map(|m| received(m)).collect();
@@ -97,7 +101,11 @@ impl Desk {
             Request::CopyHistory { failed_only, limit, after } => self.copy_history(failed_only, limit, after).await,
             Request::FileLine { file, line } => self.file_line(&file, line).await,
             Request::Nowcast { at } => self.nowcast(at).await,
-            Request::Extremes { device, from, to } => self.extremes(device.as_deref(), from, to).await,
+            Request::Extremes { device, from, to } => {
+                let older = self.older(from, to).await?;
+                let found = self.feed.extremes(&older, device.as_deref(), from, to);
+                Ok(Answer::Extremes { extremes: extremes(found) })
+            }
             Request::Pictures { before, limit } => {
                 Ok(Answer::Pictures { pictures: self.pictures.list(before, limit).await? })
             }
@@ -193,45 +201,12 @@ impl Desk {
         Ok(self.done(format!("replay speed ×{speed}")))
     }
 
-    /// Points of one variable: from the feed's ring, and from the table for what is older than the ring.
-    async fn series(
-        &self,
-        device: Option<&str>,
-        variable: Variable,
-        from: Timestamp,
-        to: Timestamp,
-        max_points: usize,
-    ) -> Result<Series, AskError> {
-        let span = to.duration_since(from).as_secs().max(1);
-        let points = i64::try_from(max_points.clamp(1, MOST)).unwrap_or(1);
-        let width = SignedDuration::from_secs((span + points - 1) / points);
-        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
-        let (bins, typical, flags) = if is_in_ring {
-            let (bins, typical) = self.feed.bins(device, variable, from, to, width);
-            (bins, typical, self.feed.flags(device, variable, from, to))
-        } else {
-            let mut rows = self.warehouse.measurements(from, to, 1_000_000).await.map_err(refused)?;
-            rows.retain(|row| device.is_none_or(|wanted| wanted == row.device_id));
-            let values = rows.iter().filter_map(|row| row.values[variable.index()].map(|value| (row.at_ms, value)));
-            let flags = rows.iter().filter_map(|row| row.qc.get(&variable).map(|flag| (row.at_ms, *flag)));
-            let (bins, typical) = bin(values, width);
-            (bins, typical, flags.filter(|(_, flag)| *flag != QcFlag::Derived).collect())
-        };
-        let mut series = series(variable, &bins, width, typical, width / 2);
-        series.flags = marks(&flags, width);
-        Ok(series)
-    }
-
-    async fn extremes(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Outcome {
-        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
-        let found = if is_in_ring {
-            self.feed.extremes(device, from, to)
-        } else {
-            let rows = self.warehouse.measurements(from, to, 1_000_000).await.map_err(refused)?;
-            let rows = rows.iter().filter(|row| device.is_none_or(|wanted| wanted == row.device_id));
-            feed::extremes(rows.map(|row| (row.at_ms, row.values)))
-        };
-        Ok(Answer::Extremes { extremes: extremes(found) })
+    /// What was measured in the part of a window that is before the feed's ring: the table has it.
+    async fn older(&self, from: Timestamp, to: Timestamp) -> Result<Vec<MeasurementRow>, AskError> {
+        match self.feed.before(from, to) {
+            Some((from, to)) => self.warehouse.measurements(from, to, MOST_ROWS).await.map_err(refused),
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn nowcast(&self, at: Option<Timestamp>) -> Outcome {
@@ -242,27 +217,9 @@ impl Desk {
             (at, _) => self.warehouse.prediction(at).await.map_err(refused)?,
         };
         let Some(prediction) = prediction else { return Ok(Answer::Nowcast { nowcast: None }) };
-        let measured = self.measured_around(&prediction).await?;
+        let (from, to) = around(&prediction);
+        let measured = measured_around(&self.feed, &self.older(from, to).await?, &prediction);
         Ok(Answer::Nowcast { nowcast: Some(Box::new(NowcastView { prediction, measured })) })
-    }
-
-    async fn measured_around(&self, prediction: &Prediction) -> Result<Vec<Series>, AskError> {
-        let issued = prediction.measured_at;
-        let (from, to) = (issued - HISTORY, issued + SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES)));
-        let is_in_ring = self.feed.oldest().is_none_or(|oldest| oldest <= from);
-        let rows =
-            if is_in_ring { Vec::new() } else { self.warehouse.measurements(from, to, MOST).await.map_err(refused)? };
-        let of = |variable: Variable| {
-            let (bins, _) = if is_in_ring {
-                self.feed.bins(Some(&prediction.device_id), variable, from, to, TEN_MINUTES)
-            } else {
-                let values = rows.iter().filter_map(|row| row.values[variable.index()].map(|v| (row.at_ms, v)));
-                bin(values, TEN_MINUTES)
-            };
-            // A mean is labelled by the end of its ten minutes, as forecasts are.
-            series(variable, &bins, TEN_MINUTES, Some(TEN_MINUTES), TEN_MINUTES)
-        };
-        Ok(prediction.forecasts.iter().map(|forecast| of(forecast.variable)).collect())
     }
 
     async fn trace(&self, message_id: Option<String>) -> Outcome {
@@ -390,8 +347,8 @@ pub(super) fn acknowledge(alarms: &Mutex<Alarms>, rule: &str, now: Timestamp) ->
 }
 
 /// Extremes as viewers see them.
-pub(super) fn extremes(found: Vec<feed::Extreme>) -> Vec<Extremes> {
-    let shown = |extreme: feed::Extreme| {
+pub(super) fn extremes(found: Vec<Extreme>) -> Vec<Extremes> {
+    let shown = |extreme: Extreme| {
         Some(Extremes {
             variable: extreme.variable,
             min: rounded(extreme.min.0),
@@ -403,7 +360,41 @@ pub(super) fn extremes(found: Vec<feed::Extreme>) -> Vec<Extremes> {
     found.into_iter().filter_map(shown).collect()
 }
 
-pub(super) fn series(
+/// Points of one variable, at most `max_points`; `older` is what was measured before the feed's ring.
+pub(super) fn points(
+    feed: &LiveFeed,
+    older: &[MeasurementRow],
+    device: Option<&str>,
+    variable: Variable,
+    (from, to): (Timestamp, Timestamp),
+    max_points: usize,
+) -> Series {
+    let span = to.duration_since(from).as_secs().max(1);
+    let points = i64::try_from(max_points.clamp(1, MOST)).unwrap_or(1);
+    let width = SignedDuration::from_secs((span + points - 1) / points);
+    let (bins, typical) = feed.bins(older, device, variable, (from, to), width);
+    let mut found = series(variable, &bins, width, typical, width / 2);
+    found.flags = marks(&feed.flags(older, device, variable, from, to), width);
+    found
+}
+
+/// The window that is shown with a nowcast.
+pub(super) fn around(prediction: &Prediction) -> (Timestamp, Timestamp) {
+    let issued = prediction.measured_at;
+    (issued - HISTORY, issued + SignedDuration::from_mins(i64::from(MAX_LEAD_MINUTES)))
+}
+
+/// What was measured [around](around) a nowcast; `older` as for [`points`].
+pub(super) fn measured_around(feed: &LiveFeed, older: &[MeasurementRow], prediction: &Prediction) -> Vec<Series> {
+    let of = |variable: Variable| {
+        let (bins, _) = feed.bins(older, Some(&prediction.device_id), variable, around(prediction), TEN_MINUTES);
+        // A mean is labelled by the end of its ten minutes, as forecasts are.
+        series(variable, &bins, TEN_MINUTES, Some(TEN_MINUTES), TEN_MINUTES)
+    };
+    prediction.forecasts.iter().map(|forecast| of(forecast.variable)).collect()
+}
+
+fn series(
     variable: Variable,
     bins: &[Bin],
     width: SignedDuration,
@@ -422,7 +413,7 @@ pub(super) fn series(
 }
 
 /// Flags in order of time, of each kind at most one in a bin of `width`.
-pub(super) fn marks(flags: &[(i64, QcFlag)], width: SignedDuration) -> Vec<FlagMark> {
+fn marks(flags: &[(i64, QcFlag)], width: SignedDuration) -> Vec<FlagMark> {
     let width = i64::try_from(width.as_millis()).unwrap_or(i64::MAX).max(1);
     let mut marks: Vec<(i64, FlagMark)> = Vec::new();
     for &(at_ms, flag) in flags {

@@ -11,7 +11,7 @@ use super::storage::{
     BatchLine, BatchView, ContainerView, LastPicture, PoisonView, QueueWatch, StorageAnswer, StorageAsk, StorageView,
 };
 use crate::ingestion::batching::BatchError;
-use crate::ingestion::lines::{self, BlobLine};
+use crate::ingestion::lines::{self, BlobLine, Place};
 use crate::ingestion::notices::AsideNotice;
 use crate::ingestion::routing::UNROUTED;
 use crate::ingestion::topology::Topology;
@@ -140,7 +140,8 @@ impl Desk {
                 let missing =
                     || AskError::Refused(format!("{}: not in container {}", printable(&file), printable(&container)));
                 let (_, pieces) = opened.ok_or_else(missing)?;
-                Ok(shown(lines::lines(pieces, from, count + 1).await.map_err(refused)?, count))
+                let (found, _) = lines::lines(pieces, Place::FIRST, from, count + 1).await.map_err(refused)?;
+                Ok(shown(found, count))
             }
             StorageAsk::TakePoison { id } => Err(AskError::Refused(format!(
                 "notice {}: the loader of this environment keeps what it can't read aside by itself, in notices.db",

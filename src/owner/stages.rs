@@ -358,8 +358,6 @@ fn nowcast(parts: &Parts, now: Timestamp) -> Stage {
     stage(StageName::Nowcast, Lamp::Ok, format!("{} old", age(now, prediction.measured_at)), detail)
 }
 
-/// `1 file`, `10,080 files`.
-
 #[cfg(test)]
 mod tests {
     use super::*;

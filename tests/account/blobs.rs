@@ -4,6 +4,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use skydeck::ingestion::account::Urgency;
+use skydeck::ingestion::lines::Places;
 
 use super::azurite::{ACCOUNT, Azurite, KEY};
 use super::place::{look, settings, signature, watcher};
@@ -48,9 +49,16 @@ async fn batches_and_pictures_are_seen_and_a_batch_s_lines_are_read() {
     assert_eq!(newest.name, picture.to_string());
 
     let store = watcher(&settings).store("json-blob-messages").expect("opens");
-    let lines = store.lines(&format!("hub/03/{today}/14-00"), 2, 5).await.expect("read");
-    assert_eq!(lines.iter().map(|found| (found.number, found.text.clone())).collect::<Vec<_>>(), [(2, line("m-2"))]);
-    let found = store.find(&format!("hub/03/{today}/14-00"), "\"m-1\"").await.expect("read").expect("there");
+    // The second time it is read from where the second line begins; written anew, from its beginning.
+    let (places, name) = (Places::default(), BlobPath::from(format!("hub/03/{today}/14-00")));
+    for text in [line("m-2"), line("m-2"), line("m-4")] {
+        if text == line("m-4") {
+            batches.put(&name, PutPayload::from([line("m-1 anew"), text.clone()].join("\n"))).await.expect("written");
+        }
+        let lines = store.lines(name.as_ref(), 2, 5, &places).await.expect("read");
+        assert_eq!(lines.into_iter().map(|found| (found.number, found.text)).collect::<Vec<_>>(), [(2, text)]);
+    }
+    let found = store.find(&format!("hub/03/{today}/14-00"), "\"m-1 anew\"").await.expect("read").expect("there");
     assert_eq!(found.number, 1);
 
     let now = jiff::Timestamp::now();

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
+use skydeck::ingestion::lines::Places;
 use tokio::net::TcpListener;
 
 use super::place::{look, settings, signature, watcher};
@@ -77,9 +78,9 @@ async fn a_batch_of_100_mib_is_read_in_bounded_memory() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = watcher(&settings(port, folder.path(), &signature(1))).store("json-blob-messages").expect("opens");
     // What the first connection takes is there before.
-    assert_eq!(store.lines("b", 1, 1).await.expect("read").len(), 1);
+    assert_eq!(store.lines("b", 1, 1, &Places::default()).await.expect("read").len(), 1);
     let before = peak_kib();
-    let lines = store.lines("b", 102_399, 5).await.expect("read");
+    let lines = store.lines("b", 102_399, 5, &Places::default()).await.expect("read");
     assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [102_399, 102_400]);
     let grown = peak_kib() - before;
     assert!(grown < 40 * 1024, "{grown} KiB for a batch of 100 MiB");

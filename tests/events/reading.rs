@@ -9,6 +9,7 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use serde_json::json;
 use skydeck::ingestion::events::{Credentials, LineState, Pace};
 use skydeck::settings::{AzureSettings, FeedTransport};
+use skydeck::station::Variable;
 
 use super::hub::{Hub, Reading, data, pace};
 
@@ -50,6 +51,37 @@ async fn from_a_time_and_from_now_on() {
     hub.measure("0", 1, 0);
     let status = reading.received(1).await;
     assert_eq!(status.partitions["0"].sequence, Some(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_go_on_where_they_were_at_a_new_start() {
+    let Some(mut hub) = Hub::start() else { return };
+    hub.measure("0", 4, 7200);
+    let folder = data(hub.folder.path(), "data");
+    let now = jiff::Timestamp::now();
+    let ago = |seconds| now - jiff::SignedDuration::from_secs(seconds);
+    let settings = AzureSettings { feed_from: Some(ago(8000).to_string()), ..hub.settings() };
+    let mut reading = Reading::start(&settings, &folder, pace());
+    reading.received(4).await;
+    let seen = reading.memory.find_soon("m-0-3", Duration::from_secs(30)).await.expect("read");
+    assert!(seen.is_some(), "the last one is remembered");
+    reading.end().await;
+
+    // The hub has nothing of then any more.
+    hub.tell(&json!({"do": "forget", "partition": "0", "count": 4}));
+    hub.measure("0", 1, 0);
+    let mut reading = Reading::start(&hub.settings(), &folder, pace());
+    reading.received(1).await;
+    let second = jiff::SignedDuration::from_secs(1);
+    let count =
+        |from, to| reading.feed.bins(&[], Some("roof-01"), Variable::Temperature, (from, to), second / 1000).0.len();
+    assert_eq!((count(ago(8000), ago(7000)), count(ago(8000), now + second * 60)), (4, 5));
+    assert_eq!(reading.feed.status().measurements, 1, "what is recalled is no news");
+    let kept = reading.memory.measurements(ago(8000), ago(7000), 3).await.expect("read");
+    assert_eq!(kept.len(), 3, "the newest three");
+    assert!(
+        kept.iter().all(|row| row.device_id == "roof-01" && row.values[0] == Some(14.2) && row.values[1].is_none())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

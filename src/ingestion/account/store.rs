@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use object_store::azure::{AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
 use object_store::client::{CredentialProvider, HttpClient, HttpConnector};
 use object_store::path::Path as BlobPath;
-use object_store::{ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig};
+use object_store::{ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::{AccountError, ENTRA};
-use crate::ingestion::lines::{self, BlobLine};
+use crate::ingestion::lines::{self, BlobLine, Place, Places};
 use crate::ingestion::written::BatchFile;
 
 /// Blobs that one look lists at most.
@@ -148,23 +147,60 @@ impl BatchStore {
     }
 
     /// The lines of a batch from number `from` on (1 is the first), at most `count`. The batch passes by in pieces: of one
-    /// of 100 MiB no more is held than what is answered.
-    pub async fn lines(&self, name: &str, from: u64, count: usize) -> Result<Vec<BlobLine>, AccountError> {
-        let (what, pieces) = self.pieces(name).await?;
-        lines::lines(pieces, from, count).await.map_err(|error| AccountError::of_store(&what, &error))
+    /// of 100 MiB no more is held than what is answered. What `places` knows of it isn't read again to come to a page
+    /// far into it.
+    pub async fn lines(
+        &self,
+        name: &str,
+        from: u64,
+        count: usize,
+        places: &Places,
+    ) -> Result<Vec<BlobLine>, AccountError> {
+        let what = self.what_of(name);
+        let failed = |error: &object_store::Error| AccountError::of_store(&what, error);
+        let path = self.path(name)?;
+        let blob = format!("{}/{name}", self.what);
+        let known = places.before(&blob, from);
+        let mut start = known.as_ref().map_or(Place::FIRST, |(place, _)| *place);
+        let from_there = known.filter(|(place, _)| place.offset > 0).map(|(place, version)| GetOptions {
+            range: Some(GetRange::Offset(place.offset)),
+            if_match: Some(version),
+            ..GetOptions::default()
+        });
+        let got = match from_there {
+            Some(there) => self.store.get_opts(&path, there).await,
+            None => self.store.get(&path).await,
+        };
+        let got = match got {
+            // It has been written anew since.
+            Err(object_store::Error::Precondition { .. }) => {
+                start = Place::FIRST;
+                self.store.get(&path).await
+            }
+            got => got,
+        };
+        let got = got.map_err(|error| failed(&error))?;
+        let version = got.meta.e_tag.clone();
+        let read = lines::lines(got.into_stream(), start, from, count).await;
+        let (found, last) = read.map_err(|error| failed(&error))?;
+        if let (Some(version), Some(last)) = (version, last) {
+            places.learn(&blob, &version, last);
+        }
+        Ok(found)
     }
 
     /// The first line of a batch that holds `text`.
     pub async fn find(&self, name: &str, text: &str) -> Result<Option<BlobLine>, AccountError> {
         let mut found = None;
-        let (what, pieces) = self.pieces(name).await?;
-        let looked = lines::scan(pieces, |number, line| {
+        let failed = |error: object_store::Error| AccountError::of_store(&self.what_of(name), &error);
+        let got = self.store.get(&self.path(name)?).await.map_err(failed)?;
+        let looked = lines::scan(got.into_stream(), Place::FIRST, |place, line| {
             if line.contains(text) {
-                found = Some(BlobLine { number, text: line.to_owned() });
+                found = Some(BlobLine { number: place.number, text: line.to_owned() });
             }
             found.is_none()
         });
-        looked.await.map_err(|error| AccountError::of_store(&what, &error))?;
+        looked.await.map_err(failed)?;
         Ok(found)
     }
 
@@ -198,15 +234,13 @@ impl BatchStore {
         Ok(Some(whole.freeze()))
     }
 
-    /// A batch in pieces, and its name in errors.
-    async fn pieces(
-        &self,
-        name: &str,
-    ) -> Result<(String, BoxStream<'static, object_store::Result<Bytes>>), AccountError> {
-        let what = format!("blob {name} in {}", self.what);
-        let path = BlobPath::parse(name).map_err(|_| AccountError::new(&what, "no blob's name"))?;
-        let got = self.store.get(&path).await.map_err(|error| AccountError::of_store(&what, &error))?;
-        Ok((what, got.into_stream()))
+    /// What a blob is called in errors.
+    fn what_of(&self, name: &str) -> String {
+        format!("blob {name} in {}", self.what)
+    }
+
+    fn path(&self, name: &str) -> Result<BlobPath, AccountError> {
+        BlobPath::parse(name).map_err(|_| AccountError::new(&self.what_of(name), "no blob's name"))
     }
 }
 
@@ -266,18 +300,56 @@ mod tests {
     async fn lines_are_counted_and_one_that_never_ends_is_cut() {
         let long = "z".repeat(MOST_LINE * 3);
         let store = store(&[("b", format!("one\r\ntwo\n\n{long}\nlast").into_bytes())]).await;
-        let lines = store.lines("b", 2, 9).await.expect("read");
+        let lines = store.lines("b", 2, 9, &Places::default()).await.expect("read");
         let short: Vec<_> = lines.iter().map(|line| (line.number, line.text.len())).collect();
         assert_eq!(short, [(2, 3), (3, 0), (4, MOST_LINE), (5, 4)]);
         assert_eq!(store.find("b", "las").await.expect("read").map(|line| line.number), Some(5));
         assert_eq!(store.find("b", "nothing").await.expect("read"), None);
         assert!(
             store
-                .lines("c", 1, 1)
+                .lines("c", 1, 1, &Places::default())
                 .await
                 .expect_err("none")
                 .to_string()
                 .contains("blob c in container c of a: not found")
         );
+    }
+
+    #[tokio::test]
+    async fn a_page_is_read_from_where_the_one_before_it_ended() {
+        let text: String = (1..=500).map(|number| format!("line {number} {}\n", "x".repeat(number % 7))).collect();
+        let store = store(&[("b", text.clone().into_bytes())]).await;
+        let places = Places::default();
+        let numbers = |lines: Vec<BlobLine>| {
+            for line in &lines {
+                assert_eq!(
+                    Some(line.text.as_str()),
+                    text.lines().nth(usize::try_from(line.number).expect("small") - 1)
+                );
+            }
+            (lines.first().map(|line| line.number), lines.len())
+        };
+        // A page is asked with the first line of the next one.
+        for (from, known) in [(1, None), (101, Some(101)), (201, Some(201)), (150, Some(101)), (480, Some(301))] {
+            let place = places.before("container c of a/b", from).map(|(place, _)| place);
+            assert_eq!(place.map(|place| place.number), known);
+            if let Some(place) = place {
+                assert!(
+                    text.get(usize::try_from(place.offset).expect("small")..)
+                        .is_some_and(|rest| { rest.starts_with(&format!("line {} ", place.number)) })
+                );
+            }
+            let lines = store.lines("b", from, 101, &places).await.expect("read");
+            assert_eq!(numbers(lines), (Some(from), 101.min(501 - usize::try_from(from).expect("small"))));
+        }
+        assert_eq!(store.lines("b", 501, 101, &places).await.expect("read"), []);
+        // Written anew, it is read from its beginning.
+        store.store.put(&BlobPath::from("b"), PutPayload::from("other\n".repeat(300))).await.expect("written");
+        let lines = store.lines("b", 299, 101, &places).await.expect("read");
+        assert_eq!(
+            lines.iter().map(|line| (line.number, line.text.as_str())).collect::<Vec<_>>(),
+            [(299, "other"), (300, "other")]
+        );
+        assert_eq!(places.before("container c of a/b", 250), None);
     }
 }

@@ -10,6 +10,7 @@ use super::error::{EventsError, Fault, short};
 use super::memory::{Aside, EventsMemory, Noted, Read, Seen};
 use super::status::EventsStatus;
 use crate::ingestion::feed::LiveFeed;
+use crate::ingestion::warehouse::MeasurementRow;
 use crate::station::Message;
 
 /// Messages that are remembered together at most.
@@ -71,21 +72,23 @@ impl Intake {
                 let (device, position) = (message.device_id.clone(), event.position);
                 match self.feed.accept(&message, is_news) {
                     Ok(said) => {
-                        if said.kind == "PictureTaken"
-                            && let Ok(Message::PictureTaken(note)) = Message::from_json(&message.body)
-                        {
-                            self.read.pictures.push(Noted { note, received_at: now });
-                        }
                         self.read.seen.push(Seen {
                             device_id: device,
-                            message_id: said.message_id,
-                            kind: Some(said.kind.to_owned()),
-                            measured_at: Some(said.measured_at),
+                            message_id: said.message_id().as_str().to_owned(),
+                            kind: Some(said.kind().name().to_owned()),
+                            measured_at: Some(said.measured_at()),
                             enqueued_at: position.enqueued_at,
                             received_at: now,
                             partition: self.partition.clone(),
                             sequence: position.sequence,
                         });
+                        match said {
+                            Message::WeatherMeasurement(measurement) => {
+                                self.read.measurements.push(MeasurementRow::of(&measurement));
+                            }
+                            Message::PictureTaken(note) => self.read.pictures.push(Noted { note, received_at: now }),
+                            Message::Prediction(_) | Message::DeviceHealth(_) => {}
+                        }
                     }
                     Err(reason) if is_news => {
                         self.put_aside(Some(position), Some(device), reason, message.body.clone(), now);

@@ -1,5 +1,5 @@
-//! What outlives a start: how far each partition was read, which messages were seen when, notes of pictures, and what was put
-//! aside.
+//! What outlives a start: how far each partition was read, which messages were seen when, what was measured, notes of pictures,
+//! and what was put aside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,9 @@ use rusqlite::{OptionalExtension as _, params};
 use tokio::sync::watch;
 
 use super::decode::Position;
+use super::measured;
 use crate::database::{Database, DatabaseError};
+use crate::ingestion::warehouse::MeasurementRow;
 use crate::station::{Message, PictureTaken};
 
 /// Messages whose way can be told: a day and a half at five a second.
@@ -22,7 +24,7 @@ const MOST_BODY: usize = 64 * 1024;
 /// Notes of pictures: a month of one each five minutes.
 const PICTURES: i64 = 10_000;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE checkpoint (
     place TEXT NOT NULL, partition TEXT NOT NULL, sequence INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL,
@@ -46,6 +48,7 @@ CREATE TABLE picture (
 );
 CREATE INDEX picture_by_time ON picture (taken_ms);
 ",
+    measured::TABLE,
 ];
 
 /// When a message was where, as far as the feed saw it.
@@ -100,6 +103,7 @@ pub struct Noted {
 pub(super) struct Read {
     pub(super) seen: Vec<Seen>,
     pub(super) aside: Vec<Aside>,
+    pub(super) measurements: Vec<MeasurementRow>,
     pub(super) pictures: Vec<Noted>,
 }
 
@@ -182,6 +186,7 @@ impl EventsMemory {
                         body
                     ])?;
                 }
+                measured::keep(transaction, &read.measurements)?;
                 for noted in &read.pictures {
                     let body = serde_json::to_string(&Message::PictureTaken(noted.note.clone())).unwrap_or_default();
                     if body.len() > MOST_BODY {
@@ -291,6 +296,18 @@ impl EventsMemory {
             .await
     }
 
+    /// What was measured between two instants (inclusive), oldest first; at most `limit`, the newest. The last million that
+    /// came are known, each once.
+    pub async fn measurements(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<MeasurementRow>, DatabaseError> {
+        let span = (from.as_millisecond(), to.as_millisecond());
+        self.database.read(move |connection| measured::between(connection, span, limit)).await
+    }
+
     /// Notes of the pictures taken between two instants (inclusive), newest first; the newest 10,000 that came are known.
     pub async fn pictures(&self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<Noted>, DatabaseError> {
         let (from, to) = (from.as_millisecond(), to.as_millisecond());
@@ -362,6 +379,7 @@ fn millis(ms: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::station::{QcFlag, Variable};
 
     fn noted(blob_name: &str, taken_ms: i64) -> Noted {
         let note = PictureTaken {
@@ -408,8 +426,19 @@ mod tests {
             body: vec![b'x'; MOST_BODY + 9],
         };
         let pictures = vec![noted("roof-01/b.jpg", 2000), noted("roof-01/a.jpg", 1000), noted("roof-01/c.jpg", 3000)];
-        let read =
-            Read { seen: vec![seen("m-1", 2), seen("m-2", 4)], aside: vec![aside.clone()], pictures: pictures.clone() };
+        let mut measured = MeasurementRow {
+            device_id: "roof-01".into(),
+            at_ms: 5000,
+            values: [Some(-1.5), None, Some(1013.2), None, None, Some(0.0), None, Some(359.0)],
+            qc: BTreeMap::from([(Variable::Pressure, QcFlag::OutOfRange)]),
+        };
+        let read = Read {
+            seen: vec![seen("m-1", 2), seen("m-2", 4)],
+            aside: vec![aside.clone()],
+            pictures: pictures.clone(),
+            // What is read again is kept once, as it came first.
+            measurements: vec![measured.clone(), MeasurementRow { qc: BTreeMap::new(), ..measured.clone() }],
+        };
         memory.keep("e", "0", Some(position.clone()), read).await.expect("kept");
         let again = Noted { received_at: millis(99), ..noted("roof-01/b.jpg", 2500) };
         let read = Read { pictures: vec![again], ..Read::default() };
@@ -422,6 +451,13 @@ mod tests {
         let came = memory.came(&["WeatherMeasurement"], millis(0), SignedDuration::from_mins(1)).await.expect("read");
         assert_eq!(came, [(millis(1_699_999_980_000), 2)]);
         assert_eq!(memory.find(None).await.expect("read"), Some(seen("m-2", 4)));
+        assert_eq!(memory.measurements(millis(5000), millis(5000), 9).await.expect("read"), [measured.clone()]);
+        assert_eq!(memory.measurements(millis(5001), Timestamp::MAX, 9).await.expect("read"), []);
+        measured.at_ms = 4000;
+        let read = Read { measurements: vec![measured.clone()], ..Read::default() };
+        memory.keep("e", "0", None, read).await.expect("kept");
+        let found = memory.measurements(Timestamp::MIN, Timestamp::MAX, 9).await.expect("read");
+        assert_eq!(found.iter().map(|row| row.at_ms).collect::<Vec<_>>(), [4000, 5000], "in order of time");
         let found = memory.pictures(millis(1000), millis(2999), 9).await.expect("read");
         let found: Vec<_> = found.iter().map(|noted| (noted.note.blob_name.as_str(), noted.received_at)).collect();
         assert_eq!(found, [("roof-01/b.jpg", millis(7)), ("roof-01/a.jpg", millis(7))], "the first came at 7");

@@ -4,7 +4,7 @@
 //! `place` which endpoint, by which name · `token` what opens it · `dial` the stream beneath: proxy, TLS, WebSocket · `line`
 //! one AMQP connection: its rights, its management · `redirect` from the hub's own address to the endpoint's · `partition` one
 //! partition, read · `decode` a message as every screen has it · `intake` what was read, handed on and remembered · `memory`
-//! checkpoints, what was seen, what was put aside · `reader` all of it, kept up · `status` how it stands.
+//! checkpoints, what was seen, what was put aside, and in `measured` what was measured · `reader` all of it, kept up · `status` how it stands.
 //!
 //! Nothing here draws, and nothing here is told to anybody but through [`EventsStatus`] and the feed.
 
@@ -13,6 +13,7 @@ mod dial;
 mod error;
 mod intake;
 mod line;
+mod measured;
 mod memory;
 mod partition;
 mod place;

@@ -9,7 +9,7 @@ use super::Warehouse;
 use super::applied::{generation, table_name};
 use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
-use crate::station::{Message, PictureTaken, Prediction, QcFlag, Variable};
+use crate::station::{Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// A message's row.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,19 @@ pub struct MeasurementRow {
     pub values: [Option<f64>; 8],
     /// What quality control said of them.
     pub qc: BTreeMap<Variable, QcFlag>,
+}
+
+impl MeasurementRow {
+    /// Of a measurement as it came.
+    #[must_use]
+    pub fn of(measurement: &WeatherMeasurement) -> Self {
+        Self {
+            device_id: measurement.device_id.clone(),
+            at_ms: measurement.measured_at.as_millisecond(),
+            values: Variable::ALL.map(|variable| measurement.get(variable)),
+            qc: measurement.qc.clone(),
+        }
+    }
 }
 
 /// Counts of one pipe and its table.

@@ -2,21 +2,27 @@
 
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
+
 use super::pictures::CloudPictures;
 use super::way::Ways;
 use super::{roof, view};
 use crate::clock::Clock;
 use crate::ingestion::account::AsideNotices;
 use crate::ingestion::feed::LiveFeed;
+use crate::ingestion::lines::Places;
 use crate::ingestion::pulse::Pulse;
+use crate::ingestion::warehouse::MeasurementRow;
 use crate::ingestion::warehouse::snowflake::{SnowflakeError, Watcher};
 use crate::owner::alarms::Alarms;
+use crate::owner::answers::{MOST_ROWS, around, extremes, measured_around, points};
 use crate::owner::client::AskError;
 use crate::owner::loads::shown_line;
 use crate::owner::log_buffer::LogBuffer;
 use crate::owner::pictures::Pictures;
 use crate::owner::protocol::{Answer, Request};
 use crate::owner::provisioning::Provisioner;
+use crate::owner::views::NowcastView;
 use crate::owner::warehouse::WarehouseAsk;
 use crate::settings::EnvironmentName;
 use crate::station::text::printable;
@@ -43,6 +49,8 @@ pub(super) struct CloudDesk {
     pub(super) warehouse: Option<Watcher>,
     /// Notices that were taken off its queue; absent without a storage account.
     pub(super) aside: Option<AsideNotices>,
+    /// Where lines begin in the batch that is open.
+    pub(super) places: Arc<Places>,
     /// The environment that is owned.
     pub(super) environment: EnvironmentName,
     /// Runs; absent in an owner that was started without them.
@@ -91,13 +99,16 @@ impl CloudDesk {
                 Err(AskError::Refused(words.into()))
             }
             Request::Series { device, variable, from, to, max_points } => {
-                Ok(Answer::Series(roof::points(&self.feed, device.as_deref(), variable, (from, to), max_points)))
+                let older = self.older(from, to).await?;
+                Ok(Answer::Series(points(&self.feed, &older, device.as_deref(), variable, (from, to), max_points)))
             }
             Request::Messages { limit } => Ok(roof::messages(&self.feed, limit)),
             Request::Extremes { device, from, to } => {
-                Ok(roof::least_and_greatest(&self.feed, device.as_deref(), from, to))
+                let older = self.older(from, to).await?;
+                let found = self.feed.extremes(&older, device.as_deref(), from, to);
+                Ok(Answer::Extremes { extremes: extremes(found) })
             }
-            Request::Nowcast { .. } => Ok(roof::nowcast(&self.feed)),
+            Request::Nowcast { .. } => self.nowcast().await,
             Request::Models(_) => Err(self.not_watched("models")),
             Request::Pictures { before, limit } => {
                 Ok(Answer::Pictures { pictures: self.pictures.list(before, limit).await? })
@@ -122,6 +133,25 @@ impl CloudDesk {
                 None => Err(AskError::Refused("runs: this owner was started without them".into())),
             },
         }
+    }
+
+    /// What was measured in the part of a window that is before the feed's ring, as far as it is remembered.
+    async fn older(&self, from: Timestamp, to: Timestamp) -> Result<Vec<MeasurementRow>, AskError> {
+        match (&self.ways.memory, self.feed.before(from, to)) {
+            (Some(memory), Some((from, to))) => {
+                let found = memory.measurements(from, to, MOST_ROWS).await;
+                found.map_err(|error| AskError::Refused(printable(&error.to_string())))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The newest nowcast, with what was measured around it.
+    async fn nowcast(&self) -> Outcome {
+        let Some(prediction) = self.feed.status().prediction else { return Ok(Answer::Nowcast { nowcast: None }) };
+        let (from, to) = around(&prediction);
+        let measured = measured_around(&self.feed, &self.older(from, to).await?, &prediction);
+        Ok(Answer::Nowcast { nowcast: Some(Box::new(NowcastView { prediction, measured })) })
     }
 
     fn not_watched(&self, what: &str) -> AskError {
@@ -169,7 +199,7 @@ impl CloudDesk {
         Ok(Answer::CopyHistory { files, upto: page.upto, total: page.total })
     }
 
-    async fn refresh(&self, pipe: &str, prefix: Option<&str>, since: Option<jiff::Timestamp>) -> Outcome {
+    async fn refresh(&self, pipe: &str, prefix: Option<&str>, since: Option<Timestamp>) -> Outcome {
         let watcher = self.watcher()?;
         let queued = watcher.refresh(pipe, prefix, since, self.clock.now()).await.map_err(|error| refused(&error))?;
         let name = printable(pipe);

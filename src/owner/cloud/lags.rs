@@ -10,6 +10,7 @@ use super::publisher::moved;
 use super::way::{Ways, hops, is_loaded, median_lag};
 use crate::clock::ledger::Hop;
 use crate::ingestion::account::{AccountStatus, BatchFile};
+use crate::ingestion::lines::Places;
 use crate::ingestion::warehouse::snowflake::WarehouseStatus;
 use crate::owner::answers::sent_at;
 use crate::owner::views::TraceHop;
@@ -82,7 +83,7 @@ impl LagsOf {
             }
             // A batch that can't be read now is looked at again with the next news; the stage says why it can't.
             let Ok(store) = account.store(&container) else { return };
-            let Ok(lines) = store.lines(&file.name, 1, LINES).await else { return };
+            let Ok(lines) = store.lines(&file.name, 1, LINES, &Places::default()).await else { return };
             let messages = lines.iter().filter_map(|line| times(&line.text)).collect();
             followed.push(Followed { file: file.clone(), messages, loaded: None });
         }

@@ -77,6 +77,7 @@ pub(super) fn bring_up(beginning: Beginning) -> Result<JoinSet<()>, StartError> 
         log_buffer,
         alarms: Arc::new(Mutex::new(Alarms::default())),
         warehouse: warehouse.clone(),
+        places: Arc::default(),
         environment,
         provisioner,
         changed: Pulse::default(),

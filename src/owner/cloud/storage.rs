@@ -108,7 +108,7 @@ impl CloudDesk {
                 check(account, &container)?;
                 let count = count.clamp(1, MOST_LINES);
                 let store = account.store(&container).map_err(failed)?;
-                Ok(shown(store.lines(&file, from, count + 1).await.map_err(failed)?, count))
+                Ok(shown(store.lines(&file, from, count + 1, &self.places).await.map_err(failed)?, count))
             }
             StorageAsk::TakePoison { id } => {
                 let taken = match &self.aside {
