@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::bins::{Bin, Extreme, bin, extremes};
+use super::bins::{Bin, Extreme, Measured, bin, extremes};
 use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
 use super::warehouse::{MeasurementRow, Warehouse};
@@ -18,7 +18,7 @@ use crate::database::DatabaseError;
 use crate::station::{DeviceHealth, Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
-pub const RING: usize = 65_536;
+const RING: usize = 65_536;
 /// Days of the table that the ring is filled from at a start.
 const REMEMBERED_DAYS: i32 = 31;
 /// Messages kept as received.
@@ -137,7 +137,9 @@ impl LiveFeed {
         for day in (0..REMEMBERED_DAYS).rev() {
             let to = newest - a_day * day;
             let from = to - a_day + SignedDuration::from_millis(1);
-            self.recall(&warehouse.measurements(from, to, RING).await?);
+            let rows = warehouse.measurements(from, to, RING).await?;
+            let mut state = self.lock();
+            rows.iter().for_each(|row| state.take_in(row));
         }
         Ok(())
     }
@@ -179,14 +181,6 @@ impl LiveFeed {
         let decoded = self.decode(message, is_news);
         self.changed.ring();
         decoded
-    }
-
-    /// Takes in measurements of an earlier start; they are no news.
-    pub fn recall(&self, rows: &[MeasurementRow]) {
-        let mut state = self.lock();
-        for row in rows {
-            state.take_in(row);
-        }
     }
 
     fn keep(&self, message: &Arc<EnqueuedMessage>, live: bool) {
@@ -268,10 +262,11 @@ impl LiveFeed {
         self.lock().recent.iter().rev().take(limit).cloned().collect()
     }
 
-    /// The part of a window that was before the ring's oldest measurement: what was measured then is read elsewhere.
+    /// The part of a window that was before the ring's oldest measurement, or all of it where the ring is empty: what was
+    /// measured then is read elsewhere.
     #[must_use]
     pub fn before(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let oldest = self.lock().samples.front()?.at_ms;
+        let Some(oldest) = self.lock().samples.front().map(|sample| sample.at_ms) else { return Some((from, to)) };
         let last = Timestamp::from_millisecond(oldest - 1).ok()?.min(to);
         (from <= last).then_some((from, last))
     }
@@ -302,7 +297,7 @@ impl LiveFeed {
     #[must_use]
     pub fn flags(
         &self,
-        older: &[MeasurementRow],
+        older: &[impl Measured],
         device: Option<&str>,
         variable: Variable,
         from: Timestamp,
@@ -310,13 +305,14 @@ impl LiveFeed {
     ) -> Vec<(i64, QcFlag)> {
         let state = self.lock();
         let number = device.map(|name| state.devices.get(name).copied());
-        let after = older.last().map_or(i64::MIN, |row| row.at_ms + 1);
+        let after = older.last().map_or(i64::MIN, |last| last.at_ms() + 1);
         let range = from.as_millisecond().max(after)..=to.as_millisecond();
         let is_wanted = |f: &&Flagged| {
             f.variable == variable && range.contains(&f.at_ms) && number.is_none_or(|wanted| wanted == Some(f.device))
         };
         let newer = state.flagged.iter().filter(is_wanted).map(|f| (f.at_ms, f.flag));
-        let flagged = of_device(older, device).filter_map(|row| row.qc.get(&variable).map(|flag| (row.at_ms, *flag)));
+        let older = older.iter().filter(|measured| measured.is_of(device));
+        let flagged = older.filter_map(|measured| measured.qc().get(&variable).map(|flag| (measured.at_ms(), *flag)));
         flagged.filter(|(_, flag)| *flag != QcFlag::Derived).chain(newer).collect()
     }
 
@@ -324,15 +320,15 @@ impl LiveFeed {
     #[must_use]
     pub fn extremes(
         &self,
-        older: &[MeasurementRow],
+        older: &[impl Measured],
         device: Option<&str>,
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<Extreme> {
         let state = self.lock();
-        let newer = state.between(device, from, to);
-        let newer = newer.map(|s| (s.at_ms, s.values.map(|v| (!v.is_nan()).then_some(f64::from(v)))));
-        extremes(of_device(older, device).map(|row| (row.at_ms, row.values)).chain(newer))
+        let newer = state.between(device, from, to).map(|sample| Variable::ALL.map(|variable| sample.bin(variable)));
+        let older = older.iter().filter(|measured| measured.is_of(device));
+        extremes(older.map(|measured| Variable::ALL.map(|variable| measured.bin(variable))).chain(newer))
     }
 
     /// Bins of `width` over `[from, to]`, aligned to multiples of `width`, and the typical time between
@@ -340,19 +336,16 @@ impl LiveFeed {
     #[must_use]
     pub fn bins(
         &self,
-        older: &[MeasurementRow],
+        older: &[impl Measured],
         device: Option<&str>,
         variable: Variable,
         (from, to): (Timestamp, Timestamp),
         width: SignedDuration,
     ) -> (Vec<Bin>, Option<SignedDuration>) {
         let state = self.lock();
-        let newer = state
-            .between(device, from, to)
-            .map(|s| (s.at_ms, f64::from(s.values[variable.index()])))
-            .filter(|(_, value)| !value.is_nan());
-        let of_row = |row: &MeasurementRow| row.values[variable.index()].map(|value| (row.at_ms, value));
-        bin(of_device(older, device).filter_map(of_row).chain(newer), width)
+        let newer = state.between(device, from, to).filter_map(|sample| sample.bin(variable));
+        let older = older.iter().filter(|measured| measured.is_of(device));
+        bin(older.filter_map(|measured| measured.bin(variable)).chain(newer), width)
     }
 
     /// Change of `variable` over the hour before the newest measurement, in its unit an hour.
@@ -361,7 +354,13 @@ impl LiveFeed {
         let newest = Timestamp::from_millisecond(self.lock().samples.back()?.at_ms).ok()?;
         let ten_minutes = SignedDuration::from_mins(10);
         let mean = |end: Timestamp| {
-            let (bins, _) = self.bins(&[], None, variable, (end - ten_minutes, end), SignedDuration::from_hours(24));
+            let (bins, _) = self.bins(
+                &[] as &[MeasurementRow],
+                None,
+                variable,
+                (end - ten_minutes, end),
+                SignedDuration::from_hours(24),
+            );
             if bins.is_empty() { None } else { Some(bins.iter().map(|b| b.mean).sum::<f64>() / bins.len() as f64) }
         };
         Some(mean(newest)? - mean(newest - SignedDuration::from_hours(1))?)
@@ -372,9 +371,11 @@ impl LiveFeed {
     }
 }
 
-/// The measurements of a device, or all.
-fn of_device<'a>(rows: &'a [MeasurementRow], device: Option<&'a str>) -> impl Iterator<Item = &'a MeasurementRow> {
-    rows.iter().filter(move |row| device.is_none_or(|wanted| wanted == row.device_id))
+impl Sample {
+    fn bin(&self, variable: Variable) -> Option<Bin> {
+        let value = self.values[variable.index()];
+        (!value.is_nan()).then(|| Bin::of(self.at_ms, f64::from(value)))
+    }
 }
 
 impl State {
@@ -518,11 +519,11 @@ mod tests {
         };
         let feed = LiveFeed::default();
         let at = |second| Timestamp::from_second(second).expect("a time");
-        assert_eq!(feed.before(at(0), at(9)), None, "nothing is known at all");
+        assert_eq!(feed.before(at(0), at(9)), Some((at(0), at(9))), "the ring is empty");
         let held = i64::try_from(RING).expect("small");
         let rows: Vec<_> =
             (0..held + 4).map(|second| row(second, 1.0, (second < 6).then_some(QcFlag::Clipped))).collect();
-        feed.recall(&rows);
+        rows.iter().for_each(|row| feed.lock().take_in(row));
         assert_eq!(feed.before(at(4), at(9)), None, "the ring has it all");
         assert_eq!(feed.before(at(1), at(9)), Some((at(1), at(3) + SignedDuration::from_millis(999))));
         assert_eq!(feed.before(at(1), at(2)), Some((at(1), at(2))));

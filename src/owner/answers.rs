@@ -21,7 +21,7 @@ use crate::clock::ledger::{Hop, Ledger};
 use crate::edge_agent::outbox::Outbox;
 use crate::edge_agent::report::AgentReport;
 use crate::ingestion::batching::BatchStatus;
-use crate::ingestion::bins::{Bin, Extreme};
+use crate::ingestion::bins::{Bin, Extreme, Measured};
 use crate::ingestion::enqueued::{EnqueuedLog, EnqueuedMessage};
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::loader::Loader;
@@ -35,7 +35,7 @@ use crate::station::{Prediction, QcFlag, Variable};
 /// Most points, messages, files or lines one answer holds.
 pub(super) const MOST: usize = 10_000;
 /// Most measurements that one answer is made from.
-pub(super) const MOST_ROWS: usize = 1_000_000;
+const MOST_ROWS: usize = 1_000_000;
 /// Measured history before the issue time that a nowcast is shown with.
 const HISTORY: SignedDuration = SignedDuration::from_hours(6);
 /// Means of a nowcast's measurements.
@@ -361,9 +361,9 @@ pub(super) fn extremes(found: Vec<Extreme>) -> Vec<Extremes> {
 }
 
 /// Points of one variable, at most `max_points`; `older` is what was measured before the feed's ring.
-pub(super) fn points(
+pub(super) fn points<M: Measured>(
     feed: &LiveFeed,
-    older: &[MeasurementRow],
+    older: &[M],
     device: Option<&str>,
     variable: Variable,
     (from, to): (Timestamp, Timestamp),
@@ -371,7 +371,9 @@ pub(super) fn points(
 ) -> Series {
     let span = to.duration_since(from).as_secs().max(1);
     let points = i64::try_from(max_points.clamp(1, MOST)).unwrap_or(1);
-    let width = SignedDuration::from_secs((span + points - 1) / points);
+    // What was before isn't known finer than its steps.
+    let finest = if older.is_empty() { SignedDuration::ZERO } else { M::STEP };
+    let width = SignedDuration::from_secs((span + points - 1) / points).max(finest);
     let (bins, typical) = feed.bins(older, device, variable, (from, to), width);
     let mut found = series(variable, &bins, width, typical, width / 2);
     found.flags = marks(&feed.flags(older, device, variable, from, to), width);
@@ -385,7 +387,7 @@ pub(super) fn around(prediction: &Prediction) -> (Timestamp, Timestamp) {
 }
 
 /// What was measured [around](around) a nowcast; `older` as for [`points`].
-pub(super) fn measured_around(feed: &LiveFeed, older: &[MeasurementRow], prediction: &Prediction) -> Vec<Series> {
+pub(super) fn measured_around(feed: &LiveFeed, older: &[impl Measured], prediction: &Prediction) -> Vec<Series> {
     let of = |variable: Variable| {
         let (bins, _) = feed.bins(older, Some(&prediction.device_id), variable, around(prediction), TEN_MINUTES);
         // A mean is labelled by the end of its ten minutes, as forecasts are.

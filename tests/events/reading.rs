@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use serde_json::json;
+use skydeck::ingestion::bins::Measured as _;
 use skydeck::ingestion::events::{Credentials, LineState, Pace};
 use skydeck::settings::{AzureSettings, FeedTransport};
 use skydeck::station::Variable;
@@ -72,16 +73,16 @@ async fn charts_go_on_where_they_were_at_a_new_start() {
     hub.measure("0", 1, 0);
     let mut reading = Reading::start(&hub.settings(), &folder, pace());
     reading.received(1).await;
-    let second = jiff::SignedDuration::from_secs(1);
-    let count =
-        |from, to| reading.feed.bins(&[], Some("roof-01"), Variable::Temperature, (from, to), second / 1000).0.len();
-    assert_eq!((count(ago(8000), ago(7000)), count(ago(8000), now + second * 60)), (4, 5));
-    assert_eq!(reading.feed.status().measurements, 1, "what is recalled is no news");
-    let kept = reading.memory.measurements(ago(8000), ago(7000), 3).await.expect("read");
-    assert_eq!(kept.len(), 3, "the newest three");
-    assert!(
-        kept.iter().all(|row| row.device_id == "roof-01" && row.values[0] == Some(14.2) && row.values[1].is_none())
-    );
+    let minutes = reading.memory.minutes(Some("roof-01"), ago(8000), ago(7000)).await.expect("read");
+    let kept: Vec<_> = minutes.iter().filter_map(|minute| minute.bin(Variable::Temperature)).collect();
+    assert!(!kept.is_empty() && kept.iter().all(|bin| (bin.mean, bin.min, bin.max) == (14.2, 14.2, 14.2)), "{kept:?}");
+    let minute = jiff::SignedDuration::from_mins(1);
+    let span = (ago(8000), now + minute);
+    let before = reading.feed.before(span.0, span.1).expect("the ring has the last one only");
+    let older = reading.memory.minutes(None, before.0, before.1).await.expect("read");
+    let (bins, _) = reading.feed.bins(&older, None, Variable::Temperature, span, minute);
+    assert_eq!(bins.len(), kept.len() + 1, "{bins:?}");
+    assert_eq!(reading.feed.status().measurements, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

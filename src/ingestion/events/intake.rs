@@ -83,11 +83,11 @@ impl Intake {
                             sequence: position.sequence,
                         });
                         match said {
-                            Message::WeatherMeasurement(measurement) => {
+                            Message::WeatherMeasurement(measurement) if is_news => {
                                 self.read.measurements.push(MeasurementRow::of(&measurement));
                             }
                             Message::PictureTaken(note) => self.read.pictures.push(Noted { note, received_at: now }),
-                            Message::Prediction(_) | Message::DeviceHealth(_) => {}
+                            _ => {}
                         }
                     }
                     Err(reason) if is_news => {

@@ -1,5 +1,5 @@
-//! What outlives a start: how far each partition was read, which messages were seen when, what was measured, notes of pictures,
-//! and what was put aside.
+//! What outlives a start: how far each partition was read, which messages were seen when, what was measured each minute, notes of
+//! pictures, and what was put aside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, params};
 use tokio::sync::watch;
 
 use super::decode::Position;
-use super::measured;
+use super::minutes::{self, Minute};
 use crate::database::{Database, DatabaseError};
 use crate::ingestion::warehouse::MeasurementRow;
 use crate::station::{Message, PictureTaken};
@@ -48,7 +48,7 @@ CREATE TABLE picture (
 );
 CREATE INDEX picture_by_time ON picture (taken_ms);
 ",
-    measured::TABLE,
+    minutes::TABLE,
 ];
 
 /// When a message was where, as far as the feed saw it.
@@ -186,7 +186,7 @@ impl EventsMemory {
                         body
                     ])?;
                 }
-                measured::keep(transaction, &read.measurements)?;
+                minutes::keep(transaction, &read.measurements)?;
                 for noted in &read.pictures {
                     let body = serde_json::to_string(&Message::PictureTaken(noted.note.clone())).unwrap_or_default();
                     if body.len() > MOST_BODY {
@@ -296,16 +296,16 @@ impl EventsMemory {
             .await
     }
 
-    /// What was measured between two instants (inclusive), oldest first; at most `limit`, the newest. The last million that
-    /// came are known, each once.
-    pub async fn measurements(
+    /// What was measured in the minutes that begin between two instants (inclusive), in order of time, by a device, or by all
+    /// together. The last million minutes are known.
+    pub async fn minutes(
         &self,
+        device: Option<&str>,
         from: Timestamp,
         to: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<MeasurementRow>, DatabaseError> {
-        let span = (from.as_millisecond(), to.as_millisecond());
-        self.database.read(move |connection| measured::between(connection, span, limit)).await
+    ) -> Result<Vec<Minute>, DatabaseError> {
+        let (device, span) = (device.map(str::to_owned), (from.as_millisecond(), to.as_millisecond()));
+        self.database.read(move |connection| minutes::between(connection, device.as_deref(), span)).await
     }
 
     /// Notes of the pictures taken between two instants (inclusive), newest first; the newest 10,000 that came are known.
@@ -379,6 +379,7 @@ fn millis(ms: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingestion::bins::Measured as _;
     use crate::station::{QcFlag, Variable};
 
     fn noted(blob_name: &str, taken_ms: i64) -> Noted {
@@ -426,18 +427,11 @@ mod tests {
             body: vec![b'x'; MOST_BODY + 9],
         };
         let pictures = vec![noted("roof-01/b.jpg", 2000), noted("roof-01/a.jpg", 1000), noted("roof-01/c.jpg", 3000)];
-        let mut measured = MeasurementRow {
-            device_id: "roof-01".into(),
-            at_ms: 5000,
-            values: [Some(-1.5), None, Some(1013.2), None, None, Some(0.0), None, Some(359.0)],
-            qc: BTreeMap::from([(Variable::Pressure, QcFlag::OutOfRange)]),
-        };
         let read = Read {
             seen: vec![seen("m-1", 2), seen("m-2", 4)],
             aside: vec![aside.clone()],
             pictures: pictures.clone(),
-            // What is read again is kept once, as it came first.
-            measurements: vec![measured.clone(), MeasurementRow { qc: BTreeMap::new(), ..measured.clone() }],
+            ..Read::default()
         };
         memory.keep("e", "0", Some(position.clone()), read).await.expect("kept");
         let again = Noted { received_at: millis(99), ..noted("roof-01/b.jpg", 2500) };
@@ -451,13 +445,6 @@ mod tests {
         let came = memory.came(&["WeatherMeasurement"], millis(0), SignedDuration::from_mins(1)).await.expect("read");
         assert_eq!(came, [(millis(1_699_999_980_000), 2)]);
         assert_eq!(memory.find(None).await.expect("read"), Some(seen("m-2", 4)));
-        assert_eq!(memory.measurements(millis(5000), millis(5000), 9).await.expect("read"), [measured.clone()]);
-        assert_eq!(memory.measurements(millis(5001), Timestamp::MAX, 9).await.expect("read"), []);
-        measured.at_ms = 4000;
-        let read = Read { measurements: vec![measured.clone()], ..Read::default() };
-        memory.keep("e", "0", None, read).await.expect("kept");
-        let found = memory.measurements(Timestamp::MIN, Timestamp::MAX, 9).await.expect("read");
-        assert_eq!(found.iter().map(|row| row.at_ms).collect::<Vec<_>>(), [4000, 5000], "in order of time");
         let found = memory.pictures(millis(1000), millis(2999), 9).await.expect("read");
         let found: Vec<_> = found.iter().map(|noted| (noted.note.blob_name.as_str(), noted.received_at)).collect();
         assert_eq!(found, [("roof-01/b.jpg", millis(7)), ("roof-01/a.jpg", millis(7))], "the first came at 7");
@@ -467,5 +454,49 @@ mod tests {
         assert_eq!(memory.picture("roof-01/d.jpg").await.expect("read"), None);
         let kept = memory.aside(9).await.expect("read");
         assert_eq!(kept, [Aside { body: vec![b'x'; MOST_BODY], ..aside }]);
+    }
+
+    #[tokio::test]
+    async fn a_minute_is_what_was_measured_in_it_of_a_device_and_of_all() {
+        let row = |device_id: &str, at_ms: i64, values: [Option<f64>; 3], flag: Option<QcFlag>| {
+            let [temperature, humidity, pressure] = values;
+            MeasurementRow {
+                device_id: device_id.into(),
+                at_ms,
+                values: [temperature, humidity, pressure, None, None, None, None, None],
+                qc: flag.map(|flag| (Variable::Humidity, flag)).into_iter().collect(),
+            }
+        };
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let memory = EventsMemory::open(folder.path()).expect("opens");
+        let measurements = vec![
+            row("a", 60_000, [Some(2.0), None, Some(1000.0)], None),
+            row("a", 90_000, [Some(5.0), Some(60.0), None], Some(QcFlag::OutOfRange)),
+            row("b", 119_999, [Some(-1.0), None, None], None),
+            row("a", 120_000, [Some(9.0), None, None], None),
+        ];
+        memory.keep("e", "0", None, Read { measurements, ..Read::default() }).await.expect("kept");
+        // One that comes late is of its minute.
+        let measurements = vec![row("a", 61_000, [Some(-4.0), None, None], None)];
+        memory.keep("e", "0", None, Read { measurements, ..Read::default() }).await.expect("kept");
+
+        let asked = async |device, from, to| memory.minutes(device, millis(from), millis(to)).await.expect("read");
+        let of_a = asked(Some("a"), 0, 200_000).await;
+        let told =
+            |minute: &Minute, variable| minute.bin(variable).map(|bin| (bin.from_ms, bin.mean, bin.min, bin.max));
+        let temperatures: Vec<_> = of_a.iter().filter_map(|minute| told(minute, Variable::Temperature)).collect();
+        assert_eq!(temperatures, [(60_000, 1.0, -4.0, 5.0), (120_000, 9.0, 9.0, 9.0)]);
+        assert_eq!(told(&of_a[0], Variable::Humidity), Some((60_000, 60.0, 60.0, 60.0)));
+        assert_eq!(told(&of_a[0], Variable::Pressure), Some((60_000, 1000.0, 1000.0, 1000.0)));
+        assert_eq!(told(&of_a[0], Variable::Light), None);
+        assert_eq!(of_a[0].qc(), &BTreeMap::from([(Variable::Humidity, QcFlag::OutOfRange)]));
+        let of_all = asked(None, 60_000, 60_000).await;
+        assert_eq!(
+            of_all.iter().map(|minute| told(minute, Variable::Temperature)).collect::<Vec<_>>(),
+            [Some((60_000, 0.5, -4.0, 5.0))]
+        );
+        assert!(of_all[0].is_of(None) && !of_all[0].is_of(Some("a")) && of_a[0].is_of(Some("a")));
+        assert_eq!(asked(Some("c"), 0, 200_000).await, []);
+        assert_eq!(asked(Some("a"), 60_001, 119_999).await, []);
     }
 }

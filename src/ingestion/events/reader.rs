@@ -23,7 +23,7 @@ use super::status::{EventsStatus, LineState};
 use super::token::{Credentials, Signer, Token};
 use crate::clock::Clock;
 use crate::ingestion::azure::{proxy, trust};
-use crate::ingestion::feed::{LiveFeed, RING};
+use crate::ingestion::feed::LiveFeed;
 use crate::settings::AzureSettings;
 
 /// How fast things are done again.
@@ -150,11 +150,6 @@ impl EventsReader {
     /// Reads for good.
     pub async fn run(self) {
         let start = self.clock.now();
-        // Charts go on where they were; what is missing is told, and read all the same.
-        match self.memory.measurements(Timestamp::MIN, Timestamp::MAX, RING).await {
-            Ok(rows) => self.feed.recall(&rows),
-            Err(error) => tracing::warn!(target: "feed", "charts begin anew: {error}"),
-        }
         let mut intakes = BTreeMap::new();
         let mut wait = Wait::default();
         loop {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Warehouse;
 use super::applied::{generation, table_name};
 use super::schema::{MESSAGE_TABLES, table_of};
 use crate::database::DatabaseError;
+use crate::ingestion::bins::{Bin, Measured};
 use crate::station::{Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// A message's row.
@@ -61,6 +62,27 @@ impl MeasurementRow {
             values: Variable::ALL.map(|variable| measurement.get(variable)),
             qc: measurement.qc.clone(),
         }
+    }
+}
+
+#[cfg(feature = "local")]
+impl Measured for MeasurementRow {
+    const STEP: SignedDuration = SignedDuration::ZERO;
+
+    fn at_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    fn is_of(&self, device: Option<&str>) -> bool {
+        device.is_none_or(|device| device == self.device_id)
+    }
+
+    fn bin(&self, variable: Variable) -> Option<Bin> {
+        self.values[variable.index()].map(|value| Bin::of(self.at_ms, value))
+    }
+
+    fn qc(&self) -> &BTreeMap<Variable, QcFlag> {
+        &self.qc
     }
 }
 

@@ -9,13 +9,13 @@ use super::way::Ways;
 use super::{roof, view};
 use crate::clock::Clock;
 use crate::ingestion::account::AsideNotices;
+use crate::ingestion::events::Minute;
 use crate::ingestion::feed::LiveFeed;
 use crate::ingestion::lines::Places;
 use crate::ingestion::pulse::Pulse;
-use crate::ingestion::warehouse::MeasurementRow;
 use crate::ingestion::warehouse::snowflake::{SnowflakeError, Watcher};
 use crate::owner::alarms::Alarms;
-use crate::owner::answers::{MOST_ROWS, around, extremes, measured_around, points};
+use crate::owner::answers::{around, extremes, measured_around, points};
 use crate::owner::client::AskError;
 use crate::owner::loads::shown_line;
 use crate::owner::log_buffer::LogBuffer;
@@ -99,12 +99,12 @@ impl CloudDesk {
                 Err(AskError::Refused(words.into()))
             }
             Request::Series { device, variable, from, to, max_points } => {
-                let older = self.older(from, to).await?;
+                let older = self.older(device.as_deref(), from, to).await?;
                 Ok(Answer::Series(points(&self.feed, &older, device.as_deref(), variable, (from, to), max_points)))
             }
             Request::Messages { limit } => Ok(roof::messages(&self.feed, limit)),
             Request::Extremes { device, from, to } => {
-                let older = self.older(from, to).await?;
+                let older = self.older(device.as_deref(), from, to).await?;
                 let found = self.feed.extremes(&older, device.as_deref(), from, to);
                 Ok(Answer::Extremes { extremes: extremes(found) })
             }
@@ -136,10 +136,10 @@ impl CloudDesk {
     }
 
     /// What was measured in the part of a window that is before the feed's ring, as far as it is remembered.
-    async fn older(&self, from: Timestamp, to: Timestamp) -> Result<Vec<MeasurementRow>, AskError> {
+    async fn older(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> Result<Vec<Minute>, AskError> {
         match (&self.ways.memory, self.feed.before(from, to)) {
             (Some(memory), Some((from, to))) => {
-                let found = memory.measurements(from, to, MOST_ROWS).await;
+                let found = memory.minutes(device, from, to).await;
                 found.map_err(|error| AskError::Refused(printable(&error.to_string())))
             }
             _ => Ok(Vec::new()),
@@ -150,7 +150,8 @@ impl CloudDesk {
     async fn nowcast(&self) -> Outcome {
         let Some(prediction) = self.feed.status().prediction else { return Ok(Answer::Nowcast { nowcast: None }) };
         let (from, to) = around(&prediction);
-        let measured = measured_around(&self.feed, &self.older(from, to).await?, &prediction);
+        let older = self.older(Some(&prediction.device_id), from, to).await?;
+        let measured = measured_around(&self.feed, &older, &prediction);
         Ok(Answer::Nowcast { nowcast: Some(Box::new(NowcastView { prediction, measured })) })
     }
 
