@@ -139,6 +139,11 @@ async fn a_stage_whose_credentials_have_expired_says_whose_and_how_they_are_rene
 async fn a_warehouse_over_its_budget_leaves_the_pipes_watched_and_is_not_asked_in_vain() {
     let refusals = [
         ("090073", "Warehouse 'W' cannot be resumed because resource monitor 'M' has exceeded its quota.", "MONITORS"),
+        (
+            "?",
+            "Warehouse 'W' is suspended. Use 'alter warehouse W resume;' command if you need to use it again.",
+            "ALTER WAREHOUSE",
+        ),
         ("000606", "No active warehouse selected in the current session.", "ALTER WAREHOUSE"),
     ];
     for (code, message, next) in refusals {

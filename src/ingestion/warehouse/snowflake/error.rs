@@ -132,8 +132,14 @@ impl SnowflakeError {
 /// Codes with which Snowflake says that a right is missing: insufficient privileges; doesn't exist or not authorised.
 const NOT_AUTHORISED: [&str; 2] = ["003001", "002003"];
 
-/// No warehouse runs for the session; a resource monitor doesn't let it.
-const NO_WAREHOUSE: [&str; 2] = ["000606", "090073"];
+/// No warehouse runs for the session.
+const NO_WAREHOUSE: &str = "000606";
+
+/// Whether it is the warehouse that doesn't run: it is suspended, or its resource monitor doesn't let it. Told by Snowflake's
+/// words, as its documentation doesn't say with which codes they come.
+fn is_of_a_warehouse(code: &str, message: &str) -> bool {
+    code == NO_WAREHOUSE || message.starts_with("Warehouse '") || message.contains("resource monitor")
+}
 
 /// What a statement's failure comes to.
 pub(super) fn of_statement(
@@ -158,7 +164,7 @@ pub(super) fn of_statement(
             let message = words(error);
             if NOT_AUTHORISED.contains(&code.as_str()) {
                 SnowflakeError::NotAuthorised { what: what.clone(), grant: grant.clone() }
-            } else if NO_WAREHOUSE.contains(&code.as_str()) || message.contains("resource monitor") {
+            } else if is_of_a_warehouse(&code, &message) {
                 of_warehouse(message, account)
             } else {
                 SnowflakeError::Refused { what: what.clone(), code, message }
