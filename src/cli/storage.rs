@@ -30,8 +30,15 @@ pub async fn run(context: &Context, command: Option<StorageCommand>) -> Result<E
         Some(StorageCommand::TakePoison { id }) => StorageAsk::TakePoison { id },
         Some(StorageCommand::Look) => StorageAsk::LookNow,
     };
+    let beyond = match &ask {
+        StorageAsk::Lines { file, from: from @ 2.., .. } => Some(format!("{}: has no line {from}", printable(file))),
+        _ => None,
+    };
     let answer = client.ask(Request::Storage(ask)).await?;
     match &answer {
+        Answer::Storage(StorageAnswer::Lines { lines, .. }) if lines.is_empty() && beyond.is_some() => {
+            Err(Failure::new(Exit::NotFound, beyond.unwrap_or_default()))
+        }
         Answer::Done { .. } => speed::done(context, &answer),
         Answer::Storage(answer) => {
             written(context, answer)?;

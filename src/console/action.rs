@@ -429,7 +429,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         "batches",
         "batches",
         &["v"],
-        "Switch between the pipes and the batches: containers, the queue, what ends",
+        "Switch between the pipes and the storage: containers of batches, the queue, what ends",
     ),
     on(
         LOADS,

@@ -3,6 +3,7 @@
 //! Keeps the newest measurements in a bounded ring so that charts need no table; older history comes from
 //! the warehouse.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::enqueued::{EnqueuedLog, EnqueuedMessage};
 use super::pulse::Pulse;
 use super::warehouse::{MeasurementRow, Warehouse};
 use crate::database::DatabaseError;
+use crate::station::text::{counted, printable};
 use crate::station::{DeviceHealth, Message, PictureTaken, Prediction, QcFlag, Variable, WeatherMeasurement};
 
 /// Measurements the ring holds: a month of minutes, or four days at a reading each 5 s.
@@ -26,6 +28,10 @@ const RECENT: usize = 200;
 /// Flags kept, and notes of pictures: a note has its row once its batch is loaded.
 const FLAGS: usize = 8192;
 const PICTURES: usize = 100;
+/// How far a device's clock may be ahead of the hub's: what is measured later is no news of now.
+const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+/// How long the device whose measurements are told as those of now may be silent before another takes its place.
+const SILENT: SignedDuration = SignedDuration::from_mins(10);
 /// Window of a rate.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -169,24 +175,26 @@ impl LiveFeed {
     }
 
     fn take(&self, message: &Arc<EnqueuedMessage>) {
-        self.keep(message, true);
+        self.keep(message, true, true);
         // What can't be read is shown as it came.
         drop(self.decode(message, true));
     }
 
     /// Takes in a message that doesn't come from a log; `is_news` where it wasn't taken in before, in an earlier start.
     /// Answers what it is, or why it can't be read.
-    pub fn accept(&self, message: &Arc<EnqueuedMessage>, is_news: bool) -> Result<Message, String> {
-        self.keep(message, is_news);
+    pub fn accept(&self, message: &Arc<EnqueuedMessage>, is_news: bool, now: Timestamp) -> Result<Message, String> {
+        // What came while nobody read is no rate of now.
+        let is_live = now.duration_since(message.enqueued_at).unsigned_abs() <= RATE_WINDOW;
+        self.keep(message, is_news, is_news && is_live);
         let decoded = self.decode(message, is_news);
         self.changed.ring();
         decoded
     }
 
-    fn keep(&self, message: &Arc<EnqueuedMessage>, live: bool) {
+    fn keep(&self, message: &Arc<EnqueuedMessage>, is_news: bool, counts: bool) {
         let mut state = self.lock();
-        if live {
-            state.received += 1;
+        state.received += u64::from(is_news);
+        if counts {
             state.count_arrival();
         }
         if state.recent.len() == RECENT {
@@ -219,12 +227,20 @@ impl LiveFeed {
             return Err("its content type isn't application/json in utf-8: no route looks into it".to_owned());
         }
         let decoded = Message::from_json(&message.body).map_err(|error| error.to_string())?;
+        if decoded.device_id() != message.device_id {
+            return Err(format!("says that it is of device {}, and came from another", printable(decoded.device_id())));
+        }
+        let ahead = decoded.measured_at().duration_since(message.enqueued_at);
+        if ahead > AHEAD {
+            let minutes = counted(ahead.as_mins().unsigned_abs(), "minute");
+            return Err(format!("measured {minutes} after the hub had it; set the device's clock"));
+        }
         let mut state = self.lock();
         match &decoded {
             Message::WeatherMeasurement(measurement) => {
                 state.take_in(&MeasurementRow::of(measurement));
                 state.measurements += u64::from(live);
-                if state.newest.as_ref().is_none_or(|newest| newest.measured_at <= measurement.measured_at) {
+                if state.newest.as_ref().is_none_or(|newest| takes_over(measurement, newest)) {
                     state.newest = Some(measurement.clone());
                 }
             }
@@ -348,15 +364,20 @@ impl LiveFeed {
         bin(older.filter_map(|measured| measured.bin(variable)).chain(newer), width)
     }
 
-    /// Change of `variable` over the hour before the newest measurement, in its unit an hour.
+    /// Change of `variable` over the hour before the newest measurement, of the device that made it, in its unit an hour.
+    /// An amount of rain and a direction have none.
     #[must_use]
     pub fn tendency_per_h(&self, variable: Variable) -> Option<f64> {
-        let newest = Timestamp::from_millisecond(self.lock().samples.back()?.at_ms).ok()?;
+        if matches!(variable, Variable::Rain | Variable::WindDirection) {
+            return None;
+        }
+        let (device, newest) =
+            self.lock().newest.as_ref().map(|newest| (newest.device_id.clone(), newest.measured_at))?;
         let ten_minutes = SignedDuration::from_mins(10);
         let mean = |end: Timestamp| {
             let (bins, _) = self.bins(
                 &[] as &[MeasurementRow],
-                None,
+                Some(&device),
                 variable,
                 (end - ten_minutes, end),
                 SignedDuration::from_hours(24),
@@ -368,6 +389,17 @@ impl LiveFeed {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a measurement is told as that of now in place of another: of the same device the later one; of several devices
+/// that of the first by name, unless it is silent.
+fn takes_over(measurement: &WeatherMeasurement, newest: &WeatherMeasurement) -> bool {
+    let later = measurement.measured_at.duration_since(newest.measured_at);
+    match measurement.device_id.cmp(&newest.device_id) {
+        Ordering::Equal => !later.is_negative(),
+        Ordering::Less => later > -SILENT,
+        Ordering::Greater => later > SILENT,
     }
 }
 
@@ -540,6 +572,65 @@ mod tests {
         // Of the seconds that have left the ring, the feed itself still knows the flags.
         let flags = feed.flags(&older, None, Variable::Temperature, at(0), at(9));
         assert_eq!(flags, [(2000, QcFlag::OutOfRange), (4000, QcFlag::Clipped), (5000, QcFlag::Clipped)]);
+    }
+
+    /// A measurement of `device`, measured and enqueued so many seconds after 1970.
+    fn message(device: &str, measured_s: i64, enqueued_s: i64) -> Arc<EnqueuedMessage> {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let body = serde_json::json!({
+            "type": "WeatherMeasurement", "deviceId": device, "messageId": format!("m-{measured_s}"), "schema": 1,
+            "measuredAt": at(measured_s).to_string(), "temperatureC": 1.0
+        });
+        Arc::new(EnqueuedMessage {
+            enqueued_at: at(enqueued_s),
+            device_id: device.into(),
+            message_id: Some("m".into()),
+            content_type: Some("application/json".into()),
+            content_encoding: Some("utf-8".into()),
+            properties: BTreeMap::new(),
+            system_properties: BTreeMap::new(),
+            body: body.to_string().into_bytes(),
+        })
+    }
+
+    #[test]
+    fn of_several_devices_the_first_is_told_of_while_it_isn_t_silent() {
+        let feed = LiveFeed::default();
+        let minute = 60;
+        for (device, measured_s, told) in [
+            ("b", 1000, "b"),
+            ("a", 990, "a"),
+            ("b", 1010, "a"),
+            ("a", 980, "a"),
+            ("b", 990 + 10 * minute, "a"),
+            ("b", 991 + 10 * minute, "b"),
+            ("a", 992, "a"),
+        ] {
+            feed.accept(&message(device, measured_s, 9000), true, Timestamp::UNIX_EPOCH).expect("taken in");
+            assert_eq!(feed.status().newest.expect("one").device_id, told, "after {device} at {measured_s}");
+        }
+        assert_eq!(feed.status().newest.expect("one").measured_at.as_second(), 992);
+    }
+
+    #[test]
+    fn what_is_ahead_of_the_hub_or_speaks_for_another_is_no_news_of_now() {
+        let feed = LiveFeed::default();
+        let now = Timestamp::from_second(1000).expect("a time");
+        feed.accept(&message("a", 1599, 1000), true, now).expect("a little ahead");
+        let words = feed.accept(&message("a", 9000, 1000), true, now).expect_err("two hours ahead");
+        assert_eq!(words, "measured 133 minutes after the hub had it; set the device's clock");
+        let mut foreign = EnqueuedMessage::clone(&message("b", 1700, 1700));
+        foreign.device_id = "a".into();
+        let words = feed.accept(&Arc::new(foreign), true, now).expect_err("another's");
+        assert_eq!(words, "says that it is of device b, and came from another");
+        assert_eq!(feed.status().newest.expect("one").measured_at.as_second(), 1599);
+        assert_eq!(feed.status().measurements, 1);
+        // They are received all the same; of what was enqueued long ago, none is a rate of now.
+        assert_eq!((feed.status().received, feed.recent(9).len()), (3, 3));
+        let arrivals = || feed.lock().arrivals.iter().map(|(_, count)| count).sum::<u32>();
+        assert_eq!(arrivals(), 2, "of 1700 it isn't known yet at 1000");
+        feed.accept(&message("a", 800, 800), true, now).expect("late");
+        assert_eq!(arrivals(), 2);
     }
 
     #[test]

@@ -114,7 +114,8 @@ async fn none_is_lost_where_every_one_is_remembered_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_t_be_read_is_kept_aside_and_the_rest_goes_on() {
     let Some(mut hub) = Hub::start() else { return };
-    let mut reading = Reading::start(&hub.settings(), &data(hub.folder.path(), "data"), pace());
+    let folder = data(hub.folder.path(), "data");
+    let mut reading = Reading::start(&hub.settings(), &folder, pace());
     hub.tell(&json!({"do": "publish", "partition": "0", "event": {"device": "roof-02", "body": "{ broken"}}));
     hub.tell(&json!({"do": "publish", "partition": "0", "event": {"body": "{}"}}));
     hub.tell(&json!({"do": "publish", "partition": "0", "event": {"device": "roof-02", "body": "x", "json": false}}));
@@ -125,6 +126,11 @@ async fn what_can_t_be_read_is_kept_aside_and_the_rest_goes_on() {
     let reasons: Vec<_> = aside.iter().rev().map(|aside| aside.reason.as_str()).collect();
     assert!(reasons[1].contains("no device sent it") && reasons[2].contains("application/json"), "{reasons:?}");
     assert_eq!((aside[2].device_id.as_deref(), aside[2].body.as_slice()), (Some("roof-02"), b"{ broken".as_slice()));
+    // A new start tells of it still.
+    reading.end().await;
+    let mut reading = Reading::start(&hub.settings(), &folder, pace());
+    let again = reading.until("what was put aside", |status| status.line == LineState::Reading).await;
+    assert_eq!((again.aside, again.last_aside), (3, status.last_aside));
 }
 
 #[tokio::test(flavor = "multi_thread")]

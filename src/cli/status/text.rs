@@ -94,7 +94,11 @@ fn weather(snapshot: &Snapshot) -> String {
         .into_iter()
         .filter_map(|variable| measurement.get(variable).map(|value| with_unit(variable, value)))
         .collect();
-    format!("{} at {}: {}\n", printable(&snapshot.station.name), minute(measurement.measured_at), values.join(", "))
+    let mut of = printable(&snapshot.station.name);
+    if snapshot.devices.len() > 1 {
+        of.push_str(&format!(", {}", printable(&measurement.device_id)));
+    }
+    format!("{of} at {}: {}\n", minute(measurement.measured_at), values.join(", "))
 }
 
 fn telemetry_text(telemetry: &Telemetry) -> String {

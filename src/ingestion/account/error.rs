@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use azure_core::error::ErrorKind;
+use jiff::Timestamp;
 
+use super::expiry::Expiry;
 use crate::ingestion::azure::AzureError;
 use crate::ingestion::unreachable::{Hints, unreachable};
 use crate::station::text::printable;
@@ -40,6 +42,13 @@ impl AccountError {
             Some(code) => Self::new(what, of_code(&code)),
             // An error's own text may hold a whole request, with its signature.
             None => Self::new(what, no_way(&deepest(error))),
+        }
+    }
+
+    /// Says that a right was refused because what gave it has ended.
+    pub(super) fn is_of(&mut self, ended: &Expiry, now: Timestamp) {
+        if let Some((code, _)) = self.words.split_once(':').filter(|(code, _)| code.starts_with("Auth")) {
+            self.words = format!("{}; make a new one and put it where it says ({code})", ended.words(now));
         }
     }
 
@@ -149,6 +158,19 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_right_that_ended_is_told_before_what_the_account_makes_of_it() {
+        let ended = Expiry { what: "azure.storage_sas".into(), ends_at: Timestamp::UNIX_EPOCH };
+        let told = |code: &str| {
+            let mut error = AccountError::new("container c of a", of_code(code));
+            error.is_of(&ended, Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1));
+            error.words
+        };
+        let words = "azure.storage_sas ended at 1970-01-01T00:00:00Z; make a new one and put it where it says (AuthorizationFailure)";
+        assert_eq!(told("AuthorizationFailure"), words);
+        assert_eq!(told("ServerBusy"), of_code("ServerBusy"));
+    }
 
     #[test]
     fn a_code_of_azure_s_comes_with_what_to_do() {

@@ -2,6 +2,7 @@
 //! message that is received is hidden from Snowflake. Only a notice that somebody takes off is received, with those before it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{ClientOptions, Url};
@@ -23,6 +24,8 @@ const LOOK: i32 = 32;
 const TOO_OFTEN: i64 = 5;
 /// Seconds that messages are hidden while one is taken off; then the others come back by themselves.
 const HIDDEN: i32 = 10;
+/// When they can be seen again.
+pub(super) const SEEN_AGAIN: Duration = Duration::from_secs(11);
 /// Characters of a message that are shown.
 const SHOWN: usize = 200;
 

@@ -14,7 +14,7 @@ use super::error::AccountError;
 use super::expiry::{Expiry, expiries};
 use super::gaps::{Gap, gaps};
 use super::pictures::PictureContainer;
-use super::queue::{Notices, PoisonNotice, QueueRight, QueueView};
+use super::queue::{Notices, PoisonNotice, QueueRight, QueueView, SEEN_AGAIN};
 use super::store::{BatchStore, Right};
 use crate::clock::Clock;
 use crate::ingestion::azure::{client_options, http_client, identity, secret};
@@ -156,7 +156,18 @@ impl AccountWatcher {
         let kept = aside.keep(queue, self.parts.clock.now(), held.notice.clone()).await;
         kept.map_err(|error| AccountError::new(&format!("notice {}", printable(id)), error.to_string()))?;
         notices.delete(&held).await?;
-        self.look();
+        self.status.send_modify(|status| {
+            if let Some(Ok(queue)) = &mut status.queue {
+                queue.poison.retain(|notice| notice.id != held.notice.id);
+                queue.depth = queue.depth.saturating_sub(1);
+            }
+        });
+        // The others that were held for it can be seen again by then.
+        let watcher = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(SEEN_AGAIN).await;
+            watcher.look();
+        });
         Ok(held.notice)
     }
 
@@ -167,6 +178,9 @@ impl AccountWatcher {
         named.into_iter().find(|container| kinds(container).contains(&kind))
     }
 }
+
+/// The setting that holds the account's signature.
+const SIGNATURE: &str = "azure.storage_sas";
 
 impl Parts {
     fn signature(&self) -> Result<Option<SecretString>, AccountError> {
@@ -192,13 +206,16 @@ impl Parts {
             let trouble = |trouble| ContainerStatus { trouble: Some(trouble), ..ContainerStatus::default() };
             containers.insert(name, status.unwrap_or_else(trouble));
         }
-        AccountStatus {
-            looked_at: Some(self.clock.now()),
-            containers,
-            picture: self.picture().await,
-            queue: self.queue().await,
-            expiries: self.expiries(),
+        let mut queue = self.queue().await;
+        let expiries = self.expiries();
+        // What an account says of a signature that has ended has many causes; this one is known.
+        if let Some(ended) = expiries.iter().find(|expiry| expiry.what == SIGNATURE && expiry.ends_at <= now) {
+            let troubles = containers.values_mut().filter_map(|container| container.trouble.as_mut());
+            troubles
+                .chain(queue.as_mut().and_then(|queue| queue.as_mut().err()))
+                .for_each(|error| error.is_of(ended, now));
         }
+        AccountStatus { looked_at: Some(self.clock.now()), containers, picture: self.picture().await, queue, expiries }
     }
 
     async fn container(&self, name: &str, now: Timestamp) -> Result<ContainerStatus, AccountError> {
@@ -248,7 +265,7 @@ impl Parts {
         let sas = read("storage_sas", &self.settings.storage_sas);
         let feed = read("feed", &self.settings.feed);
         let text = |secret: &Option<SecretString>| secret.as_ref().map(|text| text.expose_secret().to_owned());
-        let named = [("azure.storage_sas", text(&sas)), ("azure.feed", text(&feed))];
+        let named = [(SIGNATURE, text(&sas)), ("azure.feed", text(&feed))];
         let named: Vec<_> = named.iter().filter_map(|(what, text)| Some((*what, text.as_deref()?))).collect();
         expiries(&named, self.settings.ca.as_deref())
     }

@@ -1,12 +1,13 @@
 //! What was read of one partition: handed on at once, remembered in groups.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::decode::{Event, Position, Unreadable};
-use super::error::{EventsError, Fault, short};
+use super::error::{EventsError, Fault};
 use super::memory::{Aside, EventsMemory, Noted, Read, Seen};
 use super::status::EventsStatus;
 use crate::ingestion::feed::LiveFeed;
@@ -15,6 +16,8 @@ use crate::station::Message;
 
 /// Messages that are remembered together at most.
 pub(super) const GROUP: usize = 500;
+/// Reasons that the log names of one partition.
+const MOST_LOGGED: usize = 100;
 
 /// Where what was read goes; one a partition.
 pub(super) struct Intake {
@@ -30,6 +33,8 @@ pub(super) struct Intake {
     read: Read,
     received: u64,
     missed: u64,
+    /// Why messages were put aside, as the log has it.
+    logged: BTreeSet<String>,
 }
 
 impl Intake {
@@ -45,7 +50,19 @@ impl Intake {
     ) -> Self {
         let position = before.clone().filter(|_| resumes);
         let before = before.map(|position| position.sequence);
-        Self { feed, memory, status, place, partition, position, before, read: Read::default(), received: 0, missed: 0 }
+        Self {
+            feed,
+            memory,
+            status,
+            place,
+            partition,
+            position,
+            before,
+            read: Read::default(),
+            received: 0,
+            missed: 0,
+            logged: BTreeSet::new(),
+        }
     }
 
     /// How far it was read since the start.
@@ -70,7 +87,7 @@ impl Intake {
                 let is_news = self.moves_to(&event.position);
                 let message = Arc::new(event.message);
                 let (device, position) = (message.device_id.clone(), event.position);
-                match self.feed.accept(&message, is_news) {
+                match self.feed.accept(&message, is_news, now) {
                     Ok(said) => {
                         self.read.seen.push(Seen {
                             device_id: device,
@@ -140,14 +157,22 @@ impl Intake {
         });
     }
 
+    /// A device that sends the same a thousand times is told of once.
+    fn log(&mut self, aside: &[Aside]) {
+        for words in aside.iter().map(Aside::words) {
+            if self.logged.len() < MOST_LOGGED && self.logged.insert(words.clone()) {
+                tracing::warn!(target: "feed", "partition {}: put aside: {words}", self.partition);
+            }
+        }
+    }
+
     /// Remembers what came since the last time, and tells it.
     pub(super) async fn flush(&mut self) -> Result<(), EventsError> {
         let read = std::mem::take(&mut self.read);
         let put_aside = read.aside.len() as u64;
-        let last_aside = read.aside.last().map(|aside| {
-            let device = aside.device_id.as_deref().unwrap_or("no device");
-            (aside.received_at, short(&format!("{device}: {}", aside.reason)))
-        });
+        let told = |aside: &Aside| (aside.received_at, aside.words());
+        let last_aside = read.aside.last().map(told);
+        self.log(&read.aside);
         // Never back behind what an earlier start had read.
         let position = self.position.clone().filter(|known| self.before.is_none_or(|before| known.sequence > before));
         let kept = self.memory.keep(&self.place, &self.partition, position, read).await;
@@ -155,13 +180,7 @@ impl Intake {
         self.status.send_modify(|status| {
             status.received += received;
             status.aside += put_aside;
-            if let Some((at, words)) = last_aside {
-                // A device that sends the same a thousand times is told of once.
-                if status.last_aside.as_ref().is_none_or(|(_, before)| *before != words) {
-                    tracing::warn!(target: "feed", "partition {}: put aside: {words}", self.partition);
-                }
-                status.last_aside = Some((at, words));
-            }
+            status.last_aside = last_aside.or_else(|| status.last_aside.take());
             status.missed += missed;
             if let Some(known) = &self.position {
                 let partition = status.partitions.entry(self.partition.clone()).or_default();

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension as _, params};
 use tokio::sync::watch;
 
 use super::decode::Position;
+use super::error::short;
 use super::minutes::{self, Minute};
 use crate::database::{Database, DatabaseError};
 use crate::ingestion::warehouse::MeasurementRow;
@@ -87,6 +88,14 @@ pub struct Aside {
     pub reason: String,
     /// Its body, at most 64 KiB of it.
     pub body: Vec<u8>,
+}
+
+impl Aside {
+    /// Whose it is, and what is wrong with it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        short(&format!("{}: {}", self.device_id.as_deref().unwrap_or("no device"), self.reason))
+    }
 }
 
 /// A picture's note.

@@ -25,6 +25,6 @@ mod token;
 pub use error::{EventsError, Fault};
 pub use memory::{Aside, EventsMemory, Noted, Seen};
 pub use minutes::Minute;
-pub use reader::{EventsReader, Pace};
+pub use reader::{EventsReader, Pace, TOLD};
 pub use status::{EventsStatus, LineState, PartitionStatus};
 pub use token::Credentials;

@@ -26,6 +26,11 @@ use crate::ingestion::azure::{proxy, trust};
 use crate::ingestion::feed::LiveFeed;
 use crate::settings::AzureSettings;
 
+/// How long it is told that messages were put aside.
+pub const TOLD: SignedDuration = SignedDuration::from_hours(2);
+/// Those of before the start that are counted at most.
+const RECALLED: usize = 1000;
+
 /// How fast things are done again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
@@ -150,6 +155,7 @@ impl EventsReader {
     /// Reads for good.
     pub async fn run(self) {
         let start = self.clock.now();
+        self.recall(start).await;
         let mut intakes = BTreeMap::new();
         let mut wait = Wait::default();
         loop {
@@ -162,6 +168,20 @@ impl EventsReader {
             self.tell(&error, rest);
             tokio::time::sleep(rest).await;
             self.status.send_modify(|status| status.line = LineState::Connecting);
+        }
+    }
+
+    /// What was put aside a short while before the start is told on.
+    async fn recall(&self, now: Timestamp) {
+        match self.memory.aside(RECALLED).await {
+            Ok(mut aside) => {
+                aside.retain(|aside| now.duration_since(aside.received_at) < TOLD);
+                self.status.send_modify(|status| {
+                    status.aside = aside.len() as u64;
+                    status.last_aside = aside.first().map(|aside| (aside.received_at, aside.words()));
+                });
+            }
+            Err(error) => tracing::warn!(target: "feed", "what was put aside before isn't known: {error}"),
         }
     }
 

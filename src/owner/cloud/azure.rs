@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::lags::Lags;
 use super::way::{median_lag, to_the_hub};
 use crate::clock::ledger::Hop;
 use crate::ingestion::account::{AccountError, AccountStatus, ContainerStatus, Gap, PicturesStatus, Urgency};
-use crate::ingestion::events::{EventsStatus, LineState};
+use crate::ingestion::events::{EventsStatus, LineState, TOLD};
 use crate::ingestion::feed::{FeedStatus, LiveFeed};
 use crate::owner::alarms::AzureInputs;
 use crate::owner::figures::{age, bytes_in_words, per_second};
@@ -18,8 +18,6 @@ use crate::station::text::{counted, thousands};
 
 /// Messages whose way to the hub is looked at for its lag.
 const RECENT: usize = 50;
-/// How long a gap and what was put aside are told.
-const TOLD: SignedDuration = SignedDuration::from_hours(2);
 
 /// How Azure's part stands; absent is what isn't watched.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +31,11 @@ pub(super) struct AzureParts {
 }
 
 impl AzureParts {
+    /// Whether the feed is read now.
+    pub(super) fn is_read(&self) -> bool {
+        self.events.as_ref().is_some_and(|events| events.line == LineState::Reading)
+    }
+
     /// Whether a stage is watched here.
     pub(super) fn watches(&self, name: StageName) -> bool {
         let is_queue = self.account.as_ref().is_some_and(|account| account.queue.is_some());
@@ -70,12 +73,12 @@ impl AzureParts {
     }
 
     /// The queue of notices.
-    pub(super) fn notices(&self) -> NoticeQueue {
+    pub(super) fn notices(&self, set_aside: usize) -> NoticeQueue {
         let queue = self.account.as_ref().and_then(|account| account.queue.as_ref()?.as_ref().ok());
         queue.map_or_else(NoticeQueue::default, |queue| NoticeQueue {
             depth: queue.depth,
             oldest_at: queue.oldest_at,
-            set_aside: queue.poison.len() as u64,
+            set_aside: set_aside as u64,
         })
     }
 
@@ -100,7 +103,8 @@ impl AzureParts {
                 Urgency::Days => 1,
                 Urgency::Last => 2,
             };
-            inputs.ends[step].push(format!("{}; renew it before", expiry.words(now)));
+            let when = if expiry.ends_at > now { "; renew it before" } else { "; renew it" };
+            inputs.ends[step].push(expiry.words(now) + when);
         }
         let Some(account) = &self.account else { return inputs };
         inputs.gaps = account.containers.iter().flat_map(|(name, container)| gaps(name, container, now)).collect();
@@ -165,7 +169,9 @@ fn hub(events: &EventsStatus, status: &FeedStatus, feed: &LiveFeed, now: Timesta
         LineState::Waiting { .. } => (Lamp::Failed, "not read".to_owned()),
     };
     let mut detail = format!("{} partitions", events.partitions.len());
-    if behind > 0 {
+    if let LineState::Waiting { until } = events.line {
+        detail = format!("again in {} s", until.duration_since(now).as_secs().max(0));
+    } else if behind > 0 {
         detail = format!("{} behind", thousands(behind));
     } else if events.missed > 0 {
         detail = format!("{} missed", thousands(events.missed));

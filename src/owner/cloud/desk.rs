@@ -64,6 +64,13 @@ type Outcome = Result<Answer, AskError>;
 impl CloudDesk {
     /// Answers one request. Errors name the thing, the cause and the next step.
     pub(super) async fn answer(&self, request: Request) -> Outcome {
+        self.answered(request).await.map_err(|error| match error {
+            AskError::Refused(words) => AskError::Refused(commands_here(&words, &self.environment)),
+            error => error,
+        })
+    }
+
+    async fn answered(&self, request: Request) -> Outcome {
         match request {
             Request::Subscribe => Err(AskError::Refused("subscribe: only over the owner's socket".into())),
             Request::CopyHistory { failed_only, limit, after } => self.copy_history(failed_only, limit, after).await,
@@ -239,6 +246,28 @@ impl CloudDesk {
     }
 }
 
+/// Words with the commands in them as they are for this environment.
+pub(super) fn commands_here(words: &str, environment: &EnvironmentName) -> String {
+    if words.contains("--env") {
+        return words.to_owned();
+    }
+    words.replace("`skydeck ", &format!("`skydeck --env {environment} "))
+}
+
 fn refused(error: &SnowflakeError) -> AskError {
     AskError::Refused(printable(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_for_the_environment_they_are_about() {
+        let staging: EnvironmentName = "staging".parse().expect("a name");
+        let words = commands_here("gone; `skydeck trace` shows one, and `skydeck pipe look` asks", &staging);
+        assert_eq!(words, "gone; `skydeck --env staging trace` shows one, and `skydeck --env staging pipe look` asks");
+        let named = "plan once with `skydeck plan --env staging`";
+        assert_eq!(commands_here(named, &staging), named);
+    }
 }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::azure::AzureParts;
-use super::desk::CloudDesk;
+use super::desk::{CloudDesk, commands_here};
 use super::lags::Lags;
 use super::{pictures, roof, storage, view};
 use crate::clock::second_hand::SecondHand;
-use crate::ingestion::account::{AccountStatus, AsideNotices, PicturesStatus};
+use crate::ingestion::account::{AccountStatus, AsideNotice, AsideNotices, PicturesStatus};
 use crate::ingestion::events::EventsStatus;
 use crate::ingestion::warehouse::snowflake::WarehouseStatus;
 use crate::owner::alarms::{Inputs, LinkInputs};
@@ -95,14 +95,18 @@ impl CloudPublisher {
         let clock = self.desk.clock.reading();
         let now = clock.now();
         let inputs = self.inputs(status, azure, now);
-        let alarms = self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
+        let mut alarms =
+            self.desk.alarms.lock().unwrap_or_else(PoisonError::into_inner).evaluate(&inputs, &self.alarms);
+        for alarm in &mut alarms {
+            alarm.message = commands_here(&alarm.message, &self.desk.environment);
+        }
         self.snapshots.send_if_modified(|current| {
             let mut next = Snapshot {
                 stages: view::stages(status, (azure, &self.desk.feed), &alarms, now),
                 now: roof::now(&self.desk.feed, &azure.feed, &self.station),
-                devices: roof::devices(&azure.heard, &azure.feed, now),
+                devices: roof::devices(&azure.heard, &azure.feed, azure.is_read(), now),
                 nowcast: azure.feed.prediction.clone(),
-                notices: azure.notices(),
+                notices: azure.notices(self.aside().len()),
                 roof_to_table_s: azure.lags.roof_to_table_s.clone(),
                 storage: azure.account.as_ref().map(|account| self.storage(account, azure.pictures.as_ref(), now)),
                 alarms,
@@ -126,8 +130,12 @@ impl CloudPublisher {
 
     fn storage(&self, account: &AccountStatus, pictures: Option<&PicturesStatus>, now: Timestamp) -> StorageView {
         let ends = pictures.and_then(|pictures| pictures.expiry.as_ref());
-        let aside = self.desk.aside.as_ref().map(AsideNotices::newest).unwrap_or_default();
-        storage::view(account, ends, &aside, now)
+        storage::view(account, ends, &self.aside(), now)
+    }
+
+    /// Notices that were taken off the queue.
+    fn aside(&self) -> Arc<[AsideNotice]> {
+        self.desk.aside.as_ref().map(AsideNotices::newest).unwrap_or_default()
     }
 
     fn inputs(&self, status: Option<&WarehouseStatus>, azure: &AzureParts, now: Timestamp) -> Inputs {
@@ -142,7 +150,7 @@ impl CloudPublisher {
             batch_at: azure.batch_at(),
             oldest_notice_at: statuses()
                 .filter_map(|status| status.oldest_file_timestamp)
-                .chain(azure.notices().oldest_at)
+                .chain(azure.notices(0).oldest_at)
                 .min(),
             failed_files: watched().filter_map(|pipe| pipe.files.as_ref()).map(|files| files.newly_failed).sum(),
             row_at: None,

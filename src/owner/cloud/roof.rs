@@ -41,11 +41,17 @@ pub(super) fn now(feed: &LiveFeed, status: &FeedStatus, station: &StationSetting
     }
 }
 
-/// The devices that the feed has heard of. Whether one is connected only the hub knows: here it is so while it is heard of.
-pub(super) fn devices(heard: &[(Arc<str>, Timestamp)], status: &FeedStatus, now: Timestamp) -> Vec<Device> {
+/// The devices that the feed has heard of. Whether one is connected only the hub knows: here it is so while the feed is read
+/// and the device is heard of.
+pub(super) fn devices(
+    heard: &[(Arc<str>, Timestamp)],
+    status: &FeedStatus,
+    is_read: bool,
+    now: Timestamp,
+) -> Vec<Device> {
     let device = |(id, at): &(Arc<str>, Timestamp)| {
         let health: Option<&DeviceHealth> = status.health.get(&**id);
-        Device::heard_of(id.to_string(), *at, now.duration_since(*at) < TEN_MINUTES, health.cloned())
+        Device::heard_of(id.to_string(), *at, is_read && now.duration_since(*at) < TEN_MINUTES, health.cloned())
     };
     heard.iter().map(device).collect()
 }

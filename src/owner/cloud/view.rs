@@ -176,12 +176,16 @@ pub(super) fn stages(
                 (StageName::Table, Some(status)) => table_stage(status, now),
                 _ => azure.stage(name, feed, now).unwrap_or_else(|| stage(name, Lamp::Unknown, "not watched", "")),
             };
-            let raised = alarms.iter().filter(|alarm| alarm.stage == name).map(|alarm| alarm.severity).max();
-            match raised {
-                Some(Severity::Critical) => stage.lamp = Lamp::Failed,
-                Some(Severity::Warn) if stage.lamp != Lamp::Failed => stage.lamp = Lamp::Warning,
-                _ => {}
+            let Some(raised) = alarms.iter().filter(|alarm| alarm.stage == name).max_by_key(|alarm| alarm.severity)
+            else {
+                return stage;
+            };
+            match raised.severity {
+                Severity::Critical => stage.lamp = Lamp::Failed,
+                Severity::Warn if stage.lamp != Lamp::Failed => stage.lamp = Lamp::Warning,
+                Severity::Warn => {}
             }
+            stage.last_error.get_or_insert_with(|| raised.message.clone());
             stage
         })
         .collect()

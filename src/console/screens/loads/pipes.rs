@@ -11,6 +11,7 @@ use crate::console::widgets::table::{self, Cell, Column};
 use crate::console::widgets::value::{ABSENT, age, count, fit, wrap};
 use crate::console::widgets::{lamp, pane};
 use crate::owner::{Lamp, Pipe};
+use crate::settings::EnvironmentKind;
 use crate::station::text::printable;
 
 const PIPE: Column = Column::text("pipe", 14).fill().keep_end();
@@ -101,6 +102,8 @@ fn last_error(error: &str) -> String {
 pub fn no_pipe(ctx: &Context<'_>) -> &'static str {
     if ctx.snapshot.warehouse.is_some() {
         "no pipe is to be seen; it is asked for each 5 minutes"
+    } else if ctx.snapshot.environment_kind == EnvironmentKind::Cloud {
+        "the warehouse isn't watched; set snowflake.account and start the owner again"
     } else if ctx.snapshot.topology.applied {
         "no pipe is provisioned; plan and apply on 2 Plans make the pipes again"
     } else {

@@ -162,7 +162,9 @@ impl Screen for Overview {
         if let Some(measurement) = &ctx.snapshot.now.measurement {
             let to = measurement.measured_at;
             let from = to.checked_sub(SignedDuration::from_hours(HOURS_BACK)).unwrap_or(to);
-            let series = |variable| Request::Series { device: None, variable, from, to, max_points: SPARK_POINTS };
+            let device = (ctx.snapshot.devices.len() > 1).then(|| measurement.device_id.clone());
+            let series =
+                |variable| Request::Series { device: device.clone(), variable, from, to, max_points: SPARK_POINTS };
             wants.extend(SPARKED.into_iter().map(series));
             wants.extend(ctx.snapshot.nowcast.is_some().then_some(Request::Nowcast { at: None }));
         }

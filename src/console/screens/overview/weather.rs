@@ -40,7 +40,9 @@ pub(super) fn render_now(
     }
     let measurement = ctx.snapshot.now.measurement.as_ref();
     let age = measurement.map(|m| format!("{} ago", value::age(m.measured_at, ctx.pipeline_now())));
-    let inner = pane::render_with_note(buffer, area, "Now", age.as_deref().unwrap_or(""), focused, ctx.theme);
+    let of = measurement.filter(|_| ctx.snapshot.devices.len() > 1);
+    let title = of.map_or_else(|| "Now".to_owned(), |m| format!("Now · {}", printable(&m.device_id)));
+    let inner = pane::render_with_note(buffer, area, &title, age.as_deref().unwrap_or(""), focused, ctx.theme);
     let Some(measurement) = measurement else {
         let waiting = "no measurement has reached the hub yet";
         lines(

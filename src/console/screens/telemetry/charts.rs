@@ -64,7 +64,11 @@ pub fn render(screen: &Telemetry, buf: &mut Buffer, area: Rect, ctx: &Context<'_
 
 /// `Payerne · roof-01 · 6 h to now`.
 fn title(screen: &Telemetry, ctx: &Context<'_>) -> String {
-    let device = screen.device.as_ref().map_or_else(|| "every device".to_owned(), |d| printable(d));
+    let device = match (screen.device(ctx), ctx.snapshot.devices.len()) {
+        (Some(device), _) => printable(device),
+        (None, 0 | 1) => "every device".to_owned(),
+        (None, several) => format!("mean of {several} devices"),
+    };
     let end = if screen.window.is_live() {
         "now".to_owned()
     } else {
@@ -192,8 +196,11 @@ fn figures(screen: &Telemetry, variable: Variable, room: usize, ctx: &Context<'_
         Span::styled(format!("{:<14} ", variable.label()), ctx.theme.title),
     ];
     let current = now.measurement.as_ref().and_then(|m| m.get(variable));
-    let is_shown = screen.device.is_none()
-        || now.measurement.as_ref().is_some_and(|m| Some(&m.device_id) == screen.device.as_ref());
+    // One device's value isn't the mean of several.
+    let is_shown = match screen.device(ctx) {
+        Some(device) => now.measurement.as_ref().is_some_and(|m| m.device_id == device),
+        None => ctx.snapshot.devices.len() < 2,
+    };
     if let Some(current) = current.filter(|_| is_shown) {
         if !screen.window.is_live() {
             parts.push(Span::styled("now ", ctx.theme.dim));

@@ -28,12 +28,24 @@ use crate::station::Variable;
 /// Messages asked for: the table's length, and how far back the cursor finds one.
 const MESSAGES: usize = 500;
 
+/// Whose data are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Whose {
+    /// Nobody has chosen: where there are several devices, that of the newest measurement.
+    #[default]
+    Newest,
+    /// Every device's, as their mean.
+    Every,
+    /// One device's.
+    Of(String),
+}
+
 /// The screen's state.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     window: Window,
-    /// Whose data are shown; absent is every device's.
-    device: Option<String>,
+    /// Whose data were chosen.
+    chosen: Whose,
     /// The chart that is marked, by its place in the list.
     chart: Selection,
     series: BTreeMap<Variable, Series>,
@@ -50,7 +62,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// The last six hours of every device.
+    /// The last six hours.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -74,7 +86,20 @@ impl Telemetry {
     }
 
     fn is_chosen(&self, device: &str) -> bool {
-        self.device.as_ref().is_none_or(|chosen| chosen == device)
+        match &self.chosen {
+            Whose::Of(chosen) => chosen == device,
+            Whose::Newest | Whose::Every => true,
+        }
+    }
+
+    /// Whose data are drawn; absent is every device's.
+    fn device<'a>(&'a self, ctx: &Context<'a>) -> Option<&'a str> {
+        match &self.chosen {
+            Whose::Of(device) => Some(device),
+            Whose::Every => None,
+            Whose::Newest if ctx.snapshot.devices.len() < 2 => None,
+            Whose::Newest => ctx.snapshot.now.measurement.as_ref().map(|newest| newest.device_id.as_str()),
+        }
     }
 
     /// Beginning and end of the station's day that the window ends in.
@@ -91,7 +116,7 @@ impl Telemetry {
         let scale = self.window.scale(ctx.pipeline_now());
         // Two dots of braille a column; a plot is never wider than the screen.
         let max_points = usize::from(ctx.area.width).clamp(50, 500) * 2;
-        let device = self.device.clone();
+        let device = self.device(ctx).map(str::to_owned);
         self.variables(ctx).into_iter().map(move |variable| Request::Series {
             device: device.clone(),
             variable,
@@ -168,7 +193,7 @@ impl Telemetry {
         match action {
             Action::Open => {
                 let device = chosen.row.checked_sub(1).and_then(|i| ctx.snapshot.devices.get(i));
-                self.device = device.map(|d| d.id.clone());
+                self.chosen = device.map_or(Whose::Every, |d| Whose::Of(d.id.clone()));
                 self.series.clear();
                 self.extremes.clear();
                 self.picker = None;
@@ -209,8 +234,8 @@ impl Screen for Telemetry {
             Action::PickDevice => match self.disabled(action, ctx) {
                 Some(reason) => Outcome::effect(Effect::Notify(reason)),
                 None => {
-                    let of_device = |id: &String| ctx.snapshot.devices.iter().position(|d| d.id == *id);
-                    let row = self.device.as_ref().and_then(of_device).map_or(0, |i| i + 1);
+                    let of_device = |id: &str| ctx.snapshot.devices.iter().position(|d| d.id == id);
+                    let row = self.device(ctx).and_then(of_device).map_or(0, |i| i + 1);
                     self.picker = Some(Selection { row });
                     Outcome::done()
                 }
@@ -229,13 +254,14 @@ impl Screen for Telemetry {
             return vec![Request::Messages { limit: MESSAGES }];
         }
         let (from, to) = self.day(ctx);
-        let extremes = Request::Extremes { device: self.device.clone(), from, to };
+        let extremes = Request::Extremes { device: self.device(ctx).map(str::to_owned), from, to };
         self.series_requests(ctx).chain([extremes]).collect()
     }
 
-    fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, _ctx: &Context<'_>) {
+    fn receive(&mut self, request: &Request, answer: Result<&Answer, &AskError>, ctx: &Context<'_>) {
+        let device = self.device(ctx).map(str::to_owned);
         if let Some(detail) = &mut self.detail {
-            detail.receive(request, answer, self.device.as_deref());
+            detail.receive(request, answer, device.as_deref());
         }
         match (request, answer) {
             (Request::Series { .. }, Ok(Answer::Series(series))) => {

@@ -63,12 +63,50 @@ fn a_device_is_picked() {
     insta::assert_snapshot!(text);
     assert!(screen.modal());
     let (screen, _) = after(&[Action::PickDevice, Action::Down, Action::Open]);
-    assert_eq!(screen.device.as_deref(), Some("roof-01"));
+    assert_eq!(screen.chosen, Whose::Of("roof-01".into()));
     with_context(&snapshot(), 100, 30, |ctx| {
         let wants = screen.wants(ctx);
         assert!(wants.iter().all(|w| {
             matches!(w, Request::Series { device: Some(d), .. } | Request::Extremes { device: Some(d), .. } if d == "roof-01")
         }));
+    });
+}
+
+#[test]
+fn of_several_devices_one_is_drawn_until_their_mean_is_picked() {
+    let mut shot = snapshot();
+    let mut other = shot.devices[0].clone();
+    other.id = "garden-02".into();
+    shot.devices.push(other);
+    let mut screen = Telemetry::new();
+    let devices = |screen: &Telemetry, ctx: &Context<'_>| {
+        let of = |request| match request {
+            Request::Series { device, .. } | Request::Extremes { device, .. } => device,
+            other => panic!("{other:?}"),
+        };
+        screen.wants(ctx).into_iter().map(of).collect::<std::collections::BTreeSet<_>>()
+    };
+    let drawn = |screen: &mut Telemetry, ctx: &Context<'_>| {
+        feed(screen, ctx);
+        let mut buffer = Buffer::empty(ctx.area);
+        screen.render(&mut buffer, ctx.area, ctx);
+        text_of(&buffer)
+    };
+    with_context(&shot, 100, 30, |ctx| {
+        assert_eq!(devices(&screen, ctx), [Some("roof-01".to_owned())].into());
+        let text = drawn(&mut screen, ctx);
+        assert!(text.contains("Payerne · roof-01 · 6 h to now"), "{text}");
+        for action in [Action::PickDevice, Action::Top, Action::Open] {
+            screen.update(action, ctx);
+        }
+        assert_eq!(devices(&screen, ctx), [None].into());
+        let text = drawn(&mut screen, ctx);
+        assert!(text.contains("Payerne · mean of 2 devices · 6 h to now"), "{text}");
+        // The newest value is one device's, and no mean.
+        let line = text.lines().find(|line| line.contains("▸ temperature")).expect("its figures");
+        assert!(line.contains("▸ temperature      min"), "{line}");
+        screen.update(Action::PickDevice, ctx);
+        assert_eq!(screen.picker.map(|picked| picked.row), Some(0));
     });
 }
 
