@@ -7,7 +7,7 @@
 mod tests;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ const PICTURES: usize = 100;
 const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 /// How long the device whose measurements are told as those of now may be silent before another takes its place.
 const SILENT: SignedDuration = SignedDuration::from_mins(10);
+/// Devices that the log names for what can't be.
+const MOST_WARNED: usize = 100;
 /// Window of a rate.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -70,6 +72,8 @@ struct State {
     devices: HashMap<String, u16>,
     /// When the hub last took in something of each device, since the start.
     heard: BTreeMap<Arc<str>, Timestamp>,
+    /// Devices of which the log says that what they send can't be.
+    warned: BTreeSet<String>,
     recent: VecDeque<Arc<EnqueuedMessage>>,
     /// In order of time.
     flagged: VecDeque<Flagged>,
@@ -83,6 +87,14 @@ struct State {
     arrivals: VecDeque<(Instant, u32)>,
     /// When the rate was first looked at.
     rate_since: Option<Instant>,
+}
+
+/// Why a message isn't on any chart.
+enum Unfit {
+    /// It isn't one of the pipeline's.
+    Unreadable(String),
+    /// It is, and can't be what it says.
+    Implausible(String),
 }
 
 /// What the feed knows of now.
@@ -177,10 +189,15 @@ impl LiveFeed {
         self.changed.rung().await;
     }
 
+    /// What can't be read is shown as it came.
     fn take(&self, message: &Arc<EnqueuedMessage>) {
         self.keep(message, true, true);
-        // What can't be read is shown as it came.
-        drop(self.decode(message, true));
+        let Err(Unfit::Implausible(words)) = self.decode(message, true) else { return };
+        let warned = &mut self.lock().warned;
+        // A device that sends the same a thousand times is told of once.
+        if warned.len() < MOST_WARNED && warned.insert(message.device_id.clone()) {
+            tracing::warn!(target: "ingestion", "device {}: on no chart: {words}", printable(&message.device_id));
+        }
     }
 
     /// Takes in a message that doesn't come from a log; `is_news` where it wasn't taken in before, in an earlier start.
@@ -191,7 +208,7 @@ impl LiveFeed {
         self.keep(message, is_news, is_news && is_live);
         let decoded = self.decode(message, is_news);
         self.changed.ring();
-        decoded
+        decoded.map_err(|(Unfit::Unreadable(words) | Unfit::Implausible(words))| words)
     }
 
     fn keep(&self, message: &Arc<EnqueuedMessage>, is_news: bool, counts: bool) {
@@ -225,18 +242,20 @@ impl LiveFeed {
         state.recent.iter().rev().find(|message| message.message_id.as_deref() == Some(message_id)).cloned()
     }
 
-    fn decode(&self, message: &EnqueuedMessage, live: bool) -> Result<Message, String> {
+    fn decode(&self, message: &EnqueuedMessage, live: bool) -> Result<Message, Unfit> {
         if !message.is_json() {
-            return Err("its content type isn't application/json in utf-8: no route looks into it".to_owned());
+            let words = "its content type isn't application/json in utf-8: no route looks into it";
+            return Err(Unfit::Unreadable(words.to_owned()));
         }
-        let decoded = Message::from_json(&message.body).map_err(|error| error.to_string())?;
+        let decoded = Message::from_json(&message.body).map_err(|error| Unfit::Unreadable(error.to_string()))?;
         if decoded.device_id() != message.device_id {
-            return Err(format!("says that it is of device {}, and came from another", printable(decoded.device_id())));
+            let words = format!("says that it is of device {}, and came from another", printable(decoded.device_id()));
+            return Err(Unfit::Implausible(words));
         }
         let ahead = decoded.measured_at().duration_since(message.enqueued_at);
         if ahead > AHEAD {
             let minutes = counted(ahead.as_mins().unsigned_abs(), "minute");
-            return Err(format!("measured {minutes} after the hub had it; set the device's clock"));
+            return Err(Unfit::Implausible(format!("measured {minutes} after the hub had it; set the device's clock")));
         }
         let mut state = self.lock();
         match &decoded {
