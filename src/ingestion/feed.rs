@@ -68,6 +68,8 @@ pub struct LiveFeed {
 #[derive(Default)]
 struct State {
     samples: VecDeque<Sample>,
+    /// What was measured before this, Unix ms, isn't all in the ring; absent where everything is.
+    complete_from_ms: Option<i64>,
     /// Each device's number in the ring.
     devices: HashMap<String, u16>,
     /// When the hub last took in something of each device, since the start.
@@ -300,12 +302,15 @@ impl LiveFeed {
         self.lock().recent.iter().rev().take(limit).cloned().collect()
     }
 
-    /// The part of a window that was before the ring's oldest measurement, or all of it where the ring is empty: what was
-    /// measured then is read elsewhere.
+    /// Says that what was measured before `start` may not all come in.
+    pub fn begins(&self, start: Timestamp) {
+        self.lock().complete_from_ms = Some(start.as_millisecond());
+    }
+
+    /// The part of a window of which the ring doesn't have everything: what was measured then is read elsewhere.
     #[must_use]
     pub fn before(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let Some(oldest) = self.lock().samples.front().map(|sample| sample.at_ms) else { return Some((from, to)) };
-        let last = Timestamp::from_millisecond(oldest - 1).ok()?.min(to);
+        let last = Timestamp::from_millisecond(self.lock().complete_from_ms? - 1).ok()?.min(to);
         (from <= last).then_some((from, last))
     }
 
@@ -330,7 +335,7 @@ impl LiveFeed {
     }
 
     /// What was flagged between two instants (inclusive), in order of time: when, and as what. `older` is what was measured
-    /// in the part of it that is before the ring's. Of the rest the newest 8,192 flags are known; values that are only
+    /// in the part of it that [`Self::before`] names. Of the rest the newest 8,192 flags are known; values that are only
     /// derived aren't told.
     #[must_use]
     pub fn flags(
@@ -343,8 +348,7 @@ impl LiveFeed {
     ) -> Vec<(i64, QcFlag)> {
         let state = self.lock();
         let number = device.map(|name| state.devices.get(name).copied());
-        let after = older.last().map_or(i64::MIN, |last| last.at_ms() + 1);
-        let range = from.as_millisecond().max(after)..=to.as_millisecond();
+        let range = state.after(older, from).as_millisecond()..=to.as_millisecond();
         let is_wanted = |f: &&Flagged| {
             f.variable == variable && range.contains(&f.at_ms) && number.is_none_or(|wanted| wanted == Some(f.device))
         };
@@ -364,7 +368,9 @@ impl LiveFeed {
         to: Timestamp,
     ) -> Vec<Extreme> {
         let state = self.lock();
-        let newer = state.between(device, from, to).map(|sample| Variable::ALL.map(|variable| sample.bin(variable)));
+        let newer = state
+            .between(device, state.after(older, from), to)
+            .map(|sample| Variable::ALL.map(|variable| sample.bin(variable)));
         let older = older.iter().filter(|measured| measured.is_of(device));
         extremes(older.map(|measured| Variable::ALL.map(|variable| measured.bin(variable))).chain(newer))
     }
@@ -381,7 +387,7 @@ impl LiveFeed {
         width: SignedDuration,
     ) -> (Vec<Bin>, Option<SignedDuration>) {
         let state = self.lock();
-        let newer = state.between(device, from, to).filter_map(|sample| sample.bin(variable));
+        let newer = state.between(device, state.after(older, from), to).filter_map(|sample| sample.bin(variable));
         let older = older.iter().filter(|measured| measured.is_of(device));
         bin(older.filter_map(|measured| measured.bin(variable)).chain(newer), width)
     }
@@ -433,6 +439,12 @@ impl Sample {
 }
 
 impl State {
+    /// From when on the ring's own are taken beside `older` ones.
+    fn after(&self, older: &[impl Measured], from: Timestamp) -> Timestamp {
+        let complete_from = self.complete_from_ms.filter(|_| !older.is_empty());
+        complete_from.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map_or(from, |start| start.max(from))
+    }
+
     /// The measurements of a device, or of all, between two instants (inclusive).
     fn between(&self, device: Option<&str>, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Sample> {
         let device = device.map(|name| self.devices.get(name).copied());
@@ -499,8 +511,10 @@ impl State {
         } else {
             self.samples.insert(place, sample);
         }
-        if self.samples.len() > RING {
-            self.samples.pop_front();
+        if self.samples.len() > RING
+            && let Some(gone) = self.samples.pop_front()
+        {
+            self.complete_from_ms = self.complete_from_ms.max(Some(gone.at_ms + 1));
         }
         true
     }

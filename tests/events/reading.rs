@@ -78,7 +78,9 @@ async fn charts_go_on_where_they_were_at_a_new_start() {
     assert!(!kept.is_empty() && kept.iter().all(|bin| (bin.mean, bin.min, bin.max) == (14.2, 14.2, 14.2)), "{kept:?}");
     let minute = jiff::SignedDuration::from_mins(1);
     let span = (ago(8000), now + minute);
-    let before = reading.feed.before(span.0, span.1).expect("the ring has the last one only");
+    let seen = reading.memory.find_soon("m-0-4", Duration::from_secs(30)).await.expect("read");
+    assert!(seen.is_some(), "the last one is remembered");
+    let before = reading.feed.before(span.0, span.1).expect("it begins before the start");
     let older = reading.memory.minutes(None, before.0, before.1).await.expect("read");
     let (bins, _) = reading.feed.bins(&older, None, Variable::Temperature, span, minute);
     assert_eq!(bins.len(), kept.len() + 1, "{bins:?}");

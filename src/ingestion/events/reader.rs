@@ -155,6 +155,7 @@ impl EventsReader {
     /// Reads for good.
     pub async fn run(self) {
         let start = self.clock.now();
+        self.feed.begins(start);
         self.recall(start).await;
         let mut intakes = BTreeMap::new();
         let mut wait = Wait::default();

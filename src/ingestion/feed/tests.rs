@@ -37,12 +37,12 @@ fn what_was_before_the_ring_is_joined_to_it_once() {
     };
     let feed = LiveFeed::default();
     let at = |second| Timestamp::from_second(second).expect("a time");
-    assert_eq!(feed.before(at(0), at(9)), Some((at(0), at(9))), "the ring is empty");
+    assert_eq!(feed.before(at(0), at(9)), None, "there is nothing that it lacks");
     let held = i64::try_from(RING).expect("small");
     let rows: Vec<_> = (0..held + 4).map(|second| row(second, 1.0, (second < 6).then_some(QcFlag::Clipped))).collect();
     rows.iter().for_each(|row| feed.lock().take_in(row));
     assert_eq!(feed.before(at(4), at(9)), None, "the ring has it all");
-    assert_eq!(feed.before(at(1), at(9)), Some((at(1), at(3) + SignedDuration::from_millis(999))));
+    assert_eq!(feed.before(at(1), at(9)), Some((at(1), at(3))));
     assert_eq!(feed.before(at(1), at(2)), Some((at(1), at(2))));
 
     let older = [row(1, -5.0, Some(QcFlag::Derived)), row(2, 7.0, Some(QcFlag::OutOfRange)), row(3, 9.0, None)];
@@ -54,6 +54,9 @@ fn what_was_before_the_ring_is_joined_to_it_once() {
     assert_eq!(means(bins(Some("even"))), [(2, 7.0), (4, 1.0), (6, 1.0), (8, 1.0)]);
     let extremes = feed.extremes(&older, None, at(1), at(9));
     assert_eq!(extremes, [Extreme { variable: Variable::Temperature, min: (-5.0, 1000), max: (9.0, 3000) }]);
+    // What comes late is as old as it is, and no sign that the ring has what came between.
+    feed.lock().take_in(&row(2, 5.0, None));
+    assert_eq!(feed.before(at(1), at(9)), Some((at(1), at(3))));
     // Of the seconds that have left the ring, the feed itself still knows the flags.
     let flags = feed.flags(&older, None, Variable::Temperature, at(0), at(9));
     assert_eq!(flags, [(2000, QcFlag::OutOfRange), (4000, QcFlag::Clipped), (5000, QcFlag::Clipped)]);
@@ -125,4 +128,30 @@ fn in_the_first_minute_a_rate_is_over_the_time_there_was() {
     state.rate(start);
     state.arrivals.push_back((start + Duration::from_secs(1), 20));
     assert_eq!(state.rate(start + Duration::from_secs(10)), 2.0);
+}
+
+#[test]
+fn what_was_measured_before_the_start_is_taken_from_elsewhere() {
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let feed = LiveFeed::default();
+    feed.begins(at(1000));
+    // Read again, and late: neither says what else there was before the start.
+    for measured_s in [990, 500, 1001] {
+        feed.accept(&message("a", measured_s, 1002), true, at(1002)).expect("taken in");
+    }
+    assert_eq!(feed.before(at(400), at(2000)), Some((at(400), at(999) + SignedDuration::from_millis(999))));
+    assert_eq!(feed.before(at(1000), at(2000)), None);
+    let older = [500, 700, 990].map(|second| MeasurementRow {
+        device_id: "a".into(),
+        at_ms: second * 1000,
+        values: [Some(1.0), None, None, None, None, None, None, None],
+        qc: BTreeMap::new(),
+    });
+    let bins = |older: &[MeasurementRow]| {
+        let (bins, _) =
+            feed.bins(older, None, Variable::Temperature, (at(400), at(2000)), SignedDuration::from_secs(1));
+        bins.iter().map(|bin| bin.from_ms / 1000).collect::<Vec<_>>()
+    };
+    assert_eq!(bins(&older), [500, 700, 990, 1001]);
+    assert_eq!(bins(&[]), [500, 990, 1001], "without them, what there is");
 }
