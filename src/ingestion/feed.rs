@@ -195,9 +195,12 @@ impl LiveFeed {
     fn take(&self, message: &Arc<EnqueuedMessage>) {
         self.keep(message, true, true);
         let Err(Unfit::Implausible(words)) = self.decode(message, true) else { return };
-        let warned = &mut self.lock().warned;
         // A device that sends the same a thousand times is told of once.
-        if warned.len() < MOST_WARNED && warned.insert(message.device_id.clone()) {
+        let is_new = {
+            let warned = &mut self.lock().warned;
+            warned.len() < MOST_WARNED && warned.insert(message.device_id.clone())
+        };
+        if is_new {
             tracing::warn!(target: "ingestion", "device {}: on no chart: {words}", printable(&message.device_id));
         }
     }

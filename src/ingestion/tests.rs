@@ -18,7 +18,7 @@ use super::trash::Trash;
 use super::warehouse::Warehouse;
 use crate::clock::Clock;
 use crate::clock::ledger::Ledger;
-use crate::station::{Message, MessageId, PictureTaken, SCHEMA_VERSION, SkyFeatures, Variable, WeatherMeasurement};
+use crate::station::{Message, PictureTaken, SkyFeatures, Variable, WeatherMeasurement};
 
 mod ground;
 
@@ -371,17 +371,8 @@ async fn pictures_are_found_among_the_health_messages_newest_first() {
     let picture = |minute: i64| {
         let taken_at = at("2016-06-08T00:00:00Z") + SignedDuration::from_mins(minute);
         Message::PictureTaken(PictureTaken {
-            device_id: "roof-01".into(),
-            message_id: MessageId::new(taken_at),
-            measured_at: taken_at,
-            schema: SCHEMA_VERSION,
-            clock: None,
-            blob_name: format!("roof-01/{minute}.jpg"),
-            size_bytes: 1000,
-            width_px: None,
-            height_px: None,
-            thumbnail: None,
             analysis: Some(SkyFeatures { cloud_cover_pct: Some(40.0), ..SkyFeatures::at(taken_at) }),
+            ..PictureTaken::plain(&format!("roof-01/{minute}.jpg"), taken_at, 1000)
         })
     };
     for minute in 0..4 {

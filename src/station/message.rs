@@ -297,3 +297,23 @@ pub struct PictureTaken {
     #[schemars(with = "SkyFeatures")]
     pub analysis: Option<SkyFeatures>,
 }
+
+#[cfg(test)]
+impl PictureTaken {
+    /// One of roof-01, with nothing that a message may leave out.
+    pub(crate) fn plain(blob_name: &str, measured_at: Timestamp, size_bytes: u64) -> Self {
+        Self {
+            device_id: "roof-01".into(),
+            message_id: MessageId::new(measured_at),
+            measured_at,
+            schema: SCHEMA_VERSION,
+            clock: None,
+            blob_name: blob_name.into(),
+            size_bytes,
+            width_px: None,
+            height_px: None,
+            thumbnail: None,
+            analysis: None,
+        }
+    }
+}

@@ -16,19 +16,7 @@ pub(crate) fn measurement(measured_at: Timestamp) -> Message {
 }
 
 pub(crate) fn picture(measured_at: Timestamp) -> Message {
-    Message::PictureTaken(PictureTaken {
-        device_id: "roof-01".into(),
-        message_id: MessageId::new(measured_at),
-        measured_at,
-        schema: SCHEMA_VERSION,
-        clock: None,
-        blob_name: "sky.jpg".into(),
-        size_bytes: 1,
-        width_px: None,
-        height_px: None,
-        thumbnail: None,
-        analysis: None,
-    })
+    Message::PictureTaken(PictureTaken::plain("sky.jpg", measured_at, 1))
 }
 
 pub(crate) fn prediction(measured_at: Timestamp) -> Message {

@@ -25,7 +25,7 @@ const TOO_OFTEN: i64 = 5;
 /// Seconds that messages are hidden while one is taken off; then the others come back by themselves.
 const HIDDEN: i32 = 10;
 /// When they can be seen again.
-pub(super) const SEEN_AGAIN: Duration = Duration::from_secs(11);
+pub(super) const SEEN_AGAIN: Duration = Duration::from_secs(HIDDEN.unsigned_abs() as u64 + 1);
 /// Characters of a message that are shown.
 const SHOWN: usize = 200;
 

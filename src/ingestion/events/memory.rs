@@ -392,19 +392,7 @@ mod tests {
     use crate::station::{QcFlag, Variable};
 
     fn noted(blob_name: &str, taken_ms: i64) -> Noted {
-        let note = PictureTaken {
-            device_id: "roof-01".into(),
-            message_id: crate::station::MessageId::new(millis(taken_ms)),
-            measured_at: millis(taken_ms),
-            schema: crate::station::SCHEMA_VERSION,
-            clock: None,
-            blob_name: blob_name.into(),
-            size_bytes: 8,
-            width_px: None,
-            height_px: None,
-            thumbnail: None,
-            analysis: None,
-        };
+        let note = PictureTaken::plain(blob_name, millis(taken_ms), 8);
         Noted { note, received_at: millis(7) }
     }
 

@@ -1,6 +1,7 @@
 //! What was measured, by the minute, for charts that go back behind the feed's ring.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::SignedDuration;
 use rusqlite::types::ToSql;
@@ -71,7 +72,7 @@ fn columns() -> Vec<String> {
 /// Takes measurements that weren't taken before into their minutes, and forgets the minutes that came first where there are
 /// too many.
 pub(super) fn keep(transaction: &Transaction<'_>, rows: &[MeasurementRow]) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(&insert())?;
+    let mut insert = transaction.prepare_cached(&INSERT)?;
     for row in rows {
         let qc = (!row.qc.is_empty()).then(|| serde_json::to_string(&row.qc).unwrap_or_default());
         let from_ms = row.at_ms.div_euclid(STEP_MS) * STEP_MS;
@@ -86,7 +87,7 @@ pub(super) fn keep(transaction: &Transaction<'_>, rows: &[MeasurementRow]) -> ru
 }
 
 /// A minute's first measurement, or one more of it. What isn't measured changes nothing.
-fn insert() -> String {
+static INSERT: LazyLock<String> = LazyLock::new(|| {
     let values = (4..4 + Variable::ALL.len()).map(|number| format!("?{number}, ?{number}, ?{number}"));
     let changes = Variable::ALL.map(|variable| {
         let field = variable.field();
@@ -104,7 +105,7 @@ fn insert() -> String {
         values.collect::<Vec<_>>().join(", "),
         changes.join(", ")
     )
-}
+});
 
 /// The minutes that begin between two instants (inclusive), Unix ms, in order of time.
 pub(super) fn between(

@@ -72,13 +72,13 @@ impl AzureParts {
         Some(self.account.as_ref()?.containers.get("json-blob-messages")?.newest.as_ref()?.written_at)
     }
 
-    /// The queue of notices.
-    pub(super) fn notices(&self, set_aside: usize) -> NoticeQueue {
+    /// The queue of notices; what was taken off it others know.
+    pub(super) fn notices(&self) -> NoticeQueue {
         let queue = self.account.as_ref().and_then(|account| account.queue.as_ref()?.as_ref().ok());
         queue.map_or_else(NoticeQueue::default, |queue| NoticeQueue {
             depth: queue.depth,
             oldest_at: queue.oldest_at,
-            set_aside: set_aside as u64,
+            set_aside: 0,
         })
     }
 

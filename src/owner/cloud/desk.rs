@@ -93,9 +93,12 @@ impl CloudDesk {
                 "speed: this environment runs on the wall clock, only a replay has a speed".into(),
             )),
             Request::Trace { message_id, rows } => {
-                let trace = self.ways.trace(&self.feed, (message_id.as_deref(), rows), self.clock.now()).await?;
+                let mut trace = self.ways.trace(&self.feed, (message_id.as_deref(), rows), self.clock.now()).await?;
                 if rows {
                     self.note(&format!("message {}: its rows were asked for", printable(&trace.message_id)));
+                }
+                for hop in &mut trace.hops {
+                    hop.place = commands_here(&hop.place, &self.environment);
                 }
                 Ok(Answer::Trace(Box::new(trace)))
             }

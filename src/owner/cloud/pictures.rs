@@ -200,19 +200,7 @@ mod tests {
     }
 
     fn note(blob_name: &str, taken: i64) -> PictureTaken {
-        PictureTaken {
-            device_id: "roof-01".into(),
-            message_id: crate::station::MessageId::new(at(taken)),
-            measured_at: at(taken),
-            schema: crate::station::SCHEMA_VERSION,
-            clock: None,
-            blob_name: blob_name.into(),
-            size_bytes: 8,
-            width_px: None,
-            height_px: None,
-            thumbnail: None,
-            analysis: None,
-        }
+        PictureTaken::plain(blob_name, at(taken), 8)
     }
 
     fn noted(blob_name: &str, taken: i64, came: i64) -> Noted {

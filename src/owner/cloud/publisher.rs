@@ -15,7 +15,7 @@ use crate::ingestion::account::{AccountStatus, AsideNotice, AsideNotices, Pictur
 use crate::ingestion::events::EventsStatus;
 use crate::ingestion::warehouse::snowflake::WarehouseStatus;
 use crate::owner::alarms::{Inputs, LinkInputs};
-use crate::owner::snapshot::Snapshot;
+use crate::owner::snapshot::{NoticeQueue, Snapshot};
 use crate::owner::storage::StorageView;
 use crate::settings::{AlarmSettings, SnowflakeSettings, StationSettings};
 
@@ -106,7 +106,7 @@ impl CloudPublisher {
                 now: roof::now(&self.desk.feed, &azure.feed, &self.station),
                 devices: roof::devices(&azure.heard, &azure.feed, azure.is_read(), now),
                 nowcast: azure.feed.prediction.clone(),
-                notices: azure.notices(self.aside().len()),
+                notices: NoticeQueue { set_aside: self.aside().len() as u64, ..azure.notices() },
                 roof_to_table_s: azure.lags.roof_to_table_s.clone(),
                 storage: azure.account.as_ref().map(|account| self.storage(account, azure.pictures.as_ref(), now)),
                 alarms,
@@ -150,7 +150,7 @@ impl CloudPublisher {
             batch_at: azure.batch_at(),
             oldest_notice_at: statuses()
                 .filter_map(|status| status.oldest_file_timestamp)
-                .chain(azure.notices(0).oldest_at)
+                .chain(azure.notices().oldest_at)
                 .min(),
             failed_files: watched().filter_map(|pipe| pipe.files.as_ref()).map(|files| files.newly_failed).sum(),
             row_at: None,

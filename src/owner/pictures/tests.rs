@@ -189,17 +189,8 @@ async fn a_picture_is_known_before_its_note_has_a_row_and_told_once_after() {
 fn note(blob_name: &str, taken_at: &str, cloud_cover_pct: Option<f64>) -> PictureTaken {
     let taken_at: Timestamp = taken_at.parse().expect("a time");
     PictureTaken {
-        device_id: "roof-01".into(),
-        message_id: crate::station::MessageId::new(taken_at),
-        measured_at: taken_at,
-        schema: crate::station::SCHEMA_VERSION,
-        clock: None,
-        blob_name: blob_name.into(),
-        size_bytes: 8,
-        width_px: None,
-        height_px: None,
-        thumbnail: None,
         analysis: Some(crate::station::SkyFeatures { cloud_cover_pct, ..crate::station::SkyFeatures::at(taken_at) }),
+        ..PictureTaken::plain(blob_name, taken_at, 8)
     }
 }
 
