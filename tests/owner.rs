@@ -65,7 +65,17 @@ async fn the_back_log_travels_the_whole_way_and_a_restart_goes_on() {
     .await;
     wait_for(&client, "health in its table", |s| rows(s, "WEATHER_PIPE_HEALTH_DQ_DEMO") > 0).await;
 
-    let way = trace(&client, None).await.expect("the newest row has a way");
+    // A row is there a moment before its load is written down; asked in between, that hop's time is the table's.
+    let stamped = async {
+        loop {
+            let way = trace(&client, None).await.expect("the newest row has a way");
+            if way.hops.last().is_some_and(|hop| hop.monotonic) {
+                break way;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let way = tokio::time::timeout(PATIENCE, stamped).await.expect("its load is written down");
     let times: Vec<_> = way.hops.iter().filter_map(|hop| hop.at).collect();
     assert_eq!(times.len(), 6, "every hop has its time: {way:?}");
     assert!(times.is_sorted(), "{way:?}");
